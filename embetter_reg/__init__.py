@@ -1,0 +1,31 @@
+"""Embeddings organised by text register rather than by language.
+
+Public names load on first use, so that importing the package costs nothing.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "load_registers": "corpus",
+    "read_documents": "corpus",
+    "LiteTextEncoder": "text",
+    "SentenceEncoder": "text",
+    "FeedForwardTuner": "finetune",
+    "SphericalKMeans": "analysis",
+    "compare_spaces": "analysis",
+    "write_report": "report",
+}
+__all__ = ["__version__", *_HOME]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'embetter_reg' has no attribute {name!r}")
+    return getattr(import_module(f"embetter_reg.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

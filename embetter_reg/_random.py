@@ -1,0 +1,29 @@
+"""One ``random_state`` in, generators out; nothing global is seeded for good."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+
+def draw_seed(random_state) -> int:
+    """Draw one 31-bit seed from an int, a ``RandomState`` or None (fresh entropy)."""
+    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+
+
+def torch_generator(random_state, device: str = "cpu"):
+    """Return a torch generator seeded from ``random_state``."""
+    import torch
+
+    return torch.Generator(device=device).manual_seed(draw_seed(random_state))
+
+
+@contextmanager
+def seeded_torch(random_state) -> Iterator[None]:
+    """Seed torch inside the block only, for library calls that take no generator."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(draw_seed(random_state))
+        yield

@@ -1,0 +1,88 @@
+"""Checks at the door: what was got, what was expected, what to do."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+def check_texts(X: Any) -> list[str]:
+    """Return documents as a list of str.
+
+    Takes a list or tuple of str, a pandas or polars Series, an object or str array, or one column of a
+    table. An empty string is a document; an empty list gives an empty list.
+
+    Raises
+    ------
+    ValueError
+        If a document is missing (its position is named) or there is more than one column.
+    TypeError
+        If ``X`` is a single str or a document is not a str.
+    """
+    if isinstance(X, str | bytes):
+        raise TypeError("got one string, expected a list of documents; put it in a list")
+    if not hasattr(X, "__len__"):
+        raise TypeError(f"got {type(X).__name__}, expected a list of documents; pass a list, Series or array")
+    shape = getattr(X, "shape", (len(X),))
+    if len(shape) == 2 and shape[1] != 1:
+        raise ValueError(f"got {shape[1]} columns, expected one column of documents; select the text column")
+    if len(shape) == 2:
+        X = X.iloc[:, 0] if hasattr(X, "iloc") else X[:, 0]
+    texts = X.to_list() if hasattr(X, "to_list") else list(X)
+    for position, text in enumerate(texts):
+        if isinstance(text, str):
+            continue
+        if text is None or text is pd.NA or (isinstance(text, float) and np.isnan(text)):
+            raise ValueError(
+                f"got a missing document at position {position}, expected a str; drop it or pass an empty string"
+            )
+        raise TypeError(
+            f"got {type(text).__name__} at position {position}, expected a str; convert the document to text"
+        )
+    return [str(text) for text in texts]
+
+
+def check_labels(name: str, values: Any, n_documents: int) -> np.ndarray:
+    """Return one label a document as a 1-D array of str.
+
+    Raises
+    ------
+    ValueError
+        If ``values`` has another length or shape, or a label is missing (its position is named).
+    """
+    labels = np.asarray(values.to_list() if hasattr(values, "to_list") else values, dtype=object)
+    if labels.ndim != 1:
+        raise ValueError(f"got {name} of shape {labels.shape}, expected one label a document; pass a 1-D array")
+    if len(labels) != n_documents:
+        raise ValueError(
+            f"got {len(labels)} {name} labels for {n_documents} documents, expected as many; align the two"
+        )
+    missing = np.flatnonzero(pd.isna(labels))
+    if len(missing):
+        raise ValueError(
+            f"got a missing {name} label at position {missing[0]}, expected a label for every document; drop it"
+        )
+    return labels.astype(str)
+
+
+def check_space(name: str, X: Any) -> np.ndarray:
+    """Return an embedding as a finite float array ``(n_documents, n_dims)``; float16 becomes float32.
+
+    Raises
+    ------
+    ValueError
+        If it is not a 2-D array of finite numbers; the first bad row is named.
+    """
+    array = np.asarray(X.to_numpy() if hasattr(X, "to_numpy") else X)
+    if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "fiu":
+        raise ValueError(
+            f"got the space {name!r} of shape {array.shape} and type {array.dtype}, "
+            "expected numbers of shape (n_documents, n_dims); pass one vector a document"
+        )
+    array = array.astype(np.float64 if array.dtype == np.float64 else np.float32, copy=False)
+    bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
+    if len(bad):
+        raise ValueError(
+            f"got NaN or infinity in row {bad[0]} of the space {name!r}, expected finite numbers; drop the row"
+        )
+    return array

@@ -1,0 +1,22 @@
+"""Analysis: is a space organised by register or by language?"""
+
+from embetter_reg.analysis._cluster import SphericalKMeans
+from embetter_reg.analysis._compare import Comparison, compare_spaces
+from embetter_reg.analysis._metrics import (
+    agreement,
+    center_languages,
+    cluster_table,
+    cosine_silhouette,
+)
+from embetter_reg.analysis._reduce import make_reducer
+
+__all__ = [
+    "Comparison",
+    "SphericalKMeans",
+    "agreement",
+    "center_languages",
+    "cluster_table",
+    "compare_spaces",
+    "cosine_silhouette",
+    "make_reducer",
+]

@@ -1,0 +1,250 @@
+"""Read documents from the files that corpora come in."""
+
+import csv
+import gzip
+import json
+import re
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from embetter_reg._optional import optional_import
+from embetter_reg.corpus import registers
+
+_KINDS = (".tsv", ".csv", ".jsonl", ".parquet")
+_HEADER_WORDS = {"text", "labels", "label", "register", "id", "lang", "language"}
+_BIG_FIELD = 2**31 - 1
+Row = tuple[str, dict[str, Any]]  # where it stands ("file:line"), its fields
+
+
+def read_documents(
+    paths,
+    *,
+    text: str = "text",
+    labels: str = "labels",
+    lang: str = "lang",
+    id: str = "id",
+    language: str | None = None,
+    on_error: str = "raise",
+) -> pd.DataFrame:
+    """Read documents into a DataFrame with columns ``id, lang, labels, text``.
+
+    Reads TSV (with a header, or ``labels<TAB>text``, or ``labels<TAB>id<TAB>text``), CSV with a header,
+    JSON lines, Parquet, the first three also as ``.gz``, a folder of such files, and a Hugging Face
+    dataset saved to disk. TSV fields are taken as they stand: a quotation mark is text, and ``NA`` is a
+    register, not a missing value.
+
+    Parameters
+    ----------
+    paths : path or list of paths
+        Files or folders.
+    text, labels, lang, id : str
+        Column names. Without a ``labels`` column the documents have no labels; without an ``id`` column
+        ids are ``<file>-<row>``; other columns are kept.
+    language : str or None
+        Language of documents without a ``lang`` column. None takes it from the file's name: the
+        two-letter part of ``fr.tsv``, ``emb_fr.tsv``, ``sv_emb.tsv``, ``en.train.jsonl.gz``.
+    on_error : {"raise", "skip"}
+        What to do about a bad row: an error with file and line, or leave it out and warn with a count.
+
+    Returns
+    -------
+    DataFrame
+        ``labels`` holds a list of CORE codes a document, as `registers.parse` gives them.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a path does not exist.
+    ValueError
+        If a file is of an unknown kind, a row is bad, a column or language is missing, or two
+        documents share an id.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "fr.tsv"
+    >>> _ = path.write_text("NA NE\\tLe maire est parti.\\n", encoding="utf-8")
+    >>> read_documents(path).to_dict("records")
+    [{'id': 'fr-1', 'lang': 'fr', 'labels': ['NA', 'ne'], 'text': 'Le maire est parti.'}]
+    """
+    if on_error not in ("raise", "skip"):
+        raise ValueError(f"got on_error={on_error!r}, expected 'raise' or 'skip'; pick one")
+    columns = {"id": id, "lang": lang, "labels": labels, "text": text}
+    given = {new for new, old in columns.items() if new != old}
+    documents, n_skipped, last_error = [], 0, ""
+    for path in _files([paths] if isinstance(paths, str | Path) else list(paths)):
+        n_rows = 0
+        for number, item in enumerate(_rows(path), start=1):
+            n_rows += 1
+            try:
+                documents.append(_document(item, path, number, columns, given, language))
+            except _BadRow as error:
+                if on_error == "raise":
+                    raise ValueError(str(error)) from None
+                n_skipped, last_error = n_skipped + 1, str(error)
+        if n_rows == 0:
+            raise ValueError(f"got no rows in {path}, expected at least one document; check the file")
+    if n_skipped:
+        warnings.warn(f"skipped {n_skipped} bad rows; the last: {last_error}", stacklevel=2)
+    if not documents:
+        raise ValueError("got no document that could be read, expected at least one; check the paths")
+    frame = pd.DataFrame(documents)
+    repeated = frame["id"][frame["id"].duplicated()]
+    if len(repeated):
+        raise ValueError(
+            f"got the id {repeated.iloc[0]!r} twice, expected one id a document; rename it, or read each file once"
+        )
+    return frame
+
+
+class _BadRow(ValueError):
+    """A row that ``on_error`` decides about."""
+
+
+def _files(paths: Iterable[str | Path]) -> Iterator[Path]:
+    for path in map(Path, paths):
+        if not path.exists():
+            raise FileNotFoundError(f"got {path}, which does not exist, expected a file or folder; check the path")
+        if path.is_file() or _is_saved_dataset(path):
+            yield path
+            continue
+        inside = sorted(file for file in path.iterdir() if file.is_file() and _kind(file) in _KINDS)
+        if not inside:
+            raise ValueError(f"got the folder {path} with no {', '.join(_KINDS)} file; put one file a language in it")
+        yield from inside
+
+
+def _kind(path: Path) -> str:
+    suffixes = path.suffixes
+    if suffixes and suffixes[-1] == ".gz":
+        suffixes = suffixes[:-1]
+    kind = suffixes[-1] if suffixes else ""
+    return ".jsonl" if kind in (".json", ".ndjson") else kind
+
+
+def _is_saved_dataset(path: Path) -> bool:
+    return (path / "state.json").exists() or (path / "dataset_dict.json").exists()
+
+
+def _rows(path: Path) -> Iterator[Row | _BadRow]:
+    """Yield each row's place and fields, or what is wrong with it."""
+    if path.is_dir():
+        yield from _saved_dataset(path)
+    elif _kind(path) == ".parquet":
+        table = pd.read_parquet(path)
+        yield from ((f"{path}:{n}", row) for n, row in enumerate(table.to_dict("records"), start=1))
+    elif _kind(path) == ".tsv":
+        yield from _tsv(path)
+    elif _kind(path) == ".csv":
+        csv.field_size_limit(_BIG_FIELD)
+        lines = (line if isinstance(line, str) else "" for _, line in _lines(path))
+        reader = csv.DictReader(lines)
+        for row in reader:
+            place = f"{path}:{reader.line_num}"
+            complete = None not in row and None not in row.values()
+            yield (place, row) if complete else _BadRow(
+                f"{place}: got a row of another width than the header, expected the same; mend it"
+            )
+    elif _kind(path) == ".jsonl":
+        yield from _json_lines(path)
+    else:
+        raise ValueError(
+            f"got {path} of an unknown kind, expected {', '.join(_KINDS)} (also .gz) or a folder; convert it"
+        )
+
+
+def _lines(path: Path) -> Iterator[tuple[str, str | _BadRow]]:
+    with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
+        for number, raw in enumerate(file, start=1):
+            place = f"{path}:{number}"
+            try:
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError:
+                yield place, _BadRow(f"{place}: got bytes that are not UTF-8, expected UTF-8 text; convert the file")
+            else:
+                yield place, line
+
+
+def _tsv(path: Path) -> Iterator[Row | _BadRow]:
+    header: list[str] | None = None
+    for number, (place, line) in enumerate(_lines(path), start=1):
+        if isinstance(line, _BadRow):
+            yield line
+            continue
+        fields = line.rstrip("\r\n").split("\t")
+        if number == 1 and {field.lower() for field in fields} & _HEADER_WORDS:
+            header = fields
+            continue
+        names = header or {2: ["labels", "text"], 3: ["labels", "id", "text"]}.get(len(fields))
+        if fields == [""]:
+            continue
+        if names is None or len(names) != len(fields):
+            expected = f"{len(header)}, as in the header" if header else "labels<TAB>text or labels<TAB>id<TAB>text"
+            yield _BadRow(f"{place}: got {len(fields)} fields, expected {expected}; mend the row")
+        else:
+            yield place, dict(zip(names, fields, strict=True))
+
+
+def _json_lines(path: Path) -> Iterator[Row | _BadRow]:
+    for place, line in _lines(path):
+        if isinstance(line, _BadRow):
+            yield line
+        elif line.strip():
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                yield _BadRow(f"{place}: got invalid JSON ({error.msg}), expected one object a line; mend the row")
+                continue
+            yield (place, row) if isinstance(row, dict) else _BadRow(
+                f"{place}: got {type(row).__name__}, expected a JSON object; mend the row"
+            )
+
+
+def _saved_dataset(path: Path) -> Iterator[Row]:
+    datasets = optional_import("datasets", package="datasets", purpose="reading a saved Hugging Face dataset")
+    loaded = datasets.load_from_disk(str(path))
+    parts = loaded.items() if hasattr(loaded, "items") else [(path.name, loaded)]
+    for name, part in parts:
+        yield from ((f"{path}/{name}:{n}", dict(row)) for n, row in enumerate(part, start=1))
+
+
+def _document(item, path: Path, number: int, columns: dict[str, str], given: set[str], language) -> dict[str, Any]:
+    """Return one document's fields under our names, or raise `_BadRow`."""
+    if isinstance(item, _BadRow):
+        raise item
+    place, row = item
+    needed = given | {"text"}
+    absent = [old for new, old in columns.items() if new in needed and old not in row]
+    if absent:
+        raise _BadRow(
+            f"{place}: got no column {absent[0]!r} among {list(row)}, expected it; name the column that holds it"
+        )
+    text, codes = row[columns["text"]], row.get(columns["labels"])
+    if not isinstance(text, str):
+        raise _BadRow(f"{place}: got no text, expected a str (it may be empty); mend or drop the row")
+    try:
+        labels = [] if codes is None else registers.parse(codes)
+    except ValueError as error:
+        raise _BadRow(f"{place}: {error}") from None
+    identifier = row.get(columns["id"])
+    ours = {
+        "id": str(identifier) if identifier not in (None, "") else f"{path.name.split('.')[0]}-{number}",
+        "lang": row.get(columns["lang"]) or language or _language_of(path, place),
+        "labels": labels,
+        "text": text,
+    }
+    return ours | {key: value for key, value in row.items() if key not in columns.values() and key not in ours}
+
+
+def _language_of(path: Path, place: str) -> str:
+    parts = [part for part in re.split(r"[._-]", path.name) if re.fullmatch("[a-z]{2}", part) and part != "gz"]
+    if len(parts) != 1:
+        raise ValueError(
+            f"{place}: got no language, expected a 'lang' column or a file name such as fr.tsv; pass language="
+        )
+    return parts[0]

