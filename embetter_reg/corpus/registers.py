@@ -79,6 +79,7 @@ OLD_CODES = {
     "IT": {"SP": "it"}, "FS": {"SP": "os", "HI": ""}, "TA": {"SP": "os"}, "TV": {"SP": "os"},
     "OS": {"SP": "os"},
     "PO": {"LY": ""}, "SL": {"LY": ""}, "PR": {"LY": ""}, "OL": {"LY": ""},
+    "SO": {"LY": ""},  # not in the published key; FreCORE uses it beside LY
     "DF": {"ID": ""}, "QA": {"ID": ""}, "RR": {"ID": ""}, "OF": {"ID": ""},
 }  # fmt: skip
 
