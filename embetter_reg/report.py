@@ -86,7 +86,9 @@ def _draw(comparison: Comparison, spaces, random_state: int) -> dict[str, tuple[
     for space in spaces:
         pictures[f"clusters_{_slug(space)}.png"] = (
             f"What the clusters of the {space} space are made of, by register.",
-            plot_cluster_table(comparison.cluster_table(space), f"{space} space, k = {comparison.parameters['n_registers']}"),
+            plot_cluster_table(
+                comparison.cluster_table(space), title=f"{space} space, k = {comparison.parameters['n_registers']}"
+            ),
         )
     return {name: (caption, _png(figure)) for name, (caption, figure) in pictures.items()}
 

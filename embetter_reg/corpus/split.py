@@ -30,7 +30,7 @@ class RegisterKFold(BaseCrossValidator):
     >>> import numpy as np
     >>> from embetter_reg.corpus import RegisterKFold
     >>> y = np.repeat(["NA", "HI"], 4)
-    >>> [sorted(y[test]) for _, test in RegisterKFold(2, random_state=0).split(y, y)]
+    >>> [sorted(y[test].tolist()) for _, test in RegisterKFold(2, random_state=0).split(y, y)]
     [['HI', 'HI', 'NA', 'NA'], ['HI', 'HI', 'NA', 'NA']]
     """
 

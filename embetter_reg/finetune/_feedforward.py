@@ -78,12 +78,12 @@ class FeedForwardTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         hidden_dim=50,
         n_epochs=60,
         learning_rate=0.005,
-        batch_size=128,
+        batch_size=32,
         *,
         activation="tanh",
         mixup=1.0,
         dropout=0.0,
-        weight_decay=0.0,
+        weight_decay=0.1,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
@@ -154,7 +154,11 @@ class FeedForwardTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=np.float32)
         with torch.inference_mode():
-            return self.network_.embed(torch.from_numpy(X).to(self._device)).cpu().numpy()
+            return self.network_.embed(torch.tensor(X, device=self._device)).cpu().numpy()
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.network_.hidden.out_features
 
     # -- what fit is made of ------------------------------------------------------------------------
 
@@ -163,7 +167,7 @@ class FeedForwardTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         self._check_parameters()
         if y is None:
             raise ValueError("got a tuner that requires y to be passed, but the target y is None; pass one label a document")
-        X, y = validate_data(self, X, y, dtype=np.float32, multi_output=True, y_numeric=False)
+        X, y = validate_data(self, X, y, dtype=np.float32, multi_output=True)
         for name in ("network_", "_stream"):
             self.__dict__.pop(name, None)
         check_classification_targets(y)
@@ -189,7 +193,7 @@ class FeedForwardTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         X, y = validate_data(self, X, y, reset=False, dtype=np.float32, multi_output=True)
         if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(
-                f"got classes {list(classes)}, expected {list(self.classes_)} as at the first call; "
+                f"got classes {list(classes)}, expected {self.classes_.tolist()} as at the first call; "
                 "call fit to start afresh"
             )
         return X, self._encode(y)
@@ -207,7 +211,7 @@ class FeedForwardTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):
             raise ValueError(
-                f"got the unknown label {unknown[0]!r}, expected one of {list(self.classes_)}; "
+                f"got the unknown label {unknown.tolist()[0]!r}, expected one of {self.classes_.tolist()}; "
                 "name all labels in classes= at the first call"
             )
         return (y[:, None] == self.classes_).astype(np.float32)
@@ -267,7 +271,7 @@ class FeedForwardTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         return weights.astype(np.float32)
 
     def _to_tensors(self, X, targets):
-        return torch.from_numpy(X).to(self._device), torch.from_numpy(targets).to(self._device)
+        return torch.tensor(X, device=self._device), torch.tensor(targets, device=self._device)
 
     def _frugal(self):
         n_multiplications = self.batch_size * self.hidden_dim * (self.n_features_in_ + len(self.classes_))

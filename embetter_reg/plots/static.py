@@ -32,7 +32,7 @@ def plot_maps(maps: Mapping[str, np.ndarray], *, register, language) -> Figure:
 
 
 def _scatter(ax: Axes, points: np.ndarray, labels: np.ndarray, legend_title: str | None) -> None:
-    size = float(np.clip(12_000 / len(points), 7, 40))
+    size = float(np.clip(20_000 / len(points), 8, 40))
     for name, (color, marker) in label_styles(labels).items():
         rows = labels == name
         ax.scatter(
@@ -42,7 +42,7 @@ def _scatter(ax: Axes, points: np.ndarray, labels: np.ndarray, legend_title: str
     ax.spines[:].set_color("#CCCCCC")
     if legend_title:
         ax.legend(
-            title=legend_title, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, markerscale=1.6
+            title=legend_title, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, markerscale=np.sqrt(48 / size)
         )
 
 
@@ -88,10 +88,11 @@ def _mark_k(ax: Axes, parameters: dict) -> None:
     for k, name in marks.items():
         if ks[0] <= k <= ks[-1]:
             ax.axvline(k, color="#CCCCCC", linewidth=1, zorder=0)
-            ax.text(k, 1.04, f"{name} ({k})", ha="center", va="bottom", fontsize=8, color=_GREY)
+            align = "right" if k == ks[-1] else "left" if k == ks[0] else "center"
+            ax.text(k, 1.02, f"{name} ({k})", ha=align, va="bottom", fontsize=8, color=_GREY, backgroundcolor="w")
 
 
-def plot_cluster_table(table: pd.DataFrame, title: str = "") -> Figure:
+def plot_cluster_table(table: pd.DataFrame, label: str = "register", title: str = "") -> Figure:
     """Draw a cluster × label table whose rows add up to 1, clusters ordered by their main label."""
     order = table.to_numpy().argmax(axis=1).argsort(kind="stable")
     values = table.to_numpy()[order]
@@ -105,7 +106,7 @@ def plot_cluster_table(table: pd.DataFrame, title: str = "") -> Figure:
             )
     ax.set_xticks(range(values.shape[1]), table.columns)
     ax.set_yticks(range(len(values)), [str(name) for name in table.index[order]])
-    ax.set(xlabel=table.columns.name or "", ylabel="cluster")
+    ax.set(xlabel=label, ylabel="cluster")
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
     ax.set_title(title, loc="left", fontsize=10)

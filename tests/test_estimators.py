@@ -1,0 +1,16 @@
+"""scikit-learn's own checks for every estimator that takes numbers."""
+
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from embetter_reg.analysis import SphericalKMeans
+from embetter_reg.finetune import FeedForwardTuner
+
+
+@parametrize_with_checks(
+    [
+        FeedForwardTuner(n_epochs=5, random_state=0),
+        SphericalKMeans(n_clusters=3, random_state=0),
+    ]
+)
+def test_scikit_learn_check(estimator, check):
+    check(estimator)
