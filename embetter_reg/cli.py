@@ -91,6 +91,8 @@ def _compare(train, test, *, encoder: str, head: str, out: Path, seed: int, titl
     if shared:
         console.print(f"[yellow]{len(shared)} texts stand in both parts; they are left out of the held-out part[/]")
         test = test[~test["text"].isin(shared)]
+    if test.empty:
+        raise ValueError("got no held-out document, expected some that are not trained on; pass others by --test")
     model = (
         LiteTextEncoder(random_state=seed)
         if encoder == "lite"

@@ -1,6 +1,7 @@
 """One colour and marker a label, the same in every picture.
 
-Register colours start from Okabe & Ito's palette for colour-blind eyes; markers tell labels apart in grey.
+Register colours are six of Okabe & Ito's and three of Tol's, chosen for the largest smallest difference to
+usual, protan and deutan eyes; markers tell labels apart in grey.
 """
 
 from collections.abc import Iterable
@@ -10,7 +11,7 @@ from embetter_reg.corpus.registers import MAIN
 REGISTER_COLORS = dict(
     zip(
         MAIN,
-        ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#000000", "#B8A800", "#8C8C8C"),
+        ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#882255", "#000000", "#DDCC77", "#332288"),
         strict=True,
     )
 )

@@ -63,7 +63,8 @@ def _hash_batch(texts: Sequence[str], ngram_range: tuple[int, int], n_bits: int)
         if n < shortest:
             continue
         keep = inside & (document[:n_windows] == document[n - 1 :])
-        keep &= ~(is_space[:n_windows] & is_space[n - 1 :])  # a lone space, or a one-space "word"
+        if n <= 2:  # white space alone is no n-gram
+            keep &= ~(is_space[:n_windows] & is_space[n - 1 :])
         mixed = _mix(hashed[keep]) >> np.uint32(32 - n_bits)
         keys.append((document[:n_windows][keep] << np.uint32(n_bits)) | mixed)
     return np.concatenate(keys)

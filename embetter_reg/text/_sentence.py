@@ -63,7 +63,7 @@ class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     @property
     def _n_features_out(self) -> int:
-        return self._load().get_sentence_embedding_dimension()
+        return self._load().encode([""]).shape[1]
 
     def _load(self):
         key = (self.name, self.device)

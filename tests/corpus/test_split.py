@@ -1,0 +1,82 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.dummy import DummyClassifier
+from sklearn.model_selection import cross_val_score
+
+from embetter_reg.corpus import LeaveOneLanguageOut, RegisterKFold, RegisterShuffleSplit, train_test_documents
+
+
+@pytest.fixture
+def labelled():
+    rng = np.random.default_rng(0)
+    y = rng.choice(["NA", "IN", "LY"], p=[0.6, 0.35, 0.05], size=600)
+    return y, rng.choice(["en", "fi", "fr"], p=[0.7, 0.2, 0.1], size=600)
+
+
+def test_folds_cover_all_once_in_proportion(labelled):
+    y, language = labelled
+    tests = [test for _, test in RegisterKFold(5, random_state=0).split(y, y, language=language)]
+    assert sorted(np.concatenate(tests)) == list(range(600))
+    strata = pd.Series(y) + language
+    for test in tests:
+        difference = strata[test].value_counts() - strata.value_counts() / 5
+        assert difference.abs().max() < 2
+
+
+def test_hybrids_are_spread_label_by_label():
+    Y = (np.random.default_rng(0).random((500, 6)) < [0.5, 0.3, 0.2, 0.1, 0.05, 0.02]).astype(int)
+    for train, test in RegisterKFold(4, random_state=0).split(Y, Y):
+        assert not set(train) & set(test)
+        assert np.abs(Y[test].sum(axis=0) - Y.sum(axis=0) / 4).max() <= 3
+
+
+def test_groups_stay_on_one_side(labelled):
+    y, language = labelled
+    groups = np.arange(600) // 3
+    for train, test in RegisterShuffleSplit(3, test_size=0.3, random_state=0).split(y, y, groups, language=language):
+        assert not set(groups[train]) & set(groups[test])
+        assert len(train) + len(test) == 600 and abs(len(test) - 180) <= 3
+
+
+def test_seed_repeats_and_splits_differ(labelled):
+    y, _ = labelled
+    splits = [test.tolist() for _, test in RegisterShuffleSplit(2, random_state=0).split(y, y)]
+    assert splits == [test.tolist() for _, test in RegisterShuffleSplit(2, random_state=0).split(y, y)]
+    assert splits[0] != splits[1]
+
+
+def test_leave_one_language_out(labelled):
+    y, language = labelled
+    held = [set(language[test]) for _, test in LeaveOneLanguageOut().split(y, y, groups=language)]
+    assert held == [{"en"}, {"fi"}, {"fr"}]
+
+
+def test_they_work_in_scikit_learn(labelled):
+    y, _ = labelled
+    scores = cross_val_score(DummyClassifier(), np.zeros((600, 1)), y, cv=RegisterKFold(3, random_state=0))
+    np.testing.assert_allclose(scores, (y == "NA").mean(), atol=0.01)
+
+
+def test_rare_labels_do_not_crash():
+    y = np.array(["NA"] * 20 + ["LY", "SP"])
+    tests = [test for _, test in RegisterKFold(5, random_state=0).split(y, y)]
+    assert sorted(np.concatenate(tests)) == list(range(22))
+    assert {len(test) for test in tests} <= {4, 5}
+
+
+def test_train_and_test_documents(labelled):
+    y, language = labelled
+    frame = pd.DataFrame({"id": range(600), "lang": language, "labels": [[label] for label in y], "text": "x"})
+    train, test = train_test_documents(frame, 0.3, random_state=0)
+    assert set(train["id"]) | set(test["id"]) == set(range(600)) and abs(len(test) - 180) <= 2
+    assert (test["lang"].value_counts() / frame["lang"].value_counts()).between(0.25, 0.35).all()
+
+
+def test_bad_input():
+    with pytest.raises(ValueError, match="got no y"):
+        next(RegisterKFold(2).split([1, 2]))
+    with pytest.raises(ValueError, match="got 2 documents or groups for 5 parts"):
+        next(RegisterKFold(5).split([1, 2], ["a", "b"]))
+    with pytest.raises(ValueError, match="test_size=2"):
+        next(RegisterShuffleSplit(test_size=2).split([1, 2], ["a", "b"]))

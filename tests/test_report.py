@@ -1,0 +1,50 @@
+import json
+import re
+
+import pandas as pd
+import pytest
+
+from embetter_reg.analysis import compare_spaces
+from embetter_reg.report import write_report
+
+
+@pytest.fixture(scope="module")
+def written(planted, tmp_path_factory):
+    spaces = {"original": planted["by_language"], "tuned <b>": planted["by_register"]}
+    comparison = compare_spaces(
+        spaces, register=planted["register"], language=planted["language"], k=[4], n_seeds=2, n_bootstrap=20, n_null=20
+    )
+    folder = tmp_path_factory.mktemp("report")
+    page = write_report(
+        comparison, spaces, folder, title="A < B", about={"encoder": "planted"},
+        fitted_on=["x"], compared=[str(n) for n in range(240)],
+    )  # fmt: skip
+    return comparison, folder, page
+
+
+def test_the_page_stands_alone(written):
+    comparison, folder, page = written
+    text = page.read_text(encoding="utf-8")
+    assert page == folder / "report.html"
+    assert text.count("data:image/png;base64,") == 5
+    assert not re.search(r'(src|href)="(?!data:)', text) and "http" not in text.replace("http-equiv", "")
+    assert "A &lt; B" in text and "tuned <b>" not in text
+    assert comparison.verdict.sentence.replace("<b>", "&lt;b&gt;") in text
+
+
+def test_json_repeats_the_comparison(written):
+    comparison, folder, _ = written
+    record = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    assert record["verdict"]["original"]["word"] == "language" and record["verdict"]["tuned <b>"]["word"] == "register"
+    pd.testing.assert_frame_equal(pd.DataFrame(record["agreement"]), comparison.agreement)
+    assert record["fitted_on"] == ["x"] and len(record["compared"]) == 240
+    assert record["parameters"]["seeds"] == comparison.parameters["seeds"]
+    assert {"embetter_reg", "torch", "scikit-learn", "umap-learn"} <= set(record["versions"])
+
+
+def test_markdown_names_its_pictures(written):
+    comparison, folder, _ = written
+    text = (folder / "report.md").read_text(encoding="utf-8")
+    assert comparison.verdict.sentence in text
+    pictures = re.findall(r"\]\((\w+\.png)\)", text)
+    assert len(pictures) == 5 and all((folder / name).stat().st_size > 5000 for name in pictures)
