@@ -18,12 +18,13 @@ def check_texts(X: Any) -> list[str]:
         If a document is missing (its position is named) or there is more than one column.
     TypeError
         If ``X`` is a single str or a document is not a str.
+
     """
     if isinstance(X, str | bytes):
         raise TypeError("got one string, expected a list of documents; put it in a list")
     if not hasattr(X, "__len__"):
         raise TypeError(f"got {type(X).__name__}, expected a list of documents; pass a list, Series or array")
-    shape = getattr(X, "shape", (len(X),))
+    shape: tuple[int, ...] = getattr(X, "shape", (len(X),))
     if len(shape) == 2 and shape[1] != 1:
         raise ValueError(f"got {shape[1]} columns, expected one column of documents; select the text column")
     if len(shape) == 2:
@@ -34,12 +35,33 @@ def check_texts(X: Any) -> list[str]:
             continue
         if text is None or text is pd.NA or (isinstance(text, float) and np.isnan(text)):
             raise ValueError(
-                f"got a missing document at position {position}, expected a str; drop it or pass an empty string"
+                f"got a missing document at position {position}, expected a str; "
+                "drop it or pass an empty string"
             )
         raise TypeError(
             f"got {type(text).__name__} at position {position}, expected a str; convert the document to text"
         )
     return [str(text) for text in texts]
+
+
+def check_same_length(**named: Any) -> None:
+    """Check that everything given has one entry a document; None is left out.
+
+    Raises
+    ------
+    ValueError
+        If two lengths differ; the names and lengths are told.
+
+    Examples
+    --------
+    >>> check_same_length(texts=["a", "b"], register=["NA", "IN"], language=None)
+
+    """
+    given = {name: value for name, value in named.items() if value is not None}
+    sizes = {name: value.shape[0] if hasattr(value, "shape") else len(value) for name, value in given.items()}
+    if len(set(sizes.values())) > 1:
+        told = ", ".join(f"{size} in {name}" for name, size in sizes.items())
+        raise ValueError(f"got different lengths ({told}), expected one entry a document in each; align them")
 
 
 def check_labels(name: str, values: Any, n_documents: int) -> np.ndarray:
@@ -49,10 +71,13 @@ def check_labels(name: str, values: Any, n_documents: int) -> np.ndarray:
     ------
     ValueError
         If ``values`` has another length or shape, or a label is missing (its position is named).
+
     """
     labels = np.asarray(values.to_list() if hasattr(values, "to_list") else values, dtype=object)
     if labels.ndim != 1:
-        raise ValueError(f"got {name} of shape {labels.shape}, expected one label a document; pass a 1-D array")
+        raise ValueError(
+            f"got {name} of shape {labels.shape}, expected one label a document; pass a 1-D array"
+        )
     if len(labels) != n_documents:
         raise ValueError(
             f"got {len(labels)} {name} labels for {n_documents} documents, expected as many; align the two"
@@ -60,7 +85,8 @@ def check_labels(name: str, values: Any, n_documents: int) -> np.ndarray:
     missing = np.flatnonzero(pd.isna(labels))
     if len(missing):
         raise ValueError(
-            f"got a missing {name} label at position {missing[0]}, expected a label for every document; drop it"
+            f"got a missing {name} label at position {missing[0]}, expected a label for every document; "
+            "drop it"
         )
     return labels.astype(str)
 
@@ -72,6 +98,7 @@ def check_space(name: str, X: Any) -> np.ndarray:
     ------
     ValueError
         If it is not a 2-D array of finite numbers; the first bad row is named.
+
     """
     array = np.asarray(X.to_numpy() if hasattr(X, "to_numpy") else X)
     if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "fiu":
@@ -83,6 +110,7 @@ def check_space(name: str, X: Any) -> np.ndarray:
     bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
     if len(bad):
         raise ValueError(
-            f"got NaN or infinity in row {bad[0]} of the space {name!r}, expected finite numbers; drop the row"
+            f"got NaN or infinity in row {bad[0]} of the space {name!r}, expected finite numbers; "
+            "drop the row"
         )
     return array

@@ -3,7 +3,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from embetter_reg._validation import check_labels, check_space, check_texts
+from embetter_reg._validation import check_labels, check_same_length, check_space, check_texts
 
 TEXTS = ["a", "", "NA"]
 
@@ -65,3 +65,9 @@ def test_spaces():
         check_space("X", [[1.0, 2.0], [np.nan, 1.0]])
     with pytest.raises(ValueError, match="expected numbers of shape"):
         check_space("X", [1.0, 2.0])
+
+
+def test_lengths():
+    check_same_length(X=np.ones((2, 3)), y=["a", "b"], groups=None)
+    with pytest.raises(ValueError, match=r"got different lengths \(2 in X, 3 in y\)"):
+        check_same_length(X=np.ones((2, 3)), y=list("abc"))

@@ -3,13 +3,17 @@
 import csv
 import gzip
 import json
+import math
 import re
 import warnings
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from embetter_reg._optional import optional_import
 from embetter_reg.corpus import registers
@@ -30,7 +34,7 @@ def read_documents(
     language: str | None = None,
     on_error: str = "raise",
 ) -> pd.DataFrame:
-    """Read documents into a DataFrame with columns ``id, lang, labels, text``.
+    r"""Read documents into a DataFrame with columns ``id, lang, labels, text``.
 
     Reads TSV (with a header, or ``labels<TAB>text``, or ``labels<TAB>id<TAB>text``), CSV with a header,
     JSON lines, Parquet, the first three also as ``.gz``, a folder of such files, and a Hugging Face
@@ -43,7 +47,7 @@ def read_documents(
         Files or folders.
     text, labels, lang, id : str
         Column names. Without a ``labels`` column the documents have no labels; without an ``id`` column
-        ids are ``<file>-<row>``; other columns are kept.
+        ids are ``<file>-<row>``, such as ``en.train-1``; other columns are kept.
     language : str or None
         Language of documents without a ``lang`` column. None takes it from the file's name: the
         two-letter part of ``fr.tsv``, ``emb_fr.tsv``, ``sv_emb.tsv``, ``en.train.jsonl.gz``.
@@ -68,18 +72,20 @@ def read_documents(
     >>> from pathlib import Path
     >>> from tempfile import mkdtemp
     >>> path = Path(mkdtemp()) / "fr.tsv"
-    >>> _ = path.write_text("NA NE\\tLe maire est parti.\\n", encoding="utf-8")
+    >>> _ = path.write_text("NA NE\tLe maire est parti.\n", encoding="utf-8")
     >>> read_documents(path).to_dict("records")
     [{'id': 'fr-1', 'lang': 'fr', 'labels': ['NA', 'ne'], 'text': 'Le maire est parti.'}]
+
     """
     if on_error not in ("raise", "skip"):
         raise ValueError(f"got on_error={on_error!r}, expected 'raise' or 'skip'; pick one")
     columns = {"id": id, "lang": lang, "labels": labels, "text": text}
     given = {new for new, old in columns.items() if new != old}
-    documents, n_skipped, last_error = [], 0, ""
+    documents: list[dict[str, Any]] = []
+    n_skipped, last_error = 0, ""
     for path in _files([paths] if isinstance(paths, str | Path) else list(paths)):
         n_rows = 0
-        for number, item in enumerate(_rows(path), start=1):
+        for number, item in enumerate(_rows(path, columns), start=1):
             n_rows += 1
             try:
                 documents.append(_document(item, path, number, columns, given, language))
@@ -97,7 +103,8 @@ def read_documents(
     repeated = frame["id"][frame["id"].duplicated()]
     if len(repeated):
         raise ValueError(
-            f"got the id {repeated.iloc[0]!r} twice, expected one id a document; rename it, or read each file once"
+            f"got the id {repeated.iloc[0]!r} twice, expected one id a document; "
+            "rename it, or read each file once"
         )
     return frame
 
@@ -109,13 +116,17 @@ class _BadRow(ValueError):
 def _files(paths: Iterable[str | Path]) -> Iterator[Path]:
     for path in map(Path, paths):
         if not path.exists():
-            raise FileNotFoundError(f"got {path}, which does not exist, expected a file or folder; check the path")
+            raise FileNotFoundError(
+                f"got {path}, which does not exist, expected a file or folder; check the path"
+            )
         if path.is_file() or _is_saved_dataset(path):
             yield path
             continue
         inside = sorted(file for file in path.iterdir() if file.is_file() and _kind(file) in _KINDS)
         if not inside:
-            raise ValueError(f"got the folder {path} with no {', '.join(_KINDS)} file; put one file a language in it")
+            raise ValueError(
+                f"got the folder {path} with no {', '.join(_KINDS)} file; put one file a language in it"
+            )
         yield from inside
 
 
@@ -131,25 +142,26 @@ def _is_saved_dataset(path: Path) -> bool:
     return (path / "state.json").exists() or (path / "dataset_dict.json").exists()
 
 
-def _rows(path: Path) -> Iterator[Row | _BadRow]:
+def _rows(path: Path, columns: dict[str, str]) -> Iterator[Row | _BadRow]:
     """Yield each row's place and fields, or what is wrong with it."""
+    try:
+        yield from _rows_of_kind(path, columns)
+    except (gzip.BadGzipFile, EOFError, zlib.error, pa.ArrowInvalid) as error:
+        raise ValueError(
+            f"got {path}, which is damaged ({error}), expected a whole file of the kind that its name says; "
+            "fetch or write it again"
+        ) from error
+
+
+def _rows_of_kind(path: Path, columns: dict[str, str]) -> Iterator[Row | _BadRow]:
     if path.is_dir():
         yield from _saved_dataset(path)
     elif _kind(path) == ".parquet":
-        table = pd.read_parquet(path)
-        yield from ((f"{path}:{n}", row) for n, row in enumerate(table.to_dict("records"), start=1))
+        yield from _parquet(path)
     elif _kind(path) == ".tsv":
-        yield from _tsv(path)
+        yield from _tsv(path, columns)
     elif _kind(path) == ".csv":
-        csv.field_size_limit(_BIG_FIELD)
-        lines = (line if isinstance(line, str) else "" for _, line in _lines(path))
-        reader = csv.DictReader(lines)
-        for row in reader:
-            place = f"{path}:{reader.line_num}"
-            complete = None not in row and None not in row.values()
-            yield (place, row) if complete else _BadRow(
-                f"{place}: got a row of another width than the header, expected the same; mend it"
-            )
+        yield from _csv(path)
     elif _kind(path) == ".jsonl":
         yield from _json_lines(path)
     else:
@@ -165,29 +177,71 @@ def _lines(path: Path) -> Iterator[tuple[str, str | _BadRow]]:
             try:
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError:
-                yield place, _BadRow(f"{place}: got bytes that are not UTF-8, expected UTF-8 text; convert the file")
+                yield place, _not_utf8(place)
             else:
                 yield place, line
 
 
-def _tsv(path: Path) -> Iterator[Row | _BadRow]:
+def _not_utf8(place: str) -> _BadRow:
+    return _BadRow(f"{place}: got bytes that are not UTF-8, expected UTF-8 text; convert the file")
+
+
+def _parquet(path: Path) -> Iterator[Row]:
+    number = 0
+    with pq.ParquetFile(path) as file:
+        names = [name for name in file.schema_arrow.names if not name.startswith("__index_level_")]
+        for batch in file.iter_batches(batch_size=1024, columns=names):
+            for row in batch.to_pylist():
+                number += 1
+                yield f"{path}:{number}", row
+
+
+def _csv(path: Path) -> Iterator[Row | _BadRow]:
+    csv.field_size_limit(_BIG_FIELD)
+    opened = gzip.open if path.suffix == ".gz" else open
+    # Bytes that are not UTF-8 come through as lone surrogates, so that only their own row is bad.
+    with opened(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        reader = csv.DictReader(file)
+        for row in reader:
+            place = f"{path}:{reader.line_num}"
+            if None in row or None in row.values():
+                yield _BadRow(
+                    f"{place}: got a row of another width than the header, expected the same; mend it"
+                )
+            elif re.search(r"[\udc80-\udcff]", "".join([*row, *row.values()])):
+                yield _not_utf8(place)
+            else:
+                yield place, row
+
+
+def _tsv(path: Path, columns: dict[str, str]) -> Iterator[Row | _BadRow]:
     header: list[str] | None = None
     for number, (place, line) in enumerate(_lines(path), start=1):
         if isinstance(line, _BadRow):
             yield line
             continue
         fields = line.rstrip("\r\n").split("\t")
-        if number == 1 and {field.lower() for field in fields} & _HEADER_WORDS:
+        if number == 1 and _is_header(fields, columns):
             header = fields
             continue
         names = header or {2: ["labels", "text"], 3: ["labels", "id", "text"]}.get(len(fields))
         if fields == [""]:
             continue
         if names is None or len(names) != len(fields):
-            expected = f"{len(header)}, as in the header" if header else "labels<TAB>text or labels<TAB>id<TAB>text"
+            expected = (
+                f"{len(header)}, as in the header" if header else "labels<TAB>text or labels<TAB>id<TAB>text"
+            )
             yield _BadRow(f"{place}: got {len(fields)} fields, expected {expected}; mend the row")
         else:
             yield place, dict(zip(names, fields, strict=True))
+
+
+def _is_header(fields: list[str], columns: dict[str, str]) -> bool:
+    """Say whether a first line names columns; the register ``ID`` is not the column ``id``."""
+    given = set(columns.values())
+    return any(
+        field in given or (field not in registers.MAIN and field.lower() in _HEADER_WORDS) for field in fields
+    )
 
 
 def _json_lines(path: Path) -> Iterator[Row | _BadRow]:
@@ -198,10 +252,14 @@ def _json_lines(path: Path) -> Iterator[Row | _BadRow]:
             try:
                 row = json.loads(line)
             except json.JSONDecodeError as error:
-                yield _BadRow(f"{place}: got invalid JSON ({error.msg}), expected one object a line; mend the row")
+                yield _BadRow(
+                    f"{place}: got invalid JSON ({error.msg}), expected one object a line; mend the row"
+                )
                 continue
-            yield (place, row) if isinstance(row, dict) else _BadRow(
-                f"{place}: got {type(row).__name__}, expected a JSON object; mend the row"
+            yield (
+                (place, row)
+                if isinstance(row, dict)
+                else _BadRow(f"{place}: got {type(row).__name__}, expected a JSON object; mend the row")
             )
 
 
@@ -213,7 +271,9 @@ def _saved_dataset(path: Path) -> Iterator[Row]:
         yield from ((f"{path}/{name}:{n}", dict(row)) for n, row in enumerate(part, start=1))
 
 
-def _document(item, path: Path, number: int, columns: dict[str, str], given: set[str], language) -> dict[str, Any]:
+def _document(
+    item, path: Path, number: int, columns: dict[str, str], given: set[str], language
+) -> dict[str, Any]:
     """Return one document's fields under our names, or raise `_BadRow`."""
     if isinstance(item, _BadRow):
         raise item
@@ -222,29 +282,46 @@ def _document(item, path: Path, number: int, columns: dict[str, str], given: set
     absent = [old for new, old in columns.items() if new in needed and old not in row]
     if absent:
         raise _BadRow(
-            f"{place}: got no column {absent[0]!r} among {list(row)}, expected it; name the column that holds it"
+            f"{place}: got no column {absent[0]!r} among {list(row)}, expected it; "
+            "name the column that holds it"
         )
-    text, codes = row[columns["text"]], row.get(columns["labels"])
+    text, codes = row[columns["text"]], _value(row, columns["labels"])
     if not isinstance(text, str):
         raise _BadRow(f"{place}: got no text, expected a str (it may be empty); mend or drop the row")
     try:
         labels = [] if codes is None else registers.parse(codes)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise _BadRow(f"{place}: {error}") from None
-    identifier = row.get(columns["id"])
+    identifier = _value(row, columns["id"])
     ours = {
-        "id": str(identifier) if identifier not in (None, "") else f"{path.name.split('.')[0]}-{number}",
-        "lang": row.get(columns["lang"]) or language or _language_of(path, place),
+        "id": str(identifier) if identifier not in (None, "") else f"{_stem(path)}-{number}",
+        "lang": _value(row, columns["lang"]) or language or _language_of(path, place),
         "labels": labels,
         "text": text,
     }
-    return ours | {key: value for key, value in row.items() if key not in columns.values() and key not in ours}
+    return ours | {
+        key: value for key, value in row.items() if key not in columns.values() and key not in ours
+    }
+
+
+def _value(row: dict[str, Any], column: str) -> Any:
+    """Return a field; None where it is absent or NaN."""
+    value = row.get(column)
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _stem(path: Path) -> str:
+    """Return the file's name without the endings that tell its format: en.train for en.train.jsonl.gz."""
+    return path.name.removesuffix(".gz").removesuffix(Path(path.name.removesuffix(".gz")).suffix)
 
 
 def _language_of(path: Path, place: str) -> str:
-    parts = [part for part in re.split(r"[._-]", path.name) if re.fullmatch("[a-z]{2}", part) and part != "gz"]
+    parts = [
+        part for part in re.split(r"[._-]", path.name) if re.fullmatch("[a-z]{2}", part) and part != "gz"
+    ]
     if len(parts) != 1:
         raise ValueError(
-            f"{place}: got no language, expected a 'lang' column or a file name such as fr.tsv; pass language="
+            f"{place}: got no language, expected a 'lang' column or a file name such as fr.tsv; "
+            "pass language="
         )
     return parts[0]

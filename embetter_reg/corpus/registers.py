@@ -95,6 +95,8 @@ def parse(labels: str | Iterable[str]) -> list[str]:
     ------
     ValueError
         If a code is not in the scheme.
+    TypeError
+        If ``labels`` is neither a str nor a list of codes.
 
     Examples
     --------
@@ -102,11 +104,16 @@ def parse(labels: str | Iterable[str]) -> list[str]:
     ['NA', 'ne', 'OP']
     >>> parse("PB NA RV OP")
     ['NA', 'nb', 'OP', 'rv']
+
     """
+    if not isinstance(labels, Iterable):
+        raise TypeError(
+            f"got {type(labels).__name__} as labels, expected a str or a list of CORE codes; convert them"
+        )
     codes = re.split(r"[\s,]+", labels.strip()) if isinstance(labels, str) else list(labels)
     codes = [code for code in codes if code]
     for code in codes:
-        if code not in MAIN and code not in PARENT and code not in OLD_CODES:
+        if not isinstance(code, str) or not (code in MAIN or code in PARENT or code in OLD_CODES):
             raise ValueError(
                 f"got the unknown register code {code!r}, expected CORE codes such as 'NA ne OP'; "
                 "correct or map it"

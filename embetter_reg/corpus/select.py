@@ -19,6 +19,7 @@ def hybrids(documents: pd.DataFrame, policy: str) -> pd.DataFrame:
     ------
     ValueError
         If the policy has another name.
+
     """
     n_mains = documents["labels"].map(lambda labels: len(mains(labels)))
     if policy == "keep":
@@ -27,7 +28,7 @@ def hybrids(documents: pd.DataFrame, policy: str) -> pd.DataFrame:
         return documents[n_mains <= 1].reset_index(drop=True)
     if policy != "explode":
         raise ValueError(f"got the hybrid policy {policy!r}, expected 'drop', 'keep' or 'explode'; pick one")
-    rows = []
+    rows: list[dict] = []
     for row in documents.to_dict("records"):
         found = mains(row["labels"])
         row["document"] = row["id"]
@@ -37,7 +38,7 @@ def hybrids(documents: pd.DataFrame, policy: str) -> pd.DataFrame:
         for main in found:
             own = [code for code in row["labels"] if code == main or PARENT.get(code) == main]
             rows.append({**row, "id": f"{row['id']}#{main}", "labels": own})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=list(dict.fromkeys([*documents.columns, "document"])))
 
 
 def label_column(documents: pd.DataFrame, level: str = "main") -> pd.Series:
@@ -49,6 +50,7 @@ def label_column(documents: pd.DataFrame, level: str = "main") -> pd.Series:
     ------
     ValueError
         If the level has another name or a document has no label.
+
     """
     if level not in ("main", "sub"):
         raise ValueError(f"got level={level!r}, expected 'main' or 'sub'; pick one")
@@ -66,7 +68,7 @@ def _mains_text(labels: list[str]) -> str:
 
 
 def _subs_text(labels: list[str]) -> str:
-    parts = []
+    parts: list[str] = []
     for main in mains(labels):
         subs = [code for code in labels if PARENT.get(code) == main]
         parts.extend(f"{main}-{sub}" for sub in subs)
@@ -94,6 +96,7 @@ def select_group(documents: pd.DataFrame, group: str) -> pd.DataFrame:
     ------
     ValueError
         If there is no group of that name.
+
     """
     if group not in GROUPS:
         raise ValueError(f"got the group {group!r}, expected one of {list(GROUPS)}; pick one")
@@ -114,6 +117,7 @@ def balanced_sample(
     ------
     ValueError
         If a language has too few documents and ``on_short`` is "raise".
+
     """
     if on_short not in ("raise", "all"):
         raise ValueError(f"got on_short={on_short!r}, expected 'raise' or 'all'; pick one")
@@ -128,7 +132,7 @@ def balanced_sample(
             warnings.warn(f"{short}; took all of them", stacklevel=2)
         n_wanted = min(n_per_language, len(rows))
         exact = rows.value_counts(sort=False).sort_index() * (n_wanted / len(rows))
-        quota = np.floor(exact).astype(int)
+        quota = exact.astype(int)  # rounds down
         largest = (exact - quota).sort_values(ascending=False, kind="stable").index[: n_wanted - quota.sum()]
         quota[largest] += 1
         for label, n in quota.items():

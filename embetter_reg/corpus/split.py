@@ -7,6 +7,7 @@ import pandas as pd
 from sklearn.model_selection import BaseCrossValidator, LeaveOneGroupOut
 from sklearn.utils import check_random_state
 
+from embetter_reg._validation import check_same_length
 from embetter_reg.corpus.select import label_column
 
 Split = tuple[np.ndarray, np.ndarray]
@@ -32,6 +33,7 @@ class RegisterKFold(BaseCrossValidator):
     >>> y = np.repeat(["NA", "HI"], 4)
     >>> [sorted(y[test].tolist()) for _, test in RegisterKFold(2, random_state=0).split(y, y)]
     [['HI', 'HI', 'NA', 'NA'], ['HI', 'HI', 'NA', 'NA']]
+
     """
 
     def __init__(self, n_splits=5, *, random_state=None):
@@ -48,9 +50,13 @@ class RegisterKFold(BaseCrossValidator):
         Raises
         ------
         ValueError
-            If ``y`` is missing or there are fewer documents or groups than folds.
+            If ``y`` is missing, lengths differ, or there are fewer than two folds or fewer documents or
+            groups than folds.
+
         """
-        fold = _deal(y, groups, language, [1 / self.n_splits] * self.n_splits, self.random_state)
+        if self.n_splits < 2:
+            raise ValueError(f"got n_splits={self.n_splits}, expected at least 2 folds; pass for example 5")
+        fold = _deal(X, y, groups, language, [1 / self.n_splits] * self.n_splits, self.random_state)
         for k in range(self.n_splits):
             yield np.flatnonzero(fold != k), np.flatnonzero(fold == k)
 
@@ -64,6 +70,7 @@ class RegisterShuffleSplit(BaseCrossValidator):
     test_size : float
         Share of documents in the test part, in (0, 1).
     random_state : int, RandomState or None
+
     """
 
     def __init__(self, n_splits=5, *, test_size=0.25, random_state=None):
@@ -78,10 +85,12 @@ class RegisterShuffleSplit(BaseCrossValidator):
     def split(self, X, y=None, groups=None, *, language=None) -> Iterator[Split]:
         """Yield row numbers (train, test), like `RegisterKFold.split`."""
         if not 0 < self.test_size < 1:
-            raise ValueError(f"got test_size={self.test_size}, expected between 0 and 1; pass for example 0.25")
+            raise ValueError(
+                f"got test_size={self.test_size}, expected between 0 and 1; pass for example 0.25"
+            )
         rng = check_random_state(self.random_state)
         for _ in range(self.n_splits):
-            part = _deal(y, groups, language, [1 - self.test_size, self.test_size], rng)
+            part = _deal(X, y, groups, language, [1 - self.test_size, self.test_size], rng)
             yield np.flatnonzero(part == 0), np.flatnonzero(part == 1)
 
 
@@ -102,39 +111,50 @@ def train_test_documents(
     return documents.iloc[train].reset_index(drop=True), documents.iloc[test].reset_index(drop=True)
 
 
-def _deal(y, groups, language, shares: list[float], random_state) -> np.ndarray:
+def _deal(X, y, groups, language, shares: list[float], random_state) -> np.ndarray:
     """Return the part of each document, so that each part gets its share of every label."""
     if y is None:
         raise ValueError("got no y, expected a label a document to stratify by; pass y")
+    check_same_length(X=X, y=y, groups=groups, language=language)
     rng = check_random_state(random_state)
     members = _memberships(y, language)
-    units = np.arange(len(members)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
-    n_units = units.max() + 1
+    units = np.arange(len(members))
+    if groups is not None:
+        units = np.unique(np.asarray(groups), return_inverse=True)[1]
+    n_units = len(np.unique(units))
     if n_units < len(shares):
         raise ValueError(
-            f"got {n_units} documents or groups for {len(shares)} parts, expected at least as many; use fewer parts"
+            f"got {n_units} documents or groups for {len(shares)} parts, expected at least as many; "
+            "use fewer parts"
         )
     counts = np.zeros((n_units, members.shape[1]))
     np.add.at(counts, units, members)
     sizes = np.bincount(units).astype(float)
-    wanted = np.outer(shares, counts.sum(axis=0))
-    room = np.array(shares) * len(members)
+    share = np.array(shares)
+    wanted = np.outer(share, counts.sum(axis=0))
+    room = share * len(members)
     part = np.full(n_units, -1)
-    order = rng.permutation(n_units)
-    while (left := order[part[order] < 0]).size:
-        remaining = (counts[left] > 0).sum(axis=0)
-        if remaining.any():  # rarest label first
-            label = np.where(remaining > 0, remaining, np.inf).argmin()
-            batch = left[counts[left, label] > 0]
-        else:
-            label, batch = None, left
+
+    def place(batch: np.ndarray, need: np.ndarray, amounts: np.ndarray) -> None:
         for unit in batch:
-            need = room if label is None else wanted[:, label]
-            best = np.flatnonzero(need >= need.max() - 1e-9)
-            best = best[room[best] >= room[best].max() - 1e-9]
-            part[unit] = rng.choice(best)
+            # Needs that differ by less than the unit are equal: of a stratum too rare to be divided, each
+            # part gets its chance, not the largest part all; the part with most room left decides.
+            best = np.flatnonzero(need > need.max() - amounts[unit] + 1e-9)
+            spare = room[best] / share[best]
+            part[unit] = rng.choice(best[spare >= spare.max() - 1e-9])
             wanted[part[unit]] -= counts[unit]
             room[part[unit]] -= sizes[unit]
+
+    order = rng.permutation(n_units)
+    order = order[np.argsort(-sizes[order], kind="stable")]  # large groups while there is room
+    holds = counts > 0
+    left = holds.sum(axis=0)
+    while left.any():  # rarest stratum first
+        stratum = np.where(left > 0, left, np.inf).argmin()
+        batch = order[(part[order] < 0) & holds[order, stratum]]
+        place(batch, wanted[:, stratum], counts[:, stratum])
+        left = left - holds[batch].sum(axis=0)
+    place(order[part[order] < 0], room, sizes)
     return part[units]
 
 

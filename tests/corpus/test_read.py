@@ -81,7 +81,7 @@ def test_folder_of_one_file_a_language(tmp_path):
     write(tmp_path / "fr.tsv", "NA\tun\n")
     write(tmp_path / "en.train.jsonl.gz", json.dumps({"labels": "OP", "text": "one", "topic": "food"}))
     frame = read_documents(tmp_path)
-    assert frame["lang"].tolist() == ["en", "fr"] and frame["id"].tolist() == ["en-1", "fr-1"]
+    assert frame["lang"].tolist() == ["en", "fr"] and frame["id"].tolist() == ["en.train-1", "fr-1"]
     assert frame.loc[0, "topic"] == "food"
 
 
@@ -120,7 +120,7 @@ def test_bad_rows_are_named_or_skipped(tmp_path, name, content, message):
 def test_bad_files(tmp_path):
     with pytest.raises(FileNotFoundError, match="does not exist"):
         read_documents(tmp_path / "nothing.tsv")
-    with pytest.raises(ValueError, match="no .tsv"):
+    with pytest.raises(ValueError, match=r"no \.tsv"):
         read_documents(tmp_path)
     with pytest.raises(ValueError, match="unknown kind"):
         read_documents(write(tmp_path / "x.docx", "a"))
@@ -130,7 +130,9 @@ def test_bad_files(tmp_path):
         read_documents(write(tmp_path / "corpus.tsv", "NA\tun\n"))
     with pytest.raises(ValueError, match="on_error"):
         read_documents(tmp_path, on_error="ignore")
-    twice = write(tmp_path / "twice.jsonl", '{"id": 1, "lang": "fr", "text": "a"}\n{"id": 1, "lang": "fr", "text": "b"}')
+    twice = write(
+        tmp_path / "twice.jsonl", '{"id": 1, "lang": "fr", "text": "a"}\n{"id": 1, "lang": "fr", "text": "b"}'
+    )
     with pytest.raises(ValueError, match="got the id '1' twice"):
         read_documents(twice)
 
@@ -143,3 +145,68 @@ def test_published_files(shared_data):
         assert frame["labels"].map(lambda labels: "NA" in labels).sum() > registers
     counts = read_documents(shared_data / "registers").groupby("lang").size().to_dict()
     assert counts == {"en": 2000, "fi": 1675, "fr": 1431, "sv": 1457}
+
+
+def test_the_register_ID_is_not_a_header(tmp_path):
+    frame = read_documents(write(tmp_path / "fr.tsv", lines(("ID", "un"), ("NA", "deux"))))
+    assert frame["labels"].tolist() == [["ID"], ["NA"]] and frame["text"].tolist() == ["un", "deux"]
+
+
+def test_header_of_other_names(tmp_path):
+    path = write(tmp_path / "fr.tsv", lines(("genre", "body"), ("ID", "un")))
+    frame = read_documents(path, text="body", labels="genre")
+    assert frame.to_dict("records") == [{"id": "fr-1", "lang": "fr", "labels": ["ID"], "text": "un"}]
+
+
+def test_bad_bytes_in_csv_spoil_only_their_row(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_bytes(b'lang,labels,text\nfr,NA,"un\n\xff"\nfr,NA,deux\n')
+    with pytest.raises(ValueError, match=r"x.csv:3: got bytes that are not UTF-8"):
+        read_documents(path)
+    with pytest.warns(UserWarning, match="skipped 1 bad rows"):
+        assert read_documents(path, on_error="skip")["text"].tolist() == ["deux"]
+
+
+def test_missing_fields_of_parquet_are_missing_not_nan(tmp_path):
+    rows = {"id": [7, None], "lang": ["fr", None], "labels": ["NA", None], "text": ["un", "deux"]}
+    frame = pd.DataFrame(rows).astype({"id": "Int64"})
+    frame.index = [5, 6]
+    frame.to_parquet(tmp_path / "fi.parquet")
+    assert read_documents(tmp_path / "fi.parquet").to_dict("records") == [
+        {"id": "7", "lang": "fr", "labels": ["NA"], "text": "un"},
+        {"id": "fi-2", "lang": "fi", "labels": [], "text": "deux"},
+    ]
+
+
+def test_labels_of_another_type_are_a_bad_row(tmp_path):
+    path = write(tmp_path / "fr.jsonl", '{"labels": 5, "text": "un"}')
+    with pytest.raises(ValueError, match=r"fr.jsonl:1: got int as labels"):
+        read_documents(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("fr.tsv.gz", b"NA\tun\n"),
+        ("fr.csv.gz", gzip.compress(b"labels,text\n" + b"NA,un\n" * 500)[:-12]),
+        ("fr.parquet", b"no"),
+    ],
+)
+def test_damaged_files_are_named(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=f"{name}, which is damaged"):
+        read_documents(tmp_path / name)
+
+
+def test_parts_of_a_corpus_without_ids_can_be_read_together(tmp_path):
+    for part in ("train", "test"):
+        write(tmp_path / f"en.{part}.jsonl.gz", json.dumps({"labels": "NA", "text": part}))
+    assert read_documents(tmp_path)["id"].tolist() == ["en.test-1", "en.train-1"]
+
+
+def test_every_shared_file_has_its_documents(shared_data):
+    rows = {"en": (1400, 600), "fi": (1075, 600), "fr": (831, 600), "sv": (857, 600)}
+    for language, (n_train, n_test) in rows.items():
+        for part, n in (("train", n_train), ("test", n_test)):
+            frame = read_documents(shared_data / "registers" / f"{language}.{part}.jsonl.gz")
+            assert len(frame) == n and set(frame["lang"]) == {language} and frame["labels"].map(bool).all()

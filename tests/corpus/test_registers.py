@@ -48,3 +48,15 @@ def test_the_scheme():
 def test_hybrids():
     assert registers.is_hybrid(["NA", "ne", "OP"]) and not registers.is_hybrid(["NA", "ne"])
     assert registers.mains(["NA", "ne", "OP"]) == ["NA", "OP"]
+
+
+def test_a_code_without_its_parent_goes():
+    assert parse("DS MT") == ["MT"]  # as FreCORE has it
+    assert parse("NA LY PB PO") == ["NA", "nb", "LY"]
+
+
+def test_labels_of_another_type():
+    with pytest.raises(TypeError, match="got int as labels"):
+        parse(5)
+    with pytest.raises(ValueError, match="unknown register code 1"):
+        parse(["NA", 1])

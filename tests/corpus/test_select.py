@@ -33,7 +33,7 @@ def test_label_levels(documents):
     assert label_column(documents, "sub").tolist() == ["NA-ne", "NA-nb OP", "MT", "HI-re HI-oh"]
     with pytest.raises(ValueError, match="level='top'"):
         label_column(documents, "top")
-    documents.at[2, "labels"] = []
+    documents["labels"] = [["NA"], ["NA"], [], ["HI"]]
     with pytest.raises(ValueError, match="1 documents without a label"):
         label_column(documents)
 
@@ -65,4 +65,12 @@ def test_balanced_sample_keeps_shares_and_never_repeats():
     with pytest.raises(ValueError, match="got 100 documents of en, expected 150"):
         balanced_sample(frame, 150)
     with pytest.warns(UserWarning, match="took all of them"):
-        assert balanced_sample(frame, 150, on_short="all").groupby("lang").size().to_dict() == {"en": 100, "fi": 150}
+        assert balanced_sample(frame, 150, on_short="all").groupby("lang").size().to_dict() == {
+            "en": 100,
+            "fi": 150,
+        }
+
+
+def test_exploding_nothing_keeps_the_columns(documents):
+    exploded = hybrids(documents[:0], "explode")
+    assert exploded.empty and list(exploded.columns) == ["id", "lang", "labels", "text", "document"]

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
-from sklearn.model_selection import cross_val_score
+from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from embetter_reg.corpus import LeaveOneLanguageOut, RegisterKFold, RegisterShuffleSplit, train_test_documents
 
@@ -34,7 +34,9 @@ def test_hybrids_are_spread_label_by_label():
 def test_groups_stay_on_one_side(labelled):
     y, language = labelled
     groups = np.arange(600) // 3
-    for train, test in RegisterShuffleSplit(3, test_size=0.3, random_state=0).split(y, y, groups, language=language):
+    for train, test in RegisterShuffleSplit(3, test_size=0.3, random_state=0).split(
+        y, y, groups, language=language
+    ):
         assert not set(groups[train]) & set(groups[test])
         assert len(train) + len(test) == 600 and abs(len(test) - 180) <= 3
 
@@ -67,7 +69,9 @@ def test_rare_labels_do_not_crash():
 
 def test_train_and_test_documents(labelled):
     y, language = labelled
-    frame = pd.DataFrame({"id": range(600), "lang": language, "labels": [[label] for label in y], "text": "x"})
+    frame = pd.DataFrame(
+        {"id": range(600), "lang": language, "labels": [[label] for label in y], "text": "x"}
+    )
     train, test = train_test_documents(frame, 0.3, random_state=0)
     assert set(train["id"]) | set(test["id"]) == set(range(600)) and abs(len(test) - 180) <= 2
     assert (test["lang"].value_counts() / frame["lang"].value_counts()).between(0.25, 0.35).all()
@@ -80,3 +84,34 @@ def test_bad_input():
         next(RegisterKFold(5).split([1, 2], ["a", "b"]))
     with pytest.raises(ValueError, match="test_size=2"):
         next(RegisterShuffleSplit(test_size=2).split([1, 2], ["a", "b"]))
+
+
+def test_rare_strata_reach_the_test_part_in_proportion():
+    y = np.array([f"rare {n}" for n in range(100)] + ["NA"] * 100)
+    for _, test in RegisterShuffleSplit(3, test_size=0.25, random_state=0).split(y, y):
+        assert 49 <= len(test) <= 51
+        assert 24 <= (test < 100).sum() <= 26
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_part_is_empty(seed):
+    y, groups = ["NA"] * 4, [0, 0, 1, 1]
+    for train, test in RegisterShuffleSplit(1, random_state=seed).split(y, y, groups):
+        assert len(train) == len(test) == 2
+
+
+def test_grid_search_takes_the_folds(labelled):
+    y, language = labelled
+    strategies = {"strategy": ["most_frequent", "stratified"]}
+    search = GridSearchCV(DummyClassifier(random_state=0), strategies, cv=RegisterKFold(3, random_state=0))
+    search.fit(np.zeros((600, 1)), y, groups=language)
+    assert search.best_params_ == {"strategy": "most_frequent"}
+
+
+def test_lengths_must_agree():
+    with pytest.raises(ValueError, match="4 in X, 4 in y, 3 in groups"):
+        next(RegisterKFold(2).split([0] * 4, list("aabb"), [1, 2, 3]))
+    with pytest.raises(ValueError, match="3 in language"):
+        next(RegisterKFold(2).split([0] * 4, list("aabb"), language=["en"] * 3))
+    with pytest.raises(ValueError, match="n_splits=1"):
+        next(RegisterKFold(1).split([0] * 4, list("aabb")))
