@@ -11,6 +11,7 @@ def optional_import(module: str, *, package: str, purpose: str) -> Any:
     ------
     ImportError
         If the module is not installed.
+
     """
     try:
         return import_module(module)

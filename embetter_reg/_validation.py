@@ -35,8 +35,7 @@ def check_texts(X: Any) -> list[str]:
             continue
         if text is None or text is pd.NA or (isinstance(text, float) and np.isnan(text)):
             raise ValueError(
-                f"got a missing document at position {position}, expected a str; "
-                "drop it or pass an empty string"
+                f"got a missing document at position {position}, expected a str; drop it or pass an empty string"
             )
         raise TypeError(
             f"got {type(text).__name__} at position {position}, expected a str; convert the document to text"
@@ -75,9 +74,7 @@ def check_labels(name: str, values: Any, n_documents: int) -> np.ndarray:
     """
     labels = np.asarray(values.to_list() if hasattr(values, "to_list") else values, dtype=object)
     if labels.ndim != 1:
-        raise ValueError(
-            f"got {name} of shape {labels.shape}, expected one label a document; pass a 1-D array"
-        )
+        raise ValueError(f"got {name} of shape {labels.shape}, expected one label a document; pass a 1-D array")
     if len(labels) != n_documents:
         raise ValueError(
             f"got {len(labels)} {name} labels for {n_documents} documents, expected as many; align the two"
@@ -85,8 +82,7 @@ def check_labels(name: str, values: Any, n_documents: int) -> np.ndarray:
     missing = np.flatnonzero(pd.isna(labels))
     if len(missing):
         raise ValueError(
-            f"got a missing {name} label at position {missing[0]}, expected a label for every document; "
-            "drop it"
+            f"got a missing {name} label at position {missing[0]}, expected a label for every document; drop it"
         )
     return labels.astype(str)
 
@@ -110,7 +106,6 @@ def check_space(name: str, X: Any) -> np.ndarray:
     bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
     if len(bad):
         raise ValueError(
-            f"got NaN or infinity in row {bad[0]} of the space {name!r}, expected finite numbers; "
-            "drop the row"
+            f"got NaN or infinity in row {bad[0]} of the space {name!r}, expected finite numbers; drop the row"
         )
     return array

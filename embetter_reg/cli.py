@@ -32,7 +32,9 @@ def demo(out: Out = Path("demo"), seed: Seed = 0, debug: Debug = False) -> None:
 
 @app.command()
 def compare(
-    docs: Annotated[list[Path], typer.Argument(help="Documents: TSV, CSV, JSON lines, Parquet (also .gz), or folders.")],
+    docs: Annotated[
+        list[Path], typer.Argument(help="Documents: TSV, CSV, JSON lines, Parquet (also .gz), or folders.")
+    ],
     test: Annotated[
         list[Path] | None, typer.Option(help="Held-out documents. Without it a part of DOCS is held out.")
     ] = None,
@@ -42,7 +44,8 @@ def compare(
     head: Annotated[str, typer.Option(help="The head: 'feedforward'.")] = "feedforward",
     group: Annotated[str, typer.Option(help="Registers: 'all', 'main' or 'without_MT'.")] = "without_MT",
     hybrids: Annotated[
-        str, typer.Option(help="Documents of several registers: 'drop', or 'explode' into one row a register.")
+        str,
+        typer.Option(help="Documents of several registers: 'drop', or 'explode' into one row a register."),
     ] = "drop",
     language: Annotated[
         str | None, typer.Option(help="Language, where neither a column nor the file name tells it.")
@@ -72,7 +75,7 @@ def compare(
     if test:
         train, held_out = documents, read(test)
     else:
-        groups = documents["document"] if "document" in documents else None
+        groups = documents.get("document")
         train, held_out = train_test_documents(documents, test_size, groups=groups, random_state=seed)
     _compare(train, held_out, encoder=encoder, head=head, out=out, seed=seed, title="Register or language?")
 

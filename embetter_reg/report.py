@@ -47,6 +47,7 @@ def write_report(
     fitted_on, compared : lists of document ids or None
     random_state : int
         Seeds the UMAP maps.
+
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -87,7 +88,8 @@ def _draw(comparison: Comparison, spaces, random_state: int) -> dict[str, tuple[
         pictures[f"clusters_{_slug(space)}.png"] = (
             f"What the clusters of the {space} space are made of, by register.",
             plot_cluster_table(
-                comparison.cluster_table(space), title=f"{space} space, k = {comparison.parameters['n_registers']}"
+                comparison.cluster_table(space),
+                title=f"{space} space, k = {comparison.parameters['n_registers']}",
             ),
         )
     return {name: (caption, _png(figure)) for name, (caption, figure) in pictures.items()}
@@ -137,10 +139,10 @@ def _sections(comparison: Comparison, record) -> list[tuple[str, str, pd.DataFra
     parameters = comparison.parameters
     marks = sorted({parameters["n_registers"], parameters["n_languages"]})
     level = f"{parameters['confidence']:.0%}"
-    headline = comparison.agreement.query("k in @marks")
-    balance = comparison.balance.query("k in @marks")
+    headline = comparison.agreement[comparison.agreement["k"].isin(marks)]
+    balance = comparison.balance[comparison.balance["k"].isin(marks)]
     facts = {
-        **{key: value for key, value in record["about"].items()},
+        **record["about"],
         "documents compared": parameters["n_documents"],
         "documents fitted on": "not given" if record["fitted_on"] is None else len(record["fitted_on"]),
         "random_state": parameters["random_state"],
@@ -235,7 +237,8 @@ _TEMPLATE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>
-body {{ font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }}
+body {{ font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff;
+       max-width: 62rem; margin: 2rem auto; padding: 0 1rem }}
 .verdict {{ font-size: 1.15rem; padding: .8rem 1rem; border-left: .4rem solid #8c8c8c; background: #f5f5f5 }}
 .verdict.register {{ border-color: #0072b2 }} .verdict.language {{ border-color: #d55e00 }}
 figure {{ margin: 1.5rem 0 }} img {{ max-width: 100%; height: auto }} figcaption {{ color: #555; font-size: .9rem }}

@@ -29,7 +29,12 @@ def planted():
         noise = rng.normal(scale=0.15, size=(240, 12))
         return (noise + np.eye(12)[strong] + 0.05 * np.eye(12)[6 + weak]).astype(np.float32)
 
-    return {"register": register, "language": language, "by_register": space(r, lang), "by_language": space(lang, r)}
+    return {
+        "register": register,
+        "language": language,
+        "by_register": space(r, lang),
+        "by_language": space(lang, r),
+    }
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,18 @@ import embetter_reg
 
 PACKAGE = Path(embetter_reg.__file__).parent
 # From the ground up; a part may import parts before it, and itself.
-ORDER = ["_optional", "_random", "_validation", "corpus", "text", "finetune", "analysis", "plots", "report", "cli"]
+ORDER = [
+    "_optional",
+    "_random",
+    "_validation",
+    "corpus",
+    "text",
+    "finetune",
+    "analysis",
+    "plots",
+    "report",
+    "cli",
+]
 
 
 def part_of(module: str) -> str | None:
@@ -55,7 +66,16 @@ def test_an_import_that_points_up_is_seen():
 def test_import_loads_nothing_heavy(module):
     code = f"import sys, {module}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    heavy = {"torch", "umap", "sentence_transformers", "transformers", "numba", "matplotlib", "sklearn", "pandas"}
+    heavy = {
+        "torch",
+        "umap",
+        "sentence_transformers",
+        "transformers",
+        "numba",
+        "matplotlib",
+        "sklearn",
+        "pandas",
+    }
     assert heavy & set(loaded) == set()
 
 

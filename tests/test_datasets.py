@@ -68,9 +68,7 @@ def test_first_word_does_not_tell_the_register(corpus):
 
 def test_no_phrase_gives_a_register_away(corpus):
     for (_, register), texts in corpus.groupby(["lang", "register"])["text"]:
-        grams = Counter(
-            gram for text in texts for gram in set(zip(*[words(text)[i:] for i in range(3)], strict=False))
-        )
+        grams = Counter(gram for text in texts for gram in set(zip(*[words(text)[i:] for i in range(3)], strict=False)))
         gram, n = grams.most_common(1)[0]
         assert n <= len(texts) // 2, f"{gram} stands in {n} of {len(texts)} documents of {register}"
 

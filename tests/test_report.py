@@ -12,7 +12,13 @@ from embetter_reg.report import write_report
 def written(planted, tmp_path_factory):
     spaces = {"original": planted["by_language"], "tuned <b>": planted["by_register"]}
     comparison = compare_spaces(
-        spaces, register=planted["register"], language=planted["language"], k=[4], n_seeds=2, n_bootstrap=20, n_null=20
+        spaces,
+        register=planted["register"],
+        language=planted["language"],
+        k=[4],
+        n_seeds=2,
+        n_bootstrap=20,
+        n_null=20,
     )
     folder = tmp_path_factory.mktemp("report")
     page = write_report(

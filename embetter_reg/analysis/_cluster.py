@@ -49,6 +49,7 @@ class SphericalKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cluster
     >>> labels = SphericalKMeans(n_clusters=2, random_state=0).fit_predict(rays)
     >>> bool(labels[0] == labels[1] and labels[2] == labels[3] and labels[0] != labels[2])
     True
+
     """
 
     def __init__(self, n_clusters=8, *, n_init=3, max_iter=100, tol=1e-4, random_state=None):
@@ -91,7 +92,7 @@ class SphericalKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cluster
         """Alternate assignment and means until they settle; return centres, labels, inertia, n_iter."""
         centers = self._seed(rows, rng)
         previous = np.inf
-        for n_iter in range(1, self.max_iter + 1):
+        for n_iter in range(1, self.max_iter + 1):  # noqa: B007
             labels, distances = self._assign(rows, centers)
             inertia = distances.sum(dtype=np.float64)
             if previous - inertia <= self.tol * inertia:

@@ -65,6 +65,7 @@ class Comparison:
     register, language : ndarray
         The labels.
     parameters : dict
+
     """
 
     agreement: pd.DataFrame
@@ -161,6 +162,7 @@ def compare_spaces(
     >>> X = np.eye(3)[np.repeat([0, 1, 2], 40)] + rng.normal(scale=0.1, size=(120, 3))
     >>> compare_spaces({"X": X}, register=register, language=language, n_seeds=2).verdict.word
     'register'
+
     """
     arrays, gold = _check(spaces, register, language, ids, fitted_on)
     n_labels = {label: len(np.unique(values)) for label, values in gold.items()}
@@ -173,7 +175,8 @@ def compare_spaces(
     rng = check_random_state(random_state)
     seeds = [draw_seed(rng) for _ in range(n_seeds)]
     resampler = _Resampler(gold, n_bootstrap, n_null, rng)
-    cells, clusters = {}, {}
+    cells: dict[tuple[str, str, int], Any] = {}
+    clusters: dict[str, np.ndarray] = {}
     with tqdm(total=len(arrays) * len(clusterers) * len(ks), desc="comparing", disable=not show_progress) as bar:
         for space, X in arrays.items():
             rows = normalize(X)
@@ -188,9 +191,7 @@ def compare_spaces(
     floor = float(adjusted_mutual_info_score(gold["register"], gold["language"]))
     agreement_table, balance = _tabulate(cells, confidence)
     gains = _gains(cells, n_labels["register"], confidence) if control else pd.DataFrame()
-    verdicts = {
-        space: _judge(space, agreement_table, balance, gains, floor, n_labels) for space in arrays
-    }
+    verdicts = {space: _judge(space, agreement_table, balance, gains, floor, n_labels) for space in arrays}
     return Comparison(
         agreement=agreement_table,
         balance=balance,
@@ -233,8 +234,7 @@ class _Resampler:
         n = len(gold["register"])
         self.draws = rng.randint(n, size=(n_bootstrap, n))
         self.shuffles = {
-            label: np.stack([rng.permutation(codes) for _ in range(n_null)])
-            for label, codes in self.codes.items()
+            label: np.stack([rng.permutation(codes) for _ in range(n_null)]) for label, codes in self.codes.items()
         }
 
     def score(self, runs: list[np.ndarray]) -> dict[str, dict[str, Any]]:
@@ -319,8 +319,10 @@ def _gains(cells, n_clusters: int, confidence: float) -> pd.DataFrame:
 
 def _judge(space: str, agreement_table, balance, gains, floor: float, n_labels) -> Verdict:
     marks = set(n_labels.values())
-    rows = agreement_table.query("space == @space and k in @marks")
-    explains = balance.query("space == @space and k in @marks")["explains"]
+    rows, differences = (
+        table[(table["space"] == space) & table["k"].isin(marks)] for table in (agreement_table, balance)
+    )
+    explains = differences["explains"]
     word = "undecided"
     for label in LABELS:
         own = rows[rows["label"] == label]
@@ -335,7 +337,7 @@ def _judge(space: str, agreement_table, balance, gains, floor: float, n_labels) 
     if word == "undecided" and explains.nunique() > 1:
         sentence += " The answer changes with the number of clusters or the clusterer."
     if word == "register" and space != CONTROL and len(gains):
-        sentence += _against_control(gains.query("space == @space"))
+        sentence += _against_control(gains[gains["space"] == space])
     return Verdict(word, sentence)
 
 
@@ -407,8 +409,7 @@ def _check_choices(clusterers, n_seeds, n_bootstrap, n_null, confidence) -> None
         raise ValueError(f"got clusterers={list(clusterers)}, expected some of {list(CLUSTERERS)}; pick one")
     if min(n_seeds, n_bootstrap, n_null) < 1:
         raise ValueError(
-            f"got n_seeds={n_seeds}, n_bootstrap={n_bootstrap}, n_null={n_null}, expected at least 1 of each; "
-            "pass more"
+            f"got n_seeds={n_seeds}, n_bootstrap={n_bootstrap}, n_null={n_null}, expected at least 1 of each; pass more"
         )
     if not 0 < confidence < 1:
         raise ValueError(f"got confidence={confidence}, expected between 0 and 1; pass for example 0.95")

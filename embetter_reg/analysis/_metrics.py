@@ -23,6 +23,7 @@ def agreement(labels, clusters) -> dict[str, float]:
     >>> from embetter_reg.analysis import agreement
     >>> agreement(["NA", "NA", "HI", "HI"], [1, 1, 0, 0])
     {'ami': 1.0, 'ari': 1.0, 'v_measure': 1.0}
+
     """
     clusters = np.asarray(clusters)
     labels = check_labels("true", labels, len(clusters))
@@ -73,13 +74,13 @@ def cosine_silhouette(X, labels) -> float:
     ------
     ValueError
         If there are not between 2 and n_documents - 1 labels.
+
     """
     X = check_space("X", X)
     names, codes = np.unique(check_labels("cluster", labels, len(X)), return_inverse=True)
     if not 2 <= len(names) < len(X):
         raise ValueError(
-            f"got {len(names)} labels for {len(X)} documents, expected from 2 to {len(X) - 1}; "
-            "check the labels"
+            f"got {len(names)} labels for {len(X)} documents, expected from 2 to {len(X) - 1}; check the labels"
         )
     rows = normalize(X.astype(np.float64, copy=False))
     members = one_hot(codes, len(names), rows.dtype)

@@ -24,6 +24,7 @@ def make_reducer(name: str, n_components: int = 2, random_state=None, **options)
     >>> from embetter_reg.analysis import make_reducer
     >>> make_reducer("pca", n_components=3, random_state=0)
     PCA(n_components=3, random_state=0)
+
     """
     if name == "pca":
         return PCA(n_components=n_components, random_state=random_state, **options)

@@ -31,8 +31,7 @@ def load_registers() -> pd.DataFrame:
     path = next((place for place in places if place.is_file()), None)
     if path is None:
         raise FileNotFoundError(
-            f"got no bundled corpus at {places[0]} or {places[1]}, expected registers.jsonl; "
-            "install embetter_reg again"
+            f"got no bundled corpus at {places[0]} or {places[1]}, expected registers.jsonl; install embetter_reg again"
         )
     with path.open(encoding="utf-8") as lines:
         return pd.DataFrame([json.loads(line) for line in lines])

@@ -103,8 +103,7 @@ def read_documents(
     repeated = frame["id"][frame["id"].duplicated()]
     if len(repeated):
         raise ValueError(
-            f"got the id {repeated.iloc[0]!r} twice, expected one id a document; "
-            "rename it, or read each file once"
+            f"got the id {repeated.iloc[0]!r} twice, expected one id a document; rename it, or read each file once"
         )
     return frame
 
@@ -116,17 +115,13 @@ class _BadRow(ValueError):
 def _files(paths: Iterable[str | Path]) -> Iterator[Path]:
     for path in map(Path, paths):
         if not path.exists():
-            raise FileNotFoundError(
-                f"got {path}, which does not exist, expected a file or folder; check the path"
-            )
+            raise FileNotFoundError(f"got {path}, which does not exist, expected a file or folder; check the path")
         if path.is_file() or _is_saved_dataset(path):
             yield path
             continue
         inside = sorted(file for file in path.iterdir() if file.is_file() and _kind(file) in _KINDS)
         if not inside:
-            raise ValueError(
-                f"got the folder {path} with no {', '.join(_KINDS)} file; put one file a language in it"
-            )
+            raise ValueError(f"got the folder {path} with no {', '.join(_KINDS)} file; put one file a language in it")
         yield from inside
 
 
@@ -205,9 +200,7 @@ def _csv(path: Path) -> Iterator[Row | _BadRow]:
         for row in reader:
             place = f"{path}:{reader.line_num}"
             if None in row or None in row.values():
-                yield _BadRow(
-                    f"{place}: got a row of another width than the header, expected the same; mend it"
-                )
+                yield _BadRow(f"{place}: got a row of another width than the header, expected the same; mend it")
             elif re.search(r"[\udc80-\udcff]", "".join([*row, *row.values()])):
                 yield _not_utf8(place)
             else:
@@ -228,9 +221,7 @@ def _tsv(path: Path, columns: dict[str, str]) -> Iterator[Row | _BadRow]:
         if fields == [""]:
             continue
         if names is None or len(names) != len(fields):
-            expected = (
-                f"{len(header)}, as in the header" if header else "labels<TAB>text or labels<TAB>id<TAB>text"
-            )
+            expected = f"{len(header)}, as in the header" if header else "labels<TAB>text or labels<TAB>id<TAB>text"
             yield _BadRow(f"{place}: got {len(fields)} fields, expected {expected}; mend the row")
         else:
             yield place, dict(zip(names, fields, strict=True))
@@ -239,9 +230,7 @@ def _tsv(path: Path, columns: dict[str, str]) -> Iterator[Row | _BadRow]:
 def _is_header(fields: list[str], columns: dict[str, str]) -> bool:
     """Say whether a first line names columns; the register ``ID`` is not the column ``id``."""
     given = set(columns.values())
-    return any(
-        field in given or (field not in registers.MAIN and field.lower() in _HEADER_WORDS) for field in fields
-    )
+    return any(field in given or (field not in registers.MAIN and field.lower() in _HEADER_WORDS) for field in fields)
 
 
 def _json_lines(path: Path) -> Iterator[Row | _BadRow]:
@@ -252,9 +241,7 @@ def _json_lines(path: Path) -> Iterator[Row | _BadRow]:
             try:
                 row = json.loads(line)
             except json.JSONDecodeError as error:
-                yield _BadRow(
-                    f"{place}: got invalid JSON ({error.msg}), expected one object a line; mend the row"
-                )
+                yield _BadRow(f"{place}: got invalid JSON ({error.msg}), expected one object a line; mend the row")
                 continue
             yield (
                 (place, row)
@@ -271,9 +258,7 @@ def _saved_dataset(path: Path) -> Iterator[Row]:
         yield from ((f"{path}/{name}:{n}", dict(row)) for n, row in enumerate(part, start=1))
 
 
-def _document(
-    item, path: Path, number: int, columns: dict[str, str], given: set[str], language
-) -> dict[str, Any]:
+def _document(item, path: Path, number: int, columns: dict[str, str], given: set[str], language) -> dict[str, Any]:
     """Return one document's fields under our names, or raise `_BadRow`."""
     if isinstance(item, _BadRow):
         raise item
@@ -282,8 +267,7 @@ def _document(
     absent = [old for new, old in columns.items() if new in needed and old not in row]
     if absent:
         raise _BadRow(
-            f"{place}: got no column {absent[0]!r} among {list(row)}, expected it; "
-            "name the column that holds it"
+            f"{place}: got no column {absent[0]!r} among {list(row)}, expected it; name the column that holds it"
         )
     text, codes = row[columns["text"]], _value(row, columns["labels"])
     if not isinstance(text, str):
@@ -299,9 +283,7 @@ def _document(
         "labels": labels,
         "text": text,
     }
-    return ours | {
-        key: value for key, value in row.items() if key not in columns.values() and key not in ours
-    }
+    return ours | {key: value for key, value in row.items() if key not in columns.values() and key not in ours}
 
 
 def _value(row: dict[str, Any], column: str) -> Any:
@@ -316,12 +298,9 @@ def _stem(path: Path) -> str:
 
 
 def _language_of(path: Path, place: str) -> str:
-    parts = [
-        part for part in re.split(r"[._-]", path.name) if re.fullmatch("[a-z]{2}", part) and part != "gz"
-    ]
+    parts = [part for part in re.split(r"[._-]", path.name) if re.fullmatch("[a-z]{2}", part) and part != "gz"]
     if len(parts) != 1:
         raise ValueError(
-            f"{place}: got no language, expected a 'lang' column or a file name such as fr.tsv; "
-            "pass language="
+            f"{place}: got no language, expected a 'lang' column or a file name such as fr.tsv; pass language="
         )
     return parts[0]

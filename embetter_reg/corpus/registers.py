@@ -107,16 +107,13 @@ def parse(labels: str | Iterable[str]) -> list[str]:
 
     """
     if not isinstance(labels, Iterable):
-        raise TypeError(
-            f"got {type(labels).__name__} as labels, expected a str or a list of CORE codes; convert them"
-        )
+        raise TypeError(f"got {type(labels).__name__} as labels, expected a str or a list of CORE codes; convert them")
     codes = re.split(r"[\s,]+", labels.strip()) if isinstance(labels, str) else list(labels)
     codes = [code for code in codes if code]
     for code in codes:
         if not isinstance(code, str) or not (code in MAIN or code in PARENT or code in OLD_CODES):
             raise ValueError(
-                f"got the unknown register code {code!r}, expected CORE codes such as 'NA ne OP'; "
-                "correct or map it"
+                f"got the unknown register code {code!r}, expected CORE codes such as 'NA ne OP'; correct or map it"
             )
     meanings = [_meanings(code) for code in codes if code not in MAIN]
     named = {code for code in codes if code in MAIN}

@@ -85,9 +85,7 @@ class RegisterShuffleSplit(BaseCrossValidator):
     def split(self, X, y=None, groups=None, *, language=None) -> Iterator[Split]:
         """Yield row numbers (train, test), like `RegisterKFold.split`."""
         if not 0 < self.test_size < 1:
-            raise ValueError(
-                f"got test_size={self.test_size}, expected between 0 and 1; pass for example 0.25"
-            )
+            raise ValueError(f"got test_size={self.test_size}, expected between 0 and 1; pass for example 0.25")
         rng = check_random_state(self.random_state)
         for _ in range(self.n_splits):
             part = _deal(X, y, groups, language, [1 - self.test_size, self.test_size], rng)
@@ -124,8 +122,7 @@ def _deal(X, y, groups, language, shares: list[float], random_state) -> np.ndarr
     n_units = len(np.unique(units))
     if n_units < len(shares):
         raise ValueError(
-            f"got {n_units} documents or groups for {len(shares)} parts, expected at least as many; "
-            "use fewer parts"
+            f"got {n_units} documents or groups for {len(shares)} parts, expected at least as many; use fewer parts"
         )
     counts = np.zeros((n_units, members.shape[1]))
     np.add.at(counts, units, members)

@@ -11,8 +11,8 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from embetter_reg._random import draw_seed, seeded_torch
-from embetter_reg.finetune._losses import binary_cross_entropy, cross_entropy
 from embetter_reg.finetune._loop import Trainer, threads_for
+from embetter_reg.finetune._losses import binary_cross_entropy, cross_entropy
 from embetter_reg.finetune._networks import ACTIVATIONS, FeedForwardNetwork
 
 
@@ -71,6 +71,7 @@ class FeedForwardTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     >>> tuner = FeedForwardTuner(hidden_dim=4, n_epochs=5, random_state=0)
     >>> tuner.fit_transform(X, np.repeat(["NA", "HI"], 30)).shape
     (60, 4)
+
     """
 
     def __init__(
@@ -115,11 +116,13 @@ class FeedForwardTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         """
         X, targets = self._begin(X, y, classes=None)
         fitted, validation = self._hold_back(X, targets)
-        trainer = self._trainer(self._to_tensors(*fitted))
+        rows, wanted = self._to_tensors(*fitted)
+        trainer = self._trainer(rows, wanted)
         self.history_ = trainer.history
         with self._frugal(), seeded_torch(self._seed):
             trainer.fit(
-                *self._to_tensors(*fitted),
+                rows,
+                wanted,
                 n_epochs=self.n_epochs,
                 validation=None if validation is None else self._to_tensors(*validation),
                 patience=self.n_iter_no_change,
@@ -138,7 +141,7 @@ class FeedForwardTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         X, targets = self._begin(X, y, classes) if first else self._resume(X, y, classes)
         tensors = self._to_tensors(X, targets)
         if first:
-            self._stream = self._trainer(tensors)
+            self._stream = self._trainer(*tensors)
             self.history_ = self._stream.history
         elif not hasattr(self, "_stream"):  # after a `fit`
             self._stream = self._make_trainer()
@@ -166,7 +169,9 @@ class FeedForwardTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         """Check everything, forget what was learned, and return arrays ready to train on."""
         self._check_parameters()
         if y is None:
-            raise ValueError("got a tuner that requires y to be passed, but the target y is None; pass one label a document")
+            raise ValueError(
+                "got a tuner that requires y to be passed, but the target y is None; pass one label a document"
+            )
         X, y = validate_data(self, X, y, dtype=np.float32, multi_output=True)
         for name in ("network_", "_stream"):
             self.__dict__.pop(name, None)
@@ -227,9 +232,8 @@ class FeedForwardTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         fitted, held = train_test_split(rows, test_size=n_held, stratify=strata, random_state=self._seed)
         return (X[fitted], targets[fitted]), (X[held], targets[held])
 
-    def _trainer(self, tensors) -> Trainer:
+    def _trainer(self, X, targets) -> Trainer:
         """Make a new network, and the trainer for it."""
-        X, targets = tensors
         with seeded_torch(self._seed):
             self.network_ = FeedForwardNetwork(
                 X.shape[1], self.hidden_dim, len(self.classes_), self.activation, self.dropout

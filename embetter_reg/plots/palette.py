@@ -28,12 +28,11 @@ def label_styles(labels: Iterable[str]) -> dict[str, tuple[str, str]]:
     >>> from embetter_reg.plots import label_styles
     >>> label_styles(["NA", "IN"])["NA"]
     ('#0072B2', 'o')
+
     """
     names = set(labels)
     if names <= set(MAIN):
-        return {
-            name: (color, _MARKERS[n]) for n, (name, color) in enumerate(REGISTER_COLORS.items()) if name in names
-        }
+        return {name: (color, _MARKERS[n]) for n, (name, color) in enumerate(REGISTER_COLORS.items()) if name in names}
     return {
         name: (_OTHER_COLORS[n % len(_OTHER_COLORS)], _MARKERS[(n + n // len(_OTHER_COLORS)) % len(_MARKERS)])
         for n, name in enumerate(sorted(names))

@@ -20,6 +20,7 @@ def plot_maps(maps: Mapping[str, np.ndarray], *, register, language) -> Figure:
     ----------
     maps : mapping of name to array (n_documents, 2)
     register, language : arrays of labels (n_documents,)
+
     """
     figure = Figure(figsize=(4.6 * len(maps) + 1.4, 9.0), layout="constrained")
     axes = figure.subplots(2, len(maps), squeeze=False)
@@ -36,13 +37,25 @@ def _scatter(ax: Axes, points: np.ndarray, labels: np.ndarray, legend_title: str
     for name, (color, marker) in label_styles(labels).items():
         rows = labels == name
         ax.scatter(
-            *points[rows].T[:2], s=size, c=color, marker=marker, label=name, alpha=0.75, linewidths=0.3, edgecolors="w"
+            points[rows, 0],
+            points[rows, 1],
+            s=size,
+            c=color,
+            marker=marker,
+            label=name,
+            alpha=0.75,
+            linewidths=0.3,
+            edgecolors="w",
         )
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_color("#CCCCCC")
     if legend_title:
         ax.legend(
-            title=legend_title, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, markerscale=np.sqrt(48 / size)
+            title=legend_title,
+            loc="center left",
+            bbox_to_anchor=(1.01, 0.5),
+            frameon=False,
+            markerscale=np.sqrt(48 / size),
         )
 
 
@@ -54,7 +67,7 @@ def plot_agreement(comparison: Comparison, clusterer: str | None = None) -> Figu
     """
     parameters = comparison.parameters
     clusterer = clusterer or parameters["clusterers"][0]
-    table = comparison.agreement.query("clusterer == @clusterer")
+    table = comparison.agreement[comparison.agreement["clusterer"] == clusterer]
     figure = Figure(figsize=(11.5, 4.6), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     for ax, label in zip(axes, ("register", "language"), strict=True):
@@ -80,16 +93,17 @@ def _mark_k(ax: Axes, parameters: dict) -> None:
     ax.set_xscale("log", base=2)
     ks = parameters["k"]
     ax.set_xlim(ks[0] / 1.1, ks[-1] * 1.1)
-    ax.set_ylim(-0.05, 1.09)
+    ax.set_ylim(-0.07, 1.15)
     shown = [k for k in ks if k not in (3, 10, 12, 24)] if len(ks) > 8 else ks
     ax.set_xticks(shown, [str(k) for k in shown])
     ax.minorticks_off()
     ax.set_xlabel("number of clusters k")
-    for k, name in marks.items():
+    for row, (k, name) in enumerate(sorted(marks.items())):
         if ks[0] <= k <= ks[-1]:
             ax.axvline(k, color="#CCCCCC", linewidth=1, zorder=0)
             align = "right" if k == ks[-1] else "left" if k == ks[0] else "center"
-            ax.text(k, 1.02, f"{name} ({k})", ha=align, va="bottom", fontsize=8, color=_GREY, backgroundcolor="w")
+            height = 1.02 + 0.06 * (row % 2)  # two rows, so that close marks do not collide
+            ax.text(k, height, f"{name} ({k})", ha=align, va="bottom", fontsize=8, color=_GREY)
 
 
 def plot_cluster_table(table: pd.DataFrame, label: str = "register", title: str = "") -> Figure:
@@ -102,7 +116,13 @@ def plot_cluster_table(table: pd.DataFrame, label: str = "register", title: str 
     for (row, column), share in np.ndenumerate(values):
         if share >= 0.005:
             ax.text(
-                column, row, f"{share:.0%}", ha="center", va="center", fontsize=8, color="w" if share > 0.55 else "k"
+                column,
+                row,
+                f"{share:.0%}",
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="w" if share > 0.55 else "k",
             )
     ax.set_xticks(range(values.shape[1]), table.columns)
     ax.set_yticks(range(len(values)), [str(name) for name in table.index[order]])

@@ -29,7 +29,7 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     Parameters
     ----------
     n_components : int
-        Width of the embedding. Fewer where there are fewer documents or n-grams, with a warning.
+        Width of the embedding; as many as there are documents or n-grams to fit on, where that is fewer.
     ngram_range : tuple of two ints
         Shortest and longest n-gram.
     lowercase : bool
@@ -67,6 +67,7 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     >>> texts = ["Mix flour and milk.", "The minister resigned.", "Mix eggs and flour.", "The vote passed."]
     >>> LiteTextEncoder(n_components=2, min_df=1, random_state=0).fit_transform(texts).shape
     (4, 2)
+
     """
 
     def __init__(
@@ -176,12 +177,6 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         import torch
 
         n_components = min(self.n_components, *weights.shape)
-        if n_components < self.n_components:
-            warnings.warn(
-                f"got {weights.shape[0]} documents with {weights.shape[1]} n-grams, which allow "
-                f"{n_components} components instead of n_components={self.n_components}",
-                stacklevel=3,
-            )
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Sparse", category=UserWarning)  # beta notices
             matrix = torch.sparse_csr_tensor(

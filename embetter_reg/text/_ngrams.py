@@ -19,6 +19,7 @@ def count_ngrams(texts: Sequence[str], ngram_range: tuple[int, int], n_bits: int
     Returns
     -------
     csr_matrix of float32, shape (n_documents, 2**n_bits), rows sorted by column.
+
     """
     data, indices, row_ends = [], [], [np.zeros(1, np.int64)]
     for start in range(0, len(texts), _BATCH):
@@ -29,9 +30,7 @@ def count_ngrams(texts: Sequence[str], ngram_range: tuple[int, int], n_bits: int
         keys = keys[first]
         indices.append((keys & np.uint32((1 << n_bits) - 1)).astype(np.int32))
         n_rows = min(_BATCH, len(texts) - start)
-        row_ends.append(
-            row_ends[-1][-1] + np.searchsorted(keys >> np.uint32(n_bits), np.arange(1, n_rows + 1))
-        )
+        row_ends.append(row_ends[-1][-1] + np.searchsorted(keys >> np.uint32(n_bits), np.arange(1, n_rows + 1)))
     if not data:
         return sp.csr_matrix((0, 1 << n_bits), dtype=np.float32)
     return sp.csr_matrix(
@@ -54,9 +53,7 @@ def _hash_batch(texts: Sequence[str], ngram_range: tuple[int, int], n_bits: int)
     for n in range(1, longest + 1):
         n_windows = max(len(codes) - n + 1, 0)
         if n > 1:
-            hashed = (hashed[:n_windows] * np.uint32(0x01000193)) ^ (
-                codes[n - 1 :] * np.uint32(0x85EBCA6B)
-            )
+            hashed = (hashed[:n_windows] * np.uint32(0x01000193)) ^ (codes[n - 1 :] * np.uint32(0x85EBCA6B))
             inside = inside[:n_windows]
         if n > 2:
             inside = inside & ~is_space[n - 2 : n - 2 + n_windows]

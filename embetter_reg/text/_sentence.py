@@ -31,11 +31,10 @@ class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     >>> encoder = SentenceEncoder("sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2")
     >>> encoder.transform(["A first document.", "Toinen teksti."]).shape  # doctest: +SKIP
     (2, 384)
+
     """
 
-    def __init__(
-        self, name="all-MiniLM-L6-v2", *, batch_size=32, device=None, normalize=False, show_progress=False
-    ):
+    def __init__(self, name="all-MiniLM-L6-v2", *, batch_size=32, device=None, normalize=False, show_progress=False):
         self.name = name
         self.batch_size = batch_size
         self.device = device

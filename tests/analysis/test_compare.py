@@ -62,9 +62,7 @@ def test_a_head_no_better_than_centring_is_said(planted):
 def test_figures_are_scikit_learns(found, planted):
     rows = normalize(planted["by_register"])
     expected = [
-        adjusted_mutual_info_score(
-            planted["register"], KMeans(4, n_init=1, random_state=seed).fit_predict(rows)
-        )
+        adjusted_mutual_info_score(planted["register"], KMeans(4, n_init=1, random_state=seed).fit_predict(rows))
         for seed in found.parameters["seeds"]
     ]
     row = found.agreement.query("space == 'tuned' and clusterer == 'kmeans' and k == 4 and label == 'register'").iloc[0]
@@ -98,9 +96,7 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
 def test_null_lies_near_zero_and_shuffled_labels_reach_no_more(found, planted):
     assert found.agreement["ami_null"].between(-0.01, 0.05).all()
     shuffled = np.random.default_rng(0).permutation(planted["register"])
-    result = compare_spaces(
-        {"tuned": planted["by_register"]}, register=shuffled, language=planted["language"], **QUICK
-    )
+    result = compare_spaces({"tuned": planted["by_register"]}, register=shuffled, language=planted["language"], **QUICK)
     assert result.verdict.word == "undecided"
 
 

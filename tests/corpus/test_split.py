@@ -34,9 +34,7 @@ def test_hybrids_are_spread_label_by_label():
 def test_groups_stay_on_one_side(labelled):
     y, language = labelled
     groups = np.arange(600) // 3
-    for train, test in RegisterShuffleSplit(3, test_size=0.3, random_state=0).split(
-        y, y, groups, language=language
-    ):
+    for train, test in RegisterShuffleSplit(3, test_size=0.3, random_state=0).split(y, y, groups, language=language):
         assert not set(groups[train]) & set(groups[test])
         assert len(train) + len(test) == 600 and abs(len(test) - 180) <= 3
 
@@ -69,9 +67,7 @@ def test_rare_labels_do_not_crash():
 
 def test_train_and_test_documents(labelled):
     y, language = labelled
-    frame = pd.DataFrame(
-        {"id": range(600), "lang": language, "labels": [[label] for label in y], "text": "x"}
-    )
+    frame = pd.DataFrame({"id": range(600), "lang": language, "labels": [[label] for label in y], "text": "x"})
     train, test = train_test_documents(frame, 0.3, random_state=0)
     assert set(train["id"]) | set(test["id"]) == set(range(600)) and abs(len(test) - 180) <= 2
     assert (test["lang"].value_counts() / frame["lang"].value_counts()).between(0.25, 0.35).all()

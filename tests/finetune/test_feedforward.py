@@ -55,7 +55,11 @@ def test_loss_falls_and_scale_does_not_matter(nuisance):
     tuner = FeedForwardTuner(mixup=0, n_epochs=20, batch_size=32, random_state=0).fit(X, y)
     losses = [record["loss"] for record in tuner.history_]
     assert len(losses) == 20 and losses[-1] < 0.3 * losses[0]
-    scaled = FeedForwardTuner(mixup=0, n_epochs=20, batch_size=32, random_state=0).fit(1000 * X + 5, y).transform(1000 * X_new + 5)
+    scaled = (
+        FeedForwardTuner(mixup=0, n_epochs=20, batch_size=32, random_state=0)
+        .fit(1000 * X + 5, y)
+        .transform(1000 * X_new + 5)
+    )
     np.testing.assert_allclose(scaled, tuner.transform(X_new), atol=0.05)
 
 

@@ -6,7 +6,15 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from embetter_reg.text._ngrams import count_ngrams
 
-TEXTS = ["the cat sat on the mat", "Äiti  söi\n\nkalaa, eikö?", "", "a", "😀 emoji 😀", "cat\tcat cat", "\ud800 lone"]
+TEXTS = [
+    "the cat sat on the mat",
+    "Äiti  söi\n\nkalaa, eikö?",
+    "",
+    "a",
+    "😀 emoji 😀",
+    "cat\tcat cat",
+    "\ud800 lone",
+]
 
 
 def longer_words_only(n):
