@@ -96,6 +96,13 @@ def _compare(train, test, *, encoder: str, head: str, out: Path, seed: int, titl
         test = test[~test["text"].isin(shared)]
     if test.empty:
         raise ValueError("got no held-out document, expected some that are not trained on; pass others by --test")
+    for part, documents in (("training", train), ("held-out", test)):
+        for name, values in (("register", label_column(documents)), ("language", documents["lang"])):
+            if values.nunique() < 2 and (part, name) != ("training", "language"):
+                raise ValueError(
+                    f"got {part} documents of one {name} ({values.iloc[0]}), expected at least two {name}s to compare; "
+                    "pass more documents"
+                )
     model = (
         LiteTextEncoder(random_state=seed)
         if encoder == "lite"

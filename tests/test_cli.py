@@ -45,11 +45,14 @@ def test_compare_writes_a_report_on_held_out_documents(corpus, tmp_path):
         (["CORPUS", "--hybrids", "keep"], "got --hybrids keep"),
         (["CORPUS", "--group", "some"], "got the group 'some'"),
         (["CORPUS", "--test", "CORPUS"], "no held-out document"),
+        (["ENGLISH"], "got held-out documents of one language (en)"),
         (["CORPUS", "--encoder", "no/such"], "got the model 'no/such'"),
     ],
 )
 def test_bad_input_is_one_sentence_and_code_2(corpus, tmp_path, arguments, message):
-    arguments = [corpus if argument == "CORPUS" else argument for argument in arguments]
+    english = tmp_path / "en.jsonl"
+    load_registers().query("lang == 'en'").to_json(english, orient="records", lines=True)
+    arguments = [{"CORPUS": corpus, "ENGLISH": english}.get(argument, argument) for argument in arguments]
     done = run("compare", *arguments, "--out", tmp_path)
     assert done.returncode == 2
     assert message in done.stderr and "Traceback" not in done.stderr
