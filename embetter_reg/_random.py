@@ -12,18 +12,11 @@ def draw_seed(random_state) -> int:
     return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 
-def torch_generator(random_state, device: str = "cpu"):
-    """Return a torch generator seeded from ``random_state``."""
-    import torch
-
-    return torch.Generator(device=device).manual_seed(draw_seed(random_state))
-
-
 @contextmanager
 def seeded_torch(random_state) -> Iterator[None]:
     """Seed torch inside the block only, for library calls that take no generator."""
     import torch
 
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(draw_seed(random_state))
         yield

@@ -251,7 +251,7 @@ class FeedForwardTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             optimizer=torch.optim.AdamW(
                 self.network_.parameters(), self.learning_rate, weight_decay=self.weight_decay, fused=True
             ),
-            generator=torch.Generator().manual_seed(self._seed),
+            rng=np.random.default_rng(self._seed),
             batch_size=self.batch_size,
             mixup=self.mixup,
         )

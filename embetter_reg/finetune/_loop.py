@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
@@ -23,7 +24,7 @@ class Trainer:
     network: nn.Module
     loss: Loss
     optimizer: torch.optim.Optimizer
-    generator: torch.Generator
+    rng: np.random.Generator
     batch_size: int
     mixup: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
@@ -41,7 +42,7 @@ class Trainer:
     def epoch(self, X: Tensor, targets: Tensor) -> float:
         """Pass over all rows once, in random order; return the mean loss."""
         self.network.train()
-        order = torch.randperm(len(X), generator=self.generator).to(X.device)
+        order = self._permutation(X)
         total = torch.zeros((), device=X.device)
         for rows in order.split(self.batch_size):
             total += self.step(X[rows], targets[rows]) * len(rows)
@@ -89,10 +90,12 @@ class Trainer:
         return float(self.loss(self.network(X), targets))
 
     def _mix(self, X: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        gammas = torch._standard_gamma(torch.full((2,), float(self.mixup)), generator=self.generator)
-        share = float(gammas[0] / gammas.sum().clamp_min(1e-12))
-        partner = torch.randperm(len(X), generator=self.generator).to(X.device)
+        share = self.rng.beta(self.mixup, self.mixup)
+        partner = self._permutation(X)
         return torch.lerp(X[partner], X, share), torch.lerp(targets[partner], targets, share)
+
+    def _permutation(self, X: Tensor) -> Tensor:
+        return torch.from_numpy(self.rng.permutation(len(X))).to(X.device)
 
 
 @contextmanager
