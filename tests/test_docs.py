@@ -3,6 +3,8 @@
 import doctest
 import importlib
 import pkgutil
+import re
+from pathlib import Path
 
 import pytest
 
@@ -22,3 +24,14 @@ def test_examples(name):
 def test_every_public_name_has_an_example(name):
     doc = getattr(embetter_reg, name).__doc__
     assert doc and (">>>" in doc or name == "write_report")
+
+
+def test_the_readme_runs_and_prints_what_it_shows(tmp_path, monkeypatch, capsys):
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    code, shown = re.search(r"```python\n(.*?)```\n\n```text\n(.*?)```", readme, re.DOTALL).groups()
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "README.md", "exec"), {})
+    printed = capsys.readouterr().out
+    without_figures = [re.sub(r"[-+]?\d\.\d+", "#", " ".join(text.split())) for text in (printed, shown)]
+    assert without_figures[0] == without_figures[1]  # figures may differ in the last digit between machines
+    assert (tmp_path / "demo" / "report.html").exists()

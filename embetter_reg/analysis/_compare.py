@@ -15,14 +15,8 @@ from tqdm.auto import tqdm
 from embetter_reg._random import draw_seed
 from embetter_reg._validation import check_labels, check_space
 from embetter_reg.analysis._cluster import SphericalKMeans
-from embetter_reg.analysis._metrics import (
-    adjusted_information,
-    agreement,
-    center_languages,
-    cluster_table,
-    cosine_silhouette,
-    expected_information,
-)
+from embetter_reg.analysis._metrics import center_languages, cluster_table, cosine_silhouette
+from embetter_reg.analysis._resample import Resampler, interval
 
 CLUSTERERS = {"kmeans": KMeans, "spherical": SphericalKMeans}
 CONTROL = "language-centred"
@@ -174,7 +168,7 @@ def compare_spaces(
 
     rng = check_random_state(random_state)
     seeds = [draw_seed(rng) for _ in range(n_seeds)]
-    resampler = _Resampler(gold, n_bootstrap, n_null, rng)
+    resampler = Resampler(gold, n_bootstrap, n_null, rng)
     cells: dict[tuple[str, str, int], Any] = {}
     clusters: dict[str, np.ndarray] = {}
     with tqdm(total=len(arrays) * len(clusterers) * len(ks), desc="comparing", disable=not show_progress) as bar:
@@ -222,58 +216,8 @@ def compare_spaces(
     )
 
 
-class _Resampler:
-    """Bootstrap and null of the agreement of clusterings with both labels.
-
-    The same resampled documents serve every space, so that differences between spaces are paired.
-    """
-
-    def __init__(self, gold: dict[str, np.ndarray], n_bootstrap: int, n_null: int, rng):
-        self.gold = gold
-        self.codes = {label: np.unique(values, return_inverse=True)[1] for label, values in gold.items()}
-        n = len(gold["register"])
-        self.draws = rng.randint(n, size=(n_bootstrap, n))
-        self.shuffles = {
-            label: np.stack([rng.permutation(codes) for _ in range(n_null)]) for label, codes in self.codes.items()
-        }
-
-    def score(self, runs: list[np.ndarray]) -> dict[str, dict[str, Any]]:
-        """Return per label the figures of each run, and the bootstrap and null means over runs."""
-        return {label: self._score(label, runs) for label in LABELS}
-
-    def _score(self, label: str, runs: list[np.ndarray]) -> dict[str, Any]:
-        codes = self.codes[label]
-        n_labels = codes.max() + 1
-        boots, nulls = [], []
-        for clusters in runs:
-            expected = expected_information(codes, clusters)
-            n_clusters = clusters.max() + 1
-
-            def ami(label_codes, cluster_codes, expected=expected, shape=(n_labels, n_clusters)):
-                return adjusted_information(_tables(label_codes, cluster_codes, shape), expected)
-
-            boots.append(ami(codes[self.draws], clusters[self.draws]))
-            nulls.append(ami(self.shuffles[label], clusters[None]))
-        figures = pd.DataFrame([agreement(self.gold[label], clusters) for clusters in runs])
-        return {"figures": figures, "boot": np.mean(boots, axis=0), "null": np.mean(nulls, axis=0)}
-
-
-def _tables(labels: np.ndarray, clusters: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Return one contingency table a row of codes, (n_rows, n_labels, n_clusters)."""
-    pairs = labels * shape[1] + clusters
-    size = shape[0] * shape[1]
-    pairs = pairs + size * np.arange(len(pairs))[:, None]
-    return np.bincount(pairs.ravel(), minlength=len(pairs) * size).reshape(-1, *shape)
-
-
 def _cluster(clusterer: str, rows: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
     return CLUSTERERS[clusterer](n_clusters, n_init=1, random_state=seed).fit_predict(rows)
-
-
-def _interval(value: float, boot: np.ndarray, confidence: float) -> tuple[float, float]:
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(boot - boot.mean(), [tail, 1 - tail])
-    return value + low, value + high
 
 
 def _tabulate(cells, confidence: float) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -283,7 +227,7 @@ def _tabulate(cells, confidence: float) -> tuple[pd.DataFrame, pd.DataFrame]:
         for label in LABELS:
             score = scores[label]
             means = score["figures"].mean()
-            low, high = _interval(means["ami"], score["boot"], confidence)
+            low, high = interval(means["ami"], score["boot"], confidence)
             rows.append(
                 {
                     **key,
@@ -296,7 +240,7 @@ def _tabulate(cells, confidence: float) -> tuple[pd.DataFrame, pd.DataFrame]:
                 }
             )
         difference = rows[-2]["ami"] - rows[-1]["ami"]
-        low, high = _interval(difference, scores["register"]["boot"] - scores["language"]["boot"], confidence)
+        low, high = interval(difference, scores["register"]["boot"] - scores["language"]["boot"], confidence)
         explains = "register" if low > 0 else "language" if high < 0 else "undecided"
         balance.append({**key, "difference": difference, "low": low, "high": high, "explains": explains})
     return pd.DataFrame(rows), pd.DataFrame(balance)
@@ -311,7 +255,7 @@ def _gains(cells, n_clusters: int, confidence: float) -> pd.DataFrame:
         row = {"space": space, "clusterer": clusterer, "k": k}
         for label in LABELS:
             gain = scores[label]["figures"]["ami"].mean() - against[label]["figures"]["ami"].mean()
-            low, high = _interval(gain, scores[label]["boot"] - against[label]["boot"], confidence)
+            low, high = interval(gain, scores[label]["boot"] - against[label]["boot"], confidence)
             row |= {label: gain, f"{label}_low": low, f"{label}_high": high}
         rows.append(row)
     return pd.DataFrame(rows)
