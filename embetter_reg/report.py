@@ -49,6 +49,11 @@ def write_report(
         Seeds the UMAP maps.
 
     """
+    unknown = set(spaces) - set(comparison.clusters)
+    if unknown:
+        raise ValueError(
+            f"got the space {min(unknown)!r}, expected some of {list(comparison.clusters)}; pass the spaces compared"
+        )
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     pictures = _draw(comparison, spaces, random_state)

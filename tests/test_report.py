@@ -54,3 +54,10 @@ def test_markdown_names_its_pictures(written):
     assert comparison.verdict.sentence in text
     pictures = re.findall(r"\]\((\w+\.png)\)", text)
     assert len(pictures) == 5 and all((folder / name).stat().st_size > 5000 for name in pictures)
+
+
+def test_a_space_that_was_not_compared_is_refused(written, planted, tmp_path):
+    comparison, *_ = written
+    with pytest.raises(ValueError, match="got the space 'other'"):
+        write_report(comparison, {"other": planted["by_register"]}, tmp_path / "none")
+    assert not (tmp_path / "none").exists()

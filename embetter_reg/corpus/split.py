@@ -114,6 +114,8 @@ def _deal(X, y, groups, language, shares: list[float], random_state) -> np.ndarr
     if y is None:
         raise ValueError("got no y, expected a label a document to stratify by; pass y")
     check_same_length(X=X, y=y, groups=groups, language=language)
+    if len(y) == 0:
+        raise ValueError("got no documents, expected some to split; check what was read or selected")
     rng = check_random_state(random_state)
     members = _memberships(y, language)
     units = np.arange(len(members))

@@ -3,6 +3,7 @@
 from numbers import Integral
 
 import numpy as np
+import pandas as pd
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.model_selection import train_test_split
@@ -175,6 +176,11 @@ class FeedForwardTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         X, y = validate_data(self, X, y, dtype=np.float32, multi_output=True)
         for name in ("network_", "_stream"):
             self.__dict__.pop(name, None)
+        missing = np.flatnonzero(pd.isna(y).reshape(len(y), -1).any(axis=1))
+        if len(missing):
+            raise ValueError(
+                f"got a missing label at position {missing[0]}, expected one label a document; drop the document"
+            )
         check_classification_targets(y)
         self._multilabel = y.ndim == 2 and y.shape[1] > 1
         if self._multilabel:
@@ -288,6 +294,12 @@ class FeedForwardTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
                 raise ValueError(f"got {name}={value!r}, expected a whole number of at least 1; pass one")
         if not self.learning_rate > 0:
             raise ValueError(f"got learning_rate={self.learning_rate!r}, expected above 0; try 0.005")
+        if not 0 < self.validation_fraction < 1:
+            raise ValueError(f"got validation_fraction={self.validation_fraction!r}, expected in (0, 1); try 0.1")
+        if self.class_weight not in (None, "balanced") and not isinstance(self.class_weight, dict):
+            raise ValueError(f"got class_weight={self.class_weight!r}, expected 'balanced', a dict or None; pick one")
+        if str(self.device).startswith("cuda") and not torch.cuda.is_available():
+            raise ValueError(f"got device={self.device!r} but no CUDA device is here; pass 'auto' or 'cpu'")
         if self.activation not in ACTIVATIONS:
             raise ValueError(f"got activation={self.activation!r}, expected one of {list(ACTIVATIONS)}; pick one")
 

@@ -111,3 +111,8 @@ def test_lengths_must_agree():
         next(RegisterKFold(2).split([0] * 4, list("aabb"), language=["en"] * 3))
     with pytest.raises(ValueError, match="n_splits=1"):
         next(RegisterKFold(1).split([0] * 4, list("aabb")))
+
+
+def test_no_documents():
+    with pytest.raises(ValueError, match="got no documents"):
+        next(RegisterKFold(2).split([], []))

@@ -153,6 +153,8 @@ def test_other_number_types(nuisance, dtype):
         ({"hidden_dim": 0}, "got hidden_dim=0"),
         ({"batch_size": 2.5}, "got batch_size=2.5"),
         ({"learning_rate": 0}, "got learning_rate=0"),
+        ({"validation_fraction": 1.5}, "got validation_fraction=1.5"),
+        ({"class_weight": "odd"}, "got class_weight='odd'"),
         ({"activation": "swish"}, "got activation='swish', expected one of"),
     ],
 )
@@ -168,3 +170,16 @@ def test_one_class_and_one_document_a_class(nuisance):
         FeedForwardTuner().fit(X, np.zeros(400, int))
     tuner = FeedForwardTuner(n_epochs=2, early_stopping=True, random_state=0).fit(X[:4], ["a", "b", "c", "d"])
     assert np.isfinite(tuner.transform(X[:4])).all()
+
+
+def test_missing_labels_are_named(nuisance):
+    X, *_ = nuisance
+    with pytest.raises(ValueError, match="missing label at position 2"):
+        FeedForwardTuner().fit(X[:4], ["a", "b", None, "a"])
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_device_that_is_not_here(nuisance):
+    X, y, *_ = nuisance
+    with pytest.raises(ValueError, match="no CUDA device is here"):
+        FeedForwardTuner(device="cuda").fit(X, y)
