@@ -37,42 +37,99 @@ def planted():
     }
 
 
+TINY_TEXTS = ["the cat sat on the mat", "mix the flour and bake", "we voted for the new law today"] * 5
+
+
 @pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory) -> str:
-    """A sentence-transformers model with random weights and a tokenizer trained here, in a folder."""
+def tiny_folder(tmp_path_factory):
+    """Models with random weights and tokenizers trained here: bert, classifier, st, gpt2, roberta, neox."""
     import torch
-    from sentence_transformers import SentenceTransformer
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+    from transformers import (
+        BertConfig,
+        BertForSequenceClassification,
+        GPT2Config,
+        GPT2LMHeadModel,
+        GPTNeoXConfig,
+        GPTNeoXForCausalLM,
+        PreTrainedTokenizerFast,
+        RobertaConfig,
+        RobertaModel,
+    )
+
+    folder = tmp_path_factory.mktemp("tiny")
+    words = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    words.normalizer = normalizers.BertNormalizer()
+    words.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    words.train_from_iterator(
+        TINY_TEXTS, trainers.WordPieceTrainer(vocab_size=120, special_tokens=special, show_progress=False)
+    )
+    words.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    bert_words = PreTrainedTokenizerFast(
+        tokenizer_object=words, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
+        mask_token="[MASK]", model_max_length=64,
+    )  # fmt: skip
+    pieces = Tokenizer(models.BPE())
+    pieces.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    pieces.train_from_iterator(
+        [f"{text} good bad good bad" for text in TINY_TEXTS],
+        trainers.BpeTrainer(
+            vocab_size=400, special_tokens=["<|endoftext|>"], show_progress=False,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        ),
+    )  # fmt: skip
+    gpt_pieces = PreTrainedTokenizerFast(
+        tokenizer_object=pieces, bos_token="<|endoftext|>", eos_token="<|endoftext|>", model_max_length=64
+    )
+    size = {"hidden_size": 16, "num_hidden_layers": 4, "num_attention_heads": 2, "intermediate_size": 32}
+    bert = {**size, "vocab_size": words.get_vocab_size(), "initializer_range": 0.3}
+    n_pieces = pieces.get_vocab_size()
+    labels = dict(enumerate(["NA", "ne", "OP", "rv", "HI"]))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        classifier = BertForSequenceClassification(
+            BertConfig(
+                **bert, max_position_embeddings=64, id2label=labels, problem_type="multi_label_classification"
+            )
+        )  # fmt: skip
+        made = {
+            "classifier": (classifier, bert_words),
+            "bert": (classifier.bert, bert_words),
+            "roberta": (RobertaModel(RobertaConfig(**bert, max_position_embeddings=66, pad_token_id=1)), bert_words),
+            "gpt2": (
+                GPT2LMHeadModel(
+                    GPT2Config(vocab_size=n_pieces, n_embd=16, n_layer=4, n_head=2, n_positions=64,
+                               initializer_range=0.3, bos_token_id=0, eos_token_id=0)
+                ),
+                gpt_pieces,
+            ),
+            "neox": (
+                GPTNeoXForCausalLM(
+                    GPTNeoXConfig(**size, vocab_size=n_pieces, max_position_embeddings=64, initializer_range=0.3,
+                                  bos_token_id=0, eos_token_id=0)
+                ),
+                gpt_pieces,
+            ),
+        }  # fmt: skip
+    for name, (model, tokenizer) in made.items():
+        model.save_pretrained(folder / name)
+        tokenizer.save_pretrained(folder / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_folder) -> str:
+    """A folder with a tiny sentence-transformers model."""
+    from sentence_transformers import SentenceTransformer
 
     try:
         from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
     except ImportError:
         from sentence_transformers.models import Pooling, Transformer
 
-    folder = tmp_path_factory.mktemp("tiny")
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    tokenizer.train_from_iterator(
-        ["the cat sat on the mat", "mix the flour and bake"] * 5,
-        trainers.WordPieceTrainer(vocab_size=120, special_tokens=special, show_progress=False),
-    )
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
-        mask_token="[MASK]", model_max_length=64,
-    ).save_pretrained(folder / "bert")  # fmt: skip
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        config = BertConfig(
-            vocab_size=tokenizer.get_vocab_size(), hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
-            intermediate_size=32, max_position_embeddings=64,
-        )  # fmt: skip
-        BertModel(config).save_pretrained(folder / "bert")
-    transformer = Transformer(str(folder / "bert"))
-    SentenceTransformer(modules=[transformer, Pooling(16)], device="cpu").save(str(folder / "st"))
-    return str(folder / "st")
+    transformer = Transformer(str(tiny_folder / "bert"))
+    SentenceTransformer(modules=[transformer, Pooling(16)], device="cpu").save(str(tiny_folder / "st"))
+    return str(tiny_folder / "st")

@@ -1,0 +1,59 @@
+"""What encoders around a pretrained model share: nothing to fit, one lazy model, dropped when copied."""
+
+from typing import Any
+
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+
+from embetter_reg._validation import check_texts
+
+
+class PretrainedEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Base of encoders whose model is trained already.
+
+    A subclass names the parameters that decide its model in ``_model_parameters`` and loads it in
+    ``_load_model``. Clones and pickles carry no weights.
+    """
+
+    _model_parameters: tuple[str, ...] = ("name",)
+    _loaded: tuple[Any, Any]
+
+    def fit(self, X, y=None):
+        """Do nothing but check the documents: the model is trained already."""
+        check_texts(X)
+        return self
+
+    def _load_model(self) -> Any:
+        raise NotImplementedError
+
+    def _model(self) -> Any:
+        """Return the model, loaded at the first call and again when a parameter that decides it changes."""
+        key = tuple(repr(getattr(self, name)) for name in self._model_parameters)
+        if getattr(self, "_loaded", (None,))[0] != key:
+            self._loaded = (None, None)  # lets go of the old weights before the new ones are loaded
+            self._loaded = (key, self._load_model())
+        return self._loaded[1]
+
+    def __getstate__(self):
+        return {key: value for key, value in super().__getstate__().items() if key != "_loaded"}
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        tags.requires_fit = False
+        return tags
+
+
+def not_loaded(name: str, error: Exception) -> OSError:
+    """Return one sentence about a model that could not be loaded."""
+    return OSError(
+        f"got the model {name!r}, which could not be loaded ({_first_line(error)}), expected a folder or a name on a "
+        "reachable hub; check the spelling, the connection, or pass a downloaded folder"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
