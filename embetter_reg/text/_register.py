@@ -9,8 +9,9 @@ from sklearn.metrics import f1_score
 
 from embetter_reg._validation import check_texts
 from embetter_reg.corpus import registers
-from embetter_reg.text._hidden import HiddenPass, load_transformer, resolve_layer, warn_truncated
+from embetter_reg.text._hidden import HiddenPass, load_transformer, resolve_layer
 from embetter_reg.text._pretrained import PretrainedEncoder
+from embetter_reg.text._windows import warn_truncated
 
 GRID = (0.30, 0.35, 0.40, 0.45, 0.50, 0.55, 0.60, 0.65)
 
@@ -259,7 +260,7 @@ class RegisterEncoder(PretrainedEncoder):
             show_progress=self.show_progress,
         )
         self.n_truncated_ = pooled.n_truncated
-        warn_truncated(pooled.n_truncated, len(texts), run.limit, self.long)
+        warn_truncated(pooled.n_truncated, len(texts), run.splitter.limit, self.long)
         probabilities = raise_parents(pooled.scores, classes) if multi_label else pooled.scores
         return Encoded(
             {layer: pooled.layers[n] for layer, n in zip(layers, numbers, strict=True)}, probabilities, classes

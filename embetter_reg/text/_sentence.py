@@ -1,29 +1,65 @@
 """Any sentence-transformers model as a scikit-learn transformer."""
 
+from typing import Any
+
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
+from embetter_reg._optional import optional_import
 from embetter_reg._validation import check_texts
+from embetter_reg.text._hidden import pick_device, pick_dtype
+from embetter_reg.text._pretrained import PretrainedEncoder, not_loaded
+from embetter_reg.text._windows import Splitter, Window, over_documents, tokenize, warn_truncated
+
+BACKENDS = {"torch": (), "onnx": ("optimum.onnxruntime", "onnx"), "openvino": ("optimum.intel", "openvino")}
 
 
-class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class SentenceEncoder(PretrainedEncoder):
     """Encode documents with a sentence-transformers model.
 
-    Nothing is loaded when the encoder is made; the model is loaded once, at the first `transform`, and
-    again when ``name`` or ``device`` changes. Clones and pickles carry no weights.
+    Nothing is loaded when the encoder is made; the model is loaded once, at the first `transform`, and again
+    when a parameter that decides it changes. Clones and pickles carry no weights.
 
     Parameters
     ----------
     name : str
         A model's name on a hub, or a folder.
     batch_size : int
-        Documents encoded together. It does not change the result.
-    device : str or None
-        For example ``"cpu"`` or ``"cuda"``; None lets sentence-transformers choose.
+        Windows encoded together. It does not change the result, and is halved where memory runs out.
+    device : str, list of str or None
+        For example ``"cpu"`` or ``"cuda"``; a list such as ``["cuda:0", "cuda:1"]`` shares the documents out over
+        processes; None takes the accelerator that is there.
     normalize : bool
         Give every document unit length.
+    truncate_dim : int or None
+        Keep only the first dimensions, for models trained for that (Matryoshka); see `MatryoshkaEncoder`.
+    prompt : str or None
+        Text in front of every document, such as ``"query: "``.
+    prompt_name : str or None
+        One of the prompts that the model brings.
+    long : {"head", "head_tail", "chunks"}
+        Documents longer than the model: read the beginning, or a quarter from the beginning and the rest from
+        the end, or all of it in overlapping windows averaged by their tokens.
+    overlap : int
+        Tokens that neighbouring windows of ``"chunks"`` share.
+    max_length : int or None
+        Tokens in a window; None takes the model's own setting.
+    dtype : {"float32", "bfloat16", "float16", "int8"} or None
+        Type of the computation; None takes a half type on a GPU and float32 elsewhere. ``"int8"`` quantises
+        linear layers on the CPU. Results are float32.
+    backend : {"torch", "onnx", "openvino"}
+        What runs the model, as in sentence-transformers; the last two need its extra of that name.
+    revision : str or None
+        Branch, tag or commit on the hub.
+    local_files_only : bool
+        Never ask the hub.
     show_progress : bool
-        Draw a progress bar over batches.
+        Draw a progress bar.
+
+    Attributes
+    ----------
+    n_truncated_ : int
+        Documents of the last call that were longer than the model and lost tokens. Unknown, and not set, for a
+        list of devices and for models that read more than plain text.
 
     Examples
     --------
@@ -34,60 +70,223 @@ class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     """
 
-    def __init__(self, name="all-MiniLM-L6-v2", *, batch_size=32, device=None, normalize=False, show_progress=False):
+    _model_parameters = ("name", "device", "dtype", "backend", "revision", "local_files_only")
+
+    def __init__(
+        self,
+        name="all-MiniLM-L6-v2",
+        *,
+        batch_size=32,
+        device=None,
+        normalize=False,
+        truncate_dim=None,
+        prompt=None,
+        prompt_name=None,
+        long="head",
+        overlap=64,
+        max_length=None,
+        dtype=None,
+        backend="torch",
+        revision=None,
+        local_files_only=False,
+        show_progress=False,
+    ):
         self.name = name
         self.batch_size = batch_size
         self.device = device
         self.normalize = normalize
+        self.truncate_dim = truncate_dim
+        self.prompt = prompt
+        self.prompt_name = prompt_name
+        self.long = long
+        self.overlap = overlap
+        self.max_length = max_length
+        self.dtype = dtype
+        self.backend = backend
+        self.revision = revision
+        self.local_files_only = local_files_only
         self.show_progress = show_progress
-
-    def fit(self, X, y=None):
-        """Do nothing but check the documents: the model is trained already."""
-        check_texts(X)
-        return self
 
     def transform(self, X):
         """Return the embedding of documents ``X``, ``float32 (n_documents, n_dims)``."""
         texts = check_texts(X)
-        model = self._load()
+        model = self._model()
+        n_dims = model.get_embedding_dimension()
+        if self.truncate_dim is not None and not 1 <= self.truncate_dim <= n_dims:
+            raise ValueError(f"got truncate_dim={self.truncate_dim}, expected 1 to {n_dims} for this model; pass that")
+        prompt = self._prompt(model)
         if not texts:
-            return np.empty((0, self._n_features_out), np.float32)
+            vectors = np.empty((0, n_dims), np.float32)
+        elif isinstance(self.device, list) or not _reads_plain_text(model):
+            vectors = self._library(model, texts, prompt)
+        else:
+            vectors = self._windows(model, texts, prompt)
+        vectors = vectors[:, : self.truncate_dim]
+        if self.normalize:
+            vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        return np.ascontiguousarray(vectors, dtype=np.float32)
+
+    def _windows(self, model, texts: list[str], prompt: str) -> np.ndarray:
+        """Encode windows of tokens, sorted by length."""
+        tokenizer = model.tokenizer
+        longest = model.max_seq_length
+        limit = longest if self.max_length is None else self.max_length
+        if longest is not None and not 0 < limit <= longest:
+            raise ValueError(f"got max_length={self.max_length}, expected 1 to {longest} for this model; pass that")
+        splitter = Splitter(tokenizer, limit, before=tokenize(tokenizer, [prompt])[0] if prompt else ())
+        n_prompt = len(splitter.prefix) + len(splitter.before) if prompt else 0
+        unit_length = any(type(module).__name__ == "Normalize" for module in model)
+
+        def step(batch: list[Window]) -> list[np.ndarray]:
+            import torch
+
+            ids, mask = (tensor.to(model.device) for tensor in splitter.pad(batch))
+            features: dict[str, Any] = {"input_ids": ids, "attention_mask": mask, "modality": "text"}
+            if "token_type_ids" in tokenizer.model_input_names:
+                features["token_type_ids"] = torch.zeros_like(ids)
+            if n_prompt:
+                features["prompt_length"] = n_prompt
+            return [model(features)["sentence_embedding"].float().cpu().numpy()]
+
+        (vectors,), self.n_truncated_ = over_documents(
+            texts,
+            splitter,
+            step,
+            [model.get_embedding_dimension()],
+            maximum=[False],
+            long=self.long,
+            overlap=self.overlap,
+            batch_size=self.batch_size,
+            show_progress=self.show_progress,
+        )
+        warn_truncated(self.n_truncated_, len(texts), limit, self.long)
+        if unit_length and self.long == "chunks":  # the mean of unit vectors is shorter
+            vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        return vectors
+
+    def _library(self, model, texts: list[str], prompt: str) -> np.ndarray:
+        """Leave it to sentence-transformers: several devices, or models that read more than plain text."""
+        if self.long != "head" or self.max_length is not None:
+            raise ValueError(
+                f"got long={self.long!r} and max_length={self.max_length} with several devices or a model that reads "
+                "more than plain text, expected 'head' and None; pass one device or another model"
+            )
         return model.encode(
             texts,
+            prompt=prompt or None,
             batch_size=self.batch_size,
-            normalize_embeddings=self.normalize,
+            device=self.device if isinstance(self.device, list) else None,
             convert_to_numpy=True,
             show_progress_bar=self.show_progress,
         ).astype(np.float32, copy=False)
 
+    def _prompt(self, model) -> str:
+        if self.prompt is not None:
+            return self.prompt
+        name = self.prompt_name or model.default_prompt_name
+        if name is None:
+            return ""
+        if name not in model.prompts:
+            raise ValueError(
+                f"got prompt_name={name!r}, expected one of {sorted(model.prompts)}; pick one or pass prompt="
+            )
+        return model.prompts[name]
+
     @property
     def _n_features_out(self) -> int:
-        return self._load().encode([""]).shape[1]
+        n_dims = self._model().get_embedding_dimension()
+        return n_dims if self.truncate_dim is None else min(n_dims, self.truncate_dim)
 
-    def _load(self):
-        key = (self.name, self.device)
-        if getattr(self, "_loaded", (None,))[0] != key:
-            from sentence_transformers import SentenceTransformer
+    def _load_model(self):
+        from sentence_transformers import SentenceTransformer
 
-            try:
-                model = SentenceTransformer(self.name, device=self.device)
-            except (OSError, ValueError) as error:
-                raise OSError(
-                    f"got the model {self.name!r}, which could not be loaded, expected a folder or a name "
-                    "on a reachable hub; check the spelling, the connection, or pass a downloaded folder"
-                ) from error
-            self._loaded = (key, model)
-        return self._loaded[1]
+        if self.backend not in BACKENDS:
+            raise ValueError(f"got backend={self.backend!r}, expected one of {list(BACKENDS)}; pick one")
+        if self.backend != "torch":
+            module, extra = BACKENDS[self.backend]
+            optional_import(module, package=f"sentence-transformers[{extra}]", purpose=f"backend={self.backend!r}")
+        device = "cpu" if isinstance(self.device, list) else pick_device(self.device)
+        if self.dtype == "int8" and device != "cpu":
+            raise ValueError(f"got dtype='int8' on {device}, expected the CPU; pass device='cpu' or dtype='bfloat16'")
+        options = {}
+        if self.backend == "torch":
+            options["dtype"] = pick_dtype("float32" if self.dtype == "int8" else self.dtype, device)
+        try:
+            model = SentenceTransformer(
+                self.name,
+                device=device,
+                backend=self.backend,
+                revision=self.revision,
+                local_files_only=self.local_files_only,
+                model_kwargs=options,
+            )
+        except (OSError, ValueError) as error:
+            raise not_loaded(self.name, error) from error
+        return model.eval()
 
-    def __getstate__(self):
-        return {key: value for key, value in super().__getstate__().items() if key != "_loaded"}
 
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
+class MatryoshkaEncoder(SentenceEncoder):
+    """Encode documents with the first ``truncate_dim`` dimensions of a Matryoshka model.
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        tags.requires_fit = False
-        return tags
+    Such models are trained so that any prefix of their vectors is an embedding (Kusupati et al. 2022,
+    "Matryoshka Representation Learning"). All other parameters are those of `SentenceEncoder`; with
+    ``normalize=True`` the shortened vectors have unit length.
+
+    Examples
+    --------
+    >>> from embetter_reg.text import MatryoshkaEncoder
+    >>> MatryoshkaEncoder(truncate_dim=64).transform(["A first document."]).shape  # doctest: +SKIP
+    (1, 64)
+
+    """
+
+    def __init__(
+        self,
+        name="tomaarsen/mpnet-base-nli-matryoshka",
+        *,
+        truncate_dim=256,
+        batch_size=32,
+        device=None,
+        normalize=False,
+        prompt=None,
+        prompt_name=None,
+        long="head",
+        overlap=64,
+        max_length=None,
+        dtype=None,
+        backend="torch",
+        revision=None,
+        local_files_only=False,
+        show_progress=False,
+    ):
+        super().__init__(
+            name,
+            batch_size=batch_size,
+            device=device,
+            normalize=normalize,
+            truncate_dim=truncate_dim,
+            prompt=prompt,
+            prompt_name=prompt_name,
+            long=long,
+            overlap=overlap,
+            max_length=max_length,
+            dtype=dtype,
+            backend=backend,
+            revision=revision,
+            local_files_only=local_files_only,
+            show_progress=show_progress,
+        )
+
+
+def _reads_plain_text(model) -> bool:
+    """Say whether the model takes token numbers alone, with no chat template and no query expansion."""
+    first = model[0]
+    tokenizer: Any = getattr(first, "tokenizer", None)
+    config = getattr(first, "modality_config", {"text": {}})
+    return (
+        type(first).__name__ == "Transformer"
+        and hasattr(tokenizer, "model_input_names")
+        and isinstance(config, dict)
+        and set(config) == {"text"}
+        and not getattr(first, "query_expansion", None)
+    )

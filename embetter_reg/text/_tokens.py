@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 from sklearn.utils import check_random_state
 
 from embetter_reg._validation import check_texts
-from embetter_reg.text._hidden import HiddenPass, load_transformer, resolve_layer, warn_truncated
+from embetter_reg.text._hidden import HiddenPass, load_transformer, resolve_layer
 from embetter_reg.text._pretrained import PretrainedEncoder
+from embetter_reg.text._windows import warn_truncated
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class TokenTable:
         return cls(table.drop(["vector"]).to_pandas(), vectors.flatten().to_numpy().reshape(-1, width))
 
 
-class TokenEncoder(PretrainedEncoder, auto_wrap_output_keys=None):
+class TokenEncoder(PretrainedEncoder, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Vectors of the tokens of documents, for maps of a model's token space across languages.
 
     Parameters
@@ -133,16 +134,13 @@ class TokenEncoder(PretrainedEncoder, auto_wrap_output_keys=None):
         tokenizer, model = self._model()
         run = HiddenPass(tokenizer, model, max_length=self.max_length)
         layer = resolve_layer(self.layer, run.n_layers)
-        windows, self.n_truncated_ = run.windows([texts[i] for i in chosen], long=self.long, overlap=self.overlap)
-        warn_truncated(self.n_truncated_, len(chosen), run.limit, self.long)
-
-        def reduce(batch, output, mask):
-            hidden = output.hidden_states[layer].float().cpu().numpy()
-            return [hidden[row, w.start : w.start + len(w.positions)] for row, w in enumerate(batch)]
+        splitter = run.splitter
+        windows, self.n_truncated_ = splitter.windows([texts[i] for i in chosen], long=self.long, overlap=self.overlap)
+        warn_truncated(self.n_truncated_, len(chosen), splitter.limit, self.long)
 
         documents, positions, vectors = [], [], []
         with tqdm(total=len(windows), unit="text", disable=not self.show_progress) as bar:
-            for batch, parts in run.run(windows, reduce, batch_size=self.batch_size):
+            for batch, parts in run.tokens(windows, layer, batch_size=self.batch_size):
                 for window, part in zip(batch, parts, strict=True):
                     documents.append(np.full(len(part), chosen[window.document]))
                     positions.append(np.asarray(window.positions))

@@ -1,14 +1,17 @@
 """The one pass through a transformer, against the library called document by document."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
 
 from embetter_reg.text import CausalLMEncoder, RegisterEncoder
-from embetter_reg.text._hidden import HiddenPass, longest_input, resolve_layer, special_tokens, split_long
+from embetter_reg.text._hidden import HiddenPass, longest_input, resolve_layer
+from embetter_reg.text._windows import special_tokens, split_long
 
-WORDS = "the cat sat on the mat mix flour and bake we voted for new law today".split()
+WORDS = ["the", "cat", "sat", "on", "the", "mat", "mix", "flour", "and", "bake", "we", "voted", "for", "new", "law"]
 RNG = np.random.default_rng(0)
 TEXTS = [" ".join(RNG.choice(WORDS, size=n)) for n in (3, 40, 1, 17, 9, 30, 2, 25)] + [""]
 LONG = " ".join(RNG.choice(WORDS, size=150))
@@ -65,7 +68,7 @@ def test_windows_of_a_long_document():
             windows = split_long(n, 7, "chunks", overlap)
             assert {i for window in windows for i in window} == set(range(n))
             assert all(len(window) <= 7 for window in windows)
-            assert all(len(set(a) & set(b)) == overlap for a, b in zip(windows, windows[1:], strict=False))
+            assert all(len(set(a) & set(b)) == overlap for a, b in pairwise(windows))
 
 
 def test_head_is_the_library_truncation_and_is_counted(bert):
@@ -247,7 +250,7 @@ def test_token_scores_are_the_restricted_head(causal):
     ids = [tokenizer(word)["input_ids"][0] for word in (" good", " bad", " mat")]
     expected = [states(causal, text + " we").logits[0, -1, ids].softmax(0).numpy() for text in texts]
     np.testing.assert_allclose(scores, expected, atol=1e-5)
-    with pytest.raises(ValueError, match="got ' goodbad', which is . tokens"):
+    with pytest.raises(ValueError, match=r"got ' goodbad', which is . tokens"):
         encoder.token_scores(texts, tokens=[" goodbad", " bad"])
     with pytest.raises(ValueError, match="expected at least two"):
         encoder.token_scores(texts, tokens=[" good"])

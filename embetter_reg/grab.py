@@ -1,0 +1,93 @@
+"""Take the texts out of a table or of dictionaries, as the first step of a pipeline."""
+
+from sklearn.base import BaseEstimator, TransformerMixin
+
+
+class _Grabber(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+    def __init__(self, colname):
+        self.colname = colname
+
+    def fit(self, X, y=None):
+        """Do nothing: there is nothing to learn."""
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.no_validation = True
+        return tags
+
+
+class ColumnGrabber(_Grabber):
+    """Take one column of a pandas or polars table as a list.
+
+    Parameters
+    ----------
+    colname : str
+        The column.
+
+    Raises
+    ------
+    ValueError
+        If there is no such column.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from embetter_reg.grab import ColumnGrabber
+    >>> ColumnGrabber("text").transform(pd.DataFrame({"text": ["a cat", "a law"], "lang": ["en", "en"]}))
+    ['a cat', 'a law']
+
+    """
+
+    def transform(self, X):
+        """Return the column of table ``X`` as a list."""
+        if not hasattr(X, "columns"):
+            raise TypeError(
+                f"got {type(X).__name__}, expected a table with a column {self.colname!r}; pass a DataFrame"
+            )
+        if self.colname not in X.columns:
+            raise ValueError(
+                f"got columns {list(X.columns)}, expected {self.colname!r} among them; rename or pick another"
+            )
+        return X[self.colname].to_list()
+
+
+class KeyGrabber(_Grabber):
+    """Take one key of many dictionaries as a list, or of one dictionary as it is.
+
+    Parameters
+    ----------
+    colname : str
+        The key.
+
+    Raises
+    ------
+    ValueError
+        If a dictionary has no such key; its position is named.
+
+    Examples
+    --------
+    >>> from embetter_reg.grab import KeyGrabber
+    >>> KeyGrabber("text").transform(iter([{"text": "a cat"}, {"text": "a law"}]))
+    ['a cat', 'a law']
+
+    """
+
+    def transform(self, X):
+        """Return the key of each dictionary of the list or stream ``X``."""
+        if isinstance(X, dict):
+            return self._value(X, "")
+        return [self._value(item, f" at position {position}") for position, item in enumerate(X)]
+
+    def _value(self, item, where: str):
+        if not isinstance(item, dict):
+            raise TypeError(f"got {type(item).__name__}{where}, expected a dictionary; pass dictionaries")
+        if self.colname not in item:
+            raise ValueError(
+                f"got the keys {sorted(item)}{where}, expected {self.colname!r} among them; correct the data"
+            )
+        return item[self.colname]
