@@ -18,6 +18,24 @@ console = Console(stderr=True)
 
 Out = Annotated[Path, typer.Option(help="Folder for the report; made if it is not there.")]
 Seed = Annotated[int, typer.Option(help="Decides everything random.")]
+Docs = Annotated[list[Path], typer.Argument(help="Documents: TSV, CSV, JSON lines, Parquet (also .gz), or folders.")]
+Encoder = Annotated[
+    str,
+    typer.Option(
+        help="'lite', 'surface', or a model's name or folder; 'register:', 'sentence:', 'causal:' or 'static:' before "
+        "it says what it is."
+    ),
+]
+Language = Annotated[str | None, typer.Option(help="Language, where neither a column nor the file name tells it.")]
+SkipBadRows = Annotated[bool, typer.Option("--skip-bad-rows", help="Leave out rows that cannot be read.")]
+Long = Annotated[str | None, typer.Option(help="Documents longer than the model: 'head', 'head_tail' or 'chunks'.")]
+MaxLength = Annotated[int | None, typer.Option(help="Tokens of a document, or of one of its chunks.")]
+BatchSize = Annotated[int | None, typer.Option(help="Documents in a batch; halved where memory runs out.")]
+Device = Annotated[str | None, typer.Option(help="For example 'cuda'. By default the accelerator that is there.")]
+DType = Annotated[str | None, typer.Option(help="'float32', 'bfloat16', 'float16'; 'int8' for sentence models.")]
+ThresholdDocs = Annotated[
+    list[Path] | None, typer.Option(help="Other documents with gold labels, to choose the best threshold on.")
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the full traceback of an error.")]
 
 
@@ -32,26 +50,20 @@ def demo(out: Out = Path("demo"), seed: Seed = 0, debug: Debug = False) -> None:
 
 @app.command()
 def compare(
-    docs: Annotated[
-        list[Path], typer.Argument(help="Documents: TSV, CSV, JSON lines, Parquet (also .gz), or folders.")
-    ],
+    docs: Docs,
     test: Annotated[
         list[Path] | None, typer.Option(help="Held-out documents. Without it a part of DOCS is held out.")
     ] = None,
-    encoder: Annotated[
-        str, typer.Option(help="'lite', or a sentence-transformers model: its name or folder.")
-    ] = "lite",
+    encoder: Encoder = "lite",
     head: Annotated[str, typer.Option(help="The head: 'feedforward'.")] = "feedforward",
     group: Annotated[str, typer.Option(help="Registers: 'all', 'main' or 'without_MT'.")] = "without_MT",
     hybrids: Annotated[
         str,
         typer.Option(help="Documents of several registers: 'drop', or 'explode' into one row a register."),
     ] = "drop",
-    language: Annotated[
-        str | None, typer.Option(help="Language, where neither a column nor the file name tells it.")
-    ] = None,
+    language: Language = None,
     test_size: Annotated[float, typer.Option(help="Share held out where --test is not given.")] = 0.4,
-    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Leave out rows that cannot be read.")] = False,
+    skip_bad_rows: SkipBadRows = False,
     out: Out = Path("report"),
     seed: Seed = 0,
     debug: Debug = False,
@@ -80,13 +92,207 @@ def compare(
     _compare(train, held_out, encoder=encoder, head=head, out=out, seed=seed, title="Register or language?")
 
 
+@app.command()
+def encode(
+    docs: Docs,
+    out: Annotated[Path, typer.Option(help="Folder for the embeddings. A run that was killed goes on there.")],
+    encoder: Encoder = "lite",
+    layers: Annotated[
+        str | None, typer.Option(help="Layers, such as first,half,three_quarters,last or numbers; 0 is the embedding.")
+    ] = None,
+    pooling: Annotated[str | None, typer.Option(help="'mean', 'cls', 'last_token' or 'max'.")] = None,
+    long: Long = None,
+    max_length: MaxLength = None,
+    precision: Annotated[str, typer.Option(help="How vectors are stored: 'float32' or 'float16'.")] = "float32",
+    shard_size: Annotated[int, typer.Option(help="Documents in a file; a kill loses the work on one at most.")] = 1000,
+    text: Annotated[bool, typer.Option("--text/--no-text", help="Keep the documents' text.")] = True,
+    threshold_docs: ThresholdDocs = None,
+    batch_size: BatchSize = None,
+    device: Device = None,
+    dtype: DType = None,
+    language: Language = None,
+    skip_bad_rows: SkipBadRows = False,
+    seed: Seed = 0,
+    debug: Debug = False,
+) -> None:
+    """Encode DOCS into Parquet files; the same command goes on where a killed one stopped."""
+    from embetter_reg.store import encode_documents
+    from embetter_reg.text import make_encoder
+
+    options = {"pooling": pooling, "long": long, "max_length": max_length, "batch_size": batch_size}
+    model = make_encoder(encoder, random_state=seed, **options, device=device, dtype=dtype)
+    documents = _read(docs, language, skip_bad_rows)
+    if threshold_docs:
+        _choose_threshold(model, threshold_docs, language)
+    chosen = [int(x) if x.lstrip("-").isdigit() else x for x in layers.split(",")] if layers else None
+    encode_documents(
+        model,
+        documents,
+        out,
+        layers=chosen,
+        precision=precision,
+        shard_size=shard_size,
+        text=text,
+        show_progress=True,
+    )
+    Console().print(f"Embeddings of {len(documents):,} documents: {out}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def predict(
+    docs: Annotated[
+        list[Path], typer.Argument(help="Documents with gold labels, or embeddings that carry predictions already.")
+    ],
+    model: Annotated[str | None, typer.Option(help="A register classifier's name or folder.")] = None,
+    threshold: Annotated[str, typer.Option(help="A number, or 'best' with --threshold-docs.")] = "0.5",
+    threshold_docs: ThresholdDocs = None,
+    long: Long = None,
+    max_length: MaxLength = None,
+    batch_size: BatchSize = None,
+    device: Device = None,
+    dtype: DType = None,
+    language: Language = None,
+    skip_bad_rows: SkipBadRows = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for predictions.jsonl and reports.csv.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Classify DOCS and report on their gold labels: F1 by language and label, hybrids apart."""
+    from embetter_reg.analysis import classification_reports
+
+    if model is None:
+        documents, classes = _stored_predictions(docs, threshold)
+    else:
+        from embetter_reg.text import RegisterEncoder
+
+        options = {"long": long, "max_length": max_length, "batch_size": batch_size, "device": device, "dtype": dtype}
+        given = {name: value for name, value in options.items() if value is not None}
+        classifier = RegisterEncoder(model, show_progress=True, **given)
+        documents = _read(docs, language, skip_bad_rows)
+        if threshold_docs:
+            _choose_threshold(classifier, threshold_docs, language)
+            known = classifier.chosen_on(documents["text"])
+            if known.any():
+                console.print(f"[yellow]{known.sum()} documents chose the threshold; they are left out[/]")
+                documents = documents[~known].reset_index(drop=True)
+        number = "best" if threshold == "best" else _number(threshold)
+        predicted = classifier.predict(documents["text"], number)
+        classes = classifier.classes_
+        documents["predicted"] = classifier.label_sets(predicted) if predicted.ndim == 2 else [[x] for x in predicted]
+    columns = ["id", "lang", "labels", "predicted"]
+    if out:
+        out.mkdir(parents=True, exist_ok=True)
+        documents[columns].to_json(out / "predictions.jsonl", orient="records", lines=True, force_ascii=False)
+    labelled = documents[documents["labels"].map(len) > 0]
+    if labelled.empty:
+        if out is None:
+            raise ValueError("got no document with a gold label to report on, expected some; pass --out to predict")
+        console.print(f"no gold labels to report on; predictions: {out / 'predictions.jsonl'}")
+        return
+    reports = classification_reports(
+        labelled["labels"], labelled["predicted"], language=labelled["lang"], classes=classes
+    )
+    if out:
+        reports.to_csv(out / "reports.csv", index=False)
+    _print_reports(reports, labelled)
+
+
+@app.command()
+def convert(
+    embeddings: Annotated[list[Path], typer.Argument(help="Older TSV files of embeddings, or folders of them.")],
+    out: Annotated[Path, typer.Option(help="Folder for the Parquet files.")],
+    precision: Annotated[str, typer.Option(help="How vectors are stored: 'float32' or 'float16'.")] = "float32",
+    debug: Debug = False,
+) -> None:
+    """Turn the older TSV form of embeddings into Parquet files."""
+    from embetter_reg.store import iter_embeddings, read_embeddings, write_embeddings
+
+    write_embeddings(iter_embeddings(embeddings), out, precision=precision)
+    written = read_embeddings(out)
+    shapes = ", ".join(f"{name} {X.shape[1]} dimensions" for name, X in written.layers.items())
+    Console().print(f"{len(written.documents):,} documents ({shapes}): {out}", highlight=False, soft_wrap=True)
+
+
+def _read(docs: list[Path], language: str | None, skip_bad_rows: bool):
+    from embetter_reg.corpus import read_documents
+
+    documents = read_documents(docs, language=language, on_error="skip" if skip_bad_rows else "raise")
+    console.print(f"{len(documents):,} documents read")
+    return documents
+
+
+def _choose_threshold(classifier, paths: list[Path], language: str | None) -> None:
+    from embetter_reg.corpus import read_documents
+
+    if not hasattr(classifier, "fit_threshold"):
+        raise ValueError(
+            f"got --threshold-docs for {type(classifier).__name__}, expected a register classifier; drop it"
+        )
+    documents = read_documents(paths, language=language)
+    labelled = documents[documents["labels"].map(len) > 0]
+    if labelled.empty:
+        raise ValueError("got --threshold-docs without gold labels, expected some; pass labelled documents")
+    classifier.fit_threshold(labelled["text"], labelled["labels"])
+    console.print(f"threshold {classifier.threshold_:.2f}, chosen on {len(labelled):,} other documents")
+
+
+def _stored_predictions(paths: list[Path], threshold: str):
+    """Return the documents and predictions of embeddings, and the labels of the model that made them."""
+    from embetter_reg.store import read_embeddings
+
+    stored = read_embeddings(paths)
+    if threshold == "best" and "these documents" in stored.manifest.get("threshold", {}).get("chosen_on", ""):
+        raise ValueError(
+            "got --threshold best, which was chosen on these documents' own gold labels, expected other documents to "
+            "choose it on; pass --model and --threshold-docs"
+        )
+    column = {"0.5": "predicted", "best": "predicted_best"}.get(threshold, "")
+    if column not in stored.documents:
+        raise ValueError(
+            f"got embeddings without predictions at --threshold {threshold}, expected 0.5 or best, from a register "
+            "classifier; pass --model to classify the documents"
+        )
+    documents = stored.documents.assign(predicted=stored.documents[column])
+    return documents, stored.manifest.get("classes")
+
+
+def _number(threshold: str) -> float:
+    try:
+        return float(threshold)
+    except ValueError:
+        raise ValueError(f"got --threshold {threshold}, expected a number or 'best'; pass one") from None
+
+
+def _print_reports(reports, documents) -> None:
+    from embetter_reg.corpus.registers import is_hybrid
+
+    shown = Console()
+    kinds = documents["labels"].map(lambda labels: "hybrid" if is_hybrid(labels) else "single")
+    table = Table(title="F1 against gold labels")
+    for name in ("language", "documents", "number", "micro F1", "macro F1"):
+        table.add_column(name, justify="left" if name in ("language", "documents") else "right")
+    f1 = reports.set_index(["language", "documents", "label"])["f1"]
+    for language, kind in dict.fromkeys(f1.index.droplevel("label")):
+        chosen = (documents["lang"].eq(language) | (language == "all")) & (kinds.eq(kind) | (kind == "all"))
+        micro, macro = f1[language, kind, "micro"], f1[language, kind, "macro"]
+        table.add_row(language, kind, f"{chosen.sum():,}", f"{micro:.3f}", f"{macro:.3f}")
+    shown.print(table)
+    labels = Table(title="F1 of each label, all documents")
+    wide = reports.query("documents == 'all' and label not in ('micro', 'macro')")
+    wide = wide.pivot(index="label", columns="language", values="f1").reindex(wide["label"].unique())
+    for name in ("label", *wide.columns):
+        labels.add_column(name, justify="left" if name == "label" else "right")
+    for label, row in wide.iterrows():
+        labels.add_row(str(label), *("" if value != value else f"{value:.2f}" for value in row))
+    shown.print(labels)
+
+
 def _compare(train, test, *, encoder: str, head: str, out: Path, seed: int, title: str) -> None:
     """Encode, tune on ``train``, compare on ``test``, write the report, sum up on the terminal."""
     from embetter_reg.analysis import compare_spaces
     from embetter_reg.corpus import label_column
     from embetter_reg.finetune import FeedForwardTuner
     from embetter_reg.report import write_report
-    from embetter_reg.text import LiteTextEncoder, SentenceEncoder
+    from embetter_reg.text import make_encoder
 
     if head != "feedforward":
         raise ValueError(f"got --head {head}, expected 'feedforward'; pick it")
@@ -103,11 +309,9 @@ def _compare(train, test, *, encoder: str, head: str, out: Path, seed: int, titl
                     f"got {part} documents of one {name} ({values.iloc[0]}), expected at least two {name}s to compare; "
                     "pass more documents"
                 )
-    model = (
-        LiteTextEncoder(random_state=seed)
-        if encoder == "lite"
-        else SentenceEncoder(encoder, normalize=True, show_progress=True)
-    )
+    model = make_encoder(encoder, random_state=seed)
+    wished = {"normalize": True, "show_progress": True}
+    model.set_params(**{name: value for name, value in wished.items() if name in model.get_params()})
     tuner = FeedForwardTuner(random_state=seed, show_progress=True)
     y = label_column(train)
     with console.status(f"encoding {len(train):,} documents to train on and {len(test):,} held-out ones"):

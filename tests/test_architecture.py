@@ -16,6 +16,7 @@ ORDER = [
     "_random",
     "_validation",
     "corpus",
+    "store",
     "grab",
     "text",
     "model",

@@ -1,5 +1,6 @@
 """Analysis: is a space organised by register or by language?"""
 
+from embetter_reg.analysis._classify import classification_reports
 from embetter_reg.analysis._cluster import SphericalKMeans
 from embetter_reg.analysis._compare import Comparison, compare_spaces
 from embetter_reg.analysis._metrics import (
@@ -15,6 +16,7 @@ __all__ = [
     "SphericalKMeans",
     "agreement",
     "center_languages",
+    "classification_reports",
     "cluster_table",
     "compare_spaces",
     "cosine_silhouette",

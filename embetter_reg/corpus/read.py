@@ -21,6 +21,7 @@ from embetter_reg.corpus import registers
 _KINDS = (".tsv", ".csv", ".jsonl", ".parquet")
 _HEADER_WORDS = {"text", "labels", "label", "register", "id", "lang", "language"}
 _BIG_FIELD = 2**31 - 1
+_LIST_MARKS = str.maketrans(dict.fromkeys("[]'\",", " "))
 Row = tuple[str, dict[str, Any]]  # where it stands ("file:line"), its fields
 
 
@@ -207,7 +208,37 @@ def _csv(path: Path) -> Iterator[Row | _BadRow]:
                 yield place, row
 
 
+def is_older_tsv(path: Path) -> bool:
+    """Say whether a TSV file is the older form of embeddings: its header has a column ``embed_...``."""
+    with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig", errors="replace") as file:
+        return any(name.startswith("embed_") for name in file.readline().rstrip("\r\n").split("\t"))
+
+
+def rows_of_older_tsv(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield line and fields of the older form of embeddings, whose fields are quoted and whose lists are text."""
+    csv.field_size_limit(_BIG_FIELD)
+    with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, delimiter="\t")
+        for row in reader:
+            for name in row:
+                if name in ("labels", "preds") or str(name).startswith("preds_"):
+                    row[name] = listed(row[name])
+            yield reader.line_num, row
+
+
+def listed(cell: str | None) -> list[str]:
+    """Return the items of a list written as text, such as ``"['NA', 'ne']"``, ``"[0.1 0.2]"`` or ``"NA ne"``."""
+    return [] if cell in (None, "nan", "None") else str(cell).translate(_LIST_MARKS).split()
+
+
 def _tsv(path: Path, columns: dict[str, str]) -> Iterator[Row | _BadRow]:
+    if is_older_tsv(path):
+        for line_number, row in rows_of_older_tsv(path):
+            kept = {
+                name: value for name, value in row.items() if name and not name.startswith(("embed_", "pred", "vec_"))
+            }
+            yield f"{path}:{line_number}", kept
+        return
     header: list[str] | None = None
     for number, (place, line) in enumerate(_lines(path), start=1):
         if isinstance(line, _BadRow):

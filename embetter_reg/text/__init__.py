@@ -2,9 +2,11 @@
 
 from embetter_reg.text._causal import CausalLMEncoder
 from embetter_reg.text._lite import LiteTextEncoder
+from embetter_reg.text._make import make_encoder
 from embetter_reg.text._register import RegisterEncoder
 from embetter_reg.text._sentence import MatryoshkaEncoder, SentenceEncoder
 from embetter_reg.text._static import TextEncoder
+from embetter_reg.text._surface import SurfaceEncoder
 from embetter_reg.text._tokens import TokenEncoder
 
 __all__ = [
@@ -13,6 +15,8 @@ __all__ = [
     "MatryoshkaEncoder",
     "RegisterEncoder",
     "SentenceEncoder",
+    "SurfaceEncoder",
     "TextEncoder",
     "TokenEncoder",
+    "make_encoder",
 ]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from embetter_reg._validation import check_texts
-from embetter_reg.text._hidden import HiddenPass, load_transformer, resolve_layer
+from embetter_reg.text._hidden import Encoded, HiddenPass, load_transformer, resolve_layer
 from embetter_reg.text._pretrained import PretrainedEncoder
 from embetter_reg.text._windows import tokenize, warn_truncated
 
@@ -94,11 +94,11 @@ class CausalLMEncoder(PretrainedEncoder):
 
     def transform(self, X):
         """Return one layer's embedding of documents ``X``, ``float32 (n_documents, n_dims)``."""
-        return self.encode(X, [self.layer])[self.layer]
+        return self._encode(X, [self.layer], self.pooling)[self.layer]
 
-    def encode(self, X, layers: Sequence[int | str] = ("first", "half", "last")) -> dict[int | str, np.ndarray]:
+    def encode(self, X, layers: Sequence[int | str] = ("first", "half", "last")) -> Encoded:
         """Return every asked layer of documents ``X`` in one pass."""
-        return self._encode(X, list(layers), self.pooling)
+        return Encoded(self._encode(X, list(layers), self.pooling))
 
     def token_scores(self, X, tokens: Sequence[str]) -> np.ndarray:
         """Return the probabilities of chosen next tokens, ``float32 (n_documents, n_tokens)``.

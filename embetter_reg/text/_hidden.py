@@ -14,12 +14,25 @@ POOLINGS = ("mean", "cls", "last_token", "max")
 _NO_LIMIT = 1_000_000  # tokenizers without a limit give a huge number
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """What one pass over documents gives.
+
+    ``layers`` maps each asked layer to ``float32 (n_documents, n_dims)``. A classifier gives ``probabilities``,
+    ``float32 (n_documents, n_classes)``, with columns in the order of ``classes``; other models None.
+    """
+
+    layers: dict[int | str, np.ndarray]
+    probabilities: np.ndarray | None = None
+    classes: Sequence[str] = ()
+
+
 @dataclass
 class Pooled:
-    """Document vectors a layer ``float32 (n_documents, n_dims)``, and scores."""
+    """Document vectors a layer ``float32 (n_documents, n_dims)``, and scores ``(n_documents, n_scores)``."""
 
     layers: dict[int, np.ndarray]
-    scores: np.ndarray  # (n_documents, n_scores)
+    scores: np.ndarray
     n_truncated: int
 
 

@@ -2,31 +2,17 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from sklearn.metrics import f1_score
 
 from embetter_reg._validation import check_texts
 from embetter_reg.corpus import registers
-from embetter_reg.text._hidden import HiddenPass, load_transformer, resolve_layer
+from embetter_reg.text._hidden import Encoded, HiddenPass, load_transformer, resolve_layer
 from embetter_reg.text._pretrained import PretrainedEncoder
 from embetter_reg.text._windows import warn_truncated
 
 GRID = (0.30, 0.35, 0.40, 0.45, 0.50, 0.55, 0.60, 0.65)
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """What one pass over documents gives.
-
-    ``layers`` maps each asked layer to ``float32 (n_documents, n_dims)``; ``probabilities`` is
-    ``float32 (n_documents, n_classes)`` with columns in the order of ``classes``.
-    """
-
-    layers: dict[int | str, np.ndarray]
-    probabilities: np.ndarray
-    classes: list[str]
 
 
 class RegisterEncoder(PretrainedEncoder):
@@ -129,7 +115,9 @@ class RegisterEncoder(PretrainedEncoder):
 
     def predict_proba(self, X):
         """Return the probability of each label, ``float32 (n_documents, n_classes)``."""
-        return self._encode(X, []).probabilities
+        probabilities = self._encode(X, []).probabilities
+        assert probabilities is not None
+        return probabilities
 
     def predict(self, X, threshold: float | str | dict[str, float] | np.ndarray = 0.5):
         """Return the labels of documents ``X``.
@@ -186,28 +174,28 @@ class RegisterEncoder(PretrainedEncoder):
 
         """
         texts = check_texts(X)
-        return self.fit_threshold_from(self.predict_proba(texts), y, texts, grid=grid, per_label=per_label)
+        self.threshold_ = self.best_threshold(self.predict_proba(texts), y, grid=grid, per_label=per_label)
+        self._chosen_on = frozenset(map(_fingerprint, texts))
+        return self
 
-    def fit_threshold_from(self, probabilities, y, texts, *, grid: Sequence[float] = GRID, per_label: bool = False):
-        """Do what `fit_threshold` does with probabilities that are there already."""
+    def best_threshold(self, probabilities, y, *, grid: Sequence[float] = GRID, per_label: bool = False):
+        """Return what `fit_threshold` would choose for probabilities that are there already, and keep nothing."""
         if not self.is_multi_label_:
             raise ValueError("got a single-label model, expected a multi-label one to choose a threshold for; predict")
         candidates = sorted(map(float, grid))
         if not candidates or not 0 < candidates[0] <= candidates[-1] < 1:
             raise ValueError(f"got the grid {list(grid)}, expected thresholds between 0 and 1; pass for example {GRID}")
-        gold = self._indicator(y, len(texts))
+        gold = self._indicator(y, len(probabilities))
         if not gold.any():
             raise ValueError(
                 "got no gold label of this model, expected some to choose a threshold by; check the labels"
             )
         guesses = [probabilities >= candidate for candidate in candidates]
-        micro = [f1_score(gold, guess, average="micro", zero_division=0) for guess in guesses]
-        best = candidates[int(np.argmax(micro))]
+        best = candidates[int(np.argmax([f1_score(gold, g, average="micro", zero_division=0) for g in guesses]))]
+        if not per_label:
+            return best
         by_label = np.array([f1_score(gold, guess, average=None, zero_division=0) for guess in guesses])
-        chosen = np.array(candidates)[by_label.argmax(axis=0)]
-        self.threshold_ = np.where(gold.any(axis=0), chosen, best) if per_label else best
-        self._chosen_on = frozenset(map(_fingerprint, texts))
-        return self
+        return np.where(gold.any(axis=0), np.array(candidates)[by_label.argmax(axis=0)], best)
 
     def chosen_on(self, X) -> np.ndarray:
         """Return, for each document of ``X``, whether `fit_threshold` saw it: bool ``(n_documents,)``."""
