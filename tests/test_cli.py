@@ -1,12 +1,18 @@
 import json
 import subprocess
 import sys
+import warnings
 
+import numpy as np
+import pandas as pd
 import pytest
+from sklearn.metrics import f1_score
 from typer.testing import CliRunner
 
 from embetter_reg.cli import app
-from embetter_reg.corpus import load_registers
+from embetter_reg.corpus import load_registers, read_documents
+from embetter_reg.store import read_embeddings
+from embetter_reg.text import RegisterEncoder
 
 
 def run(*arguments):
@@ -23,7 +29,7 @@ def corpus(tmp_path_factory):
 
 def test_help_names_the_commands():
     shown = CliRunner().invoke(app, ["--help"]).output
-    assert "demo" in shown and "compare" in shown
+    assert {"demo", "compare", "encode", "predict", "convert"} <= set(shown.split())
 
 
 def test_compare_writes_a_report_on_held_out_documents(corpus, tmp_path):
@@ -67,3 +73,99 @@ def test_debug_shows_the_traceback(tmp_path):
 def test_usage_errors_are_code_2():
     assert run("compare").returncode == 2
     assert run("invent").returncode == 2
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory):
+    """Two files of different documents with gold labels."""
+    folder = tmp_path_factory.mktemp("labelled")
+    corpus = load_registers().query("lang in ['en', 'fr']").groupby("lang").head(16)
+    for name, part in (("one", corpus.iloc[::2]), ("two", corpus.iloc[1::2])):
+        part.to_json(folder / f"{name}.jsonl", orient="records", lines=True)
+    return folder
+
+
+def invoke(*arguments):
+    """Run a command in this process, where the models' library is loaded already."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_encode_then_predict_from_what_is_stored(labelled, tiny_folder, tmp_path):
+    model = tiny_folder / "classifier"
+    done = invoke("encode", labelled / "one.jsonl", "--encoder", model, "--layers", "first,-1", "--out", tmp_path / "e",
+                  "--shard-size", 5, "--precision", "float16", "--no-text", "--device", "cpu")  # fmt: skip
+    assert done.exit_code == 0, done.output
+    found = read_embeddings(tmp_path / "e")
+    texts = read_documents(labelled / "one.jsonl")["text"]
+    with pytest.warns(UserWarning, match="longer than 64"):
+        expected = RegisterEncoder(str(model), device="cpu").encode(texts, ["first", -1])
+    np.testing.assert_allclose(found.layers["first"], expected.layers["first"], atol=2e-2)
+    assert "text" not in found.documents and len(list((tmp_path / "e").glob("part-*"))) == 4
+    stored = invoke("predict", tmp_path / "e", "--out", tmp_path / "stored")
+    again = invoke("predict", labelled / "one.jsonl", "--model", model, "--device", "cpu", "--out", tmp_path / "again")
+    assert stored.exit_code == again.exit_code == 0, again.output
+    reports = [pd.read_csv(tmp_path / name / "reports.csv") for name in ("stored", "again")]
+    pd.testing.assert_frame_equal(*reports)
+    documents = read_documents(labelled / "one.jsonl")
+    guess = [json.loads(line)["predicted"] for line in open(tmp_path / "again" / "predictions.jsonl")]
+    classes = ["NA", "ne", "OP", "rv", "HI"]
+    gold, guess = ([[c in labels for c in classes] for labels in sets] for sets in (documents["labels"], guess))
+    micro = reports[0].query("language == 'all' and documents == 'all' and label == 'micro'")["f1"].item()
+    assert micro == pytest.approx(f1_score(gold, guess, average="micro", zero_division=0))
+    refused = invoke("predict", tmp_path / "e", "--threshold", "best")
+    assert "chosen on these documents' own gold labels" in str(refused.exception)
+
+
+def test_predict_leaves_out_the_documents_that_chose_the_threshold(labelled, tiny_folder, tmp_path):
+    one, two = labelled / "one.jsonl", labelled / "two.jsonl"
+    options = ["--model", tiny_folder / "classifier", "--threshold", "best", "--device", "cpu", "--out", tmp_path]
+    done = invoke("predict", one, two, *options, "--threshold-docs", one)
+    assert done.exit_code == 0, done.output
+    ids = [json.loads(line)["id"] for line in open(tmp_path / "predictions.jsonl")]
+    assert ids == read_documents(two)["id"].tolist()
+
+
+def test_encode_goes_on_and_refuses_another_encoder(labelled, tmp_path):
+    arguments = ["encode", labelled / "one.jsonl", "--encoder", "surface", "--out", tmp_path / "e", "--shard-size", 4]
+    assert invoke(*arguments).exit_code == 0
+    (tmp_path / "e" / "part-00001.parquet").unlink()
+    assert invoke(*arguments).exit_code == 0
+    assert len(read_embeddings(tmp_path / "e").documents) == 16
+    done = run(*[*arguments[:2], *arguments[4:]])
+    assert done.returncode == 2 and "with other encoder, parameters" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_convert(tmp_path):
+    frame = pd.DataFrame({"id": ["a", "b"], "lang": "fi", "labels": [["NA", "ne"], ["OP"]], "preds": [["NA"], ["OP"]],
+                          "embed_last": [[0.5, 1.0], [2.0, -1.5]]})  # fmt: skip
+    frame.to_csv(tmp_path / "fi_embeds.tsv", sep="\t")
+    done = invoke("convert", tmp_path / "fi_embeds.tsv", "--out", tmp_path / "e")
+    assert done.exit_code == 0 and "2 documents (last 2 dimensions)" in done.output
+    np.testing.assert_array_equal(read_embeddings(tmp_path / "e").layers["last"], [[0.5, 1.0], [2.0, -1.5]])
+    for source in (tmp_path / "e", tmp_path / "fi_embeds.tsv"):
+        done = invoke("predict", source)
+        assert done.exit_code == 0 and "F1 against gold labels" in done.output, done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["encode", "ONE", "--encoder", "surface", "--layers", "last"], "for SurfaceEncoder, which has none to choose"),
+        (
+            ["encode", "ONE", "--encoder", "surface", "--device", "cpu"],
+            "got device for SurfaceEncoder, which has no such",
+        ),
+        (["encode", "ONE", "--encoder", "surface", "--threshold-docs", "ONE"], "expected a register classifier"),
+        (["encode", "ONE", "--encoder", "CLASSIFIER", "--layers", "middle"], "got the layer 'middle'"),
+        (["predict", "ONE", "--model", "CLASSIFIER", "--threshold", "high"], "got --threshold high"),
+        (["predict", "ONE", "--model", "CLASSIFIER", "--threshold", "best"], "call fit_threshold first"),
+        (["predict", "ONE"], "expected a folder of embeddings"),
+        (["convert", "ONE"], "expected a folder of embeddings"),
+    ],
+)
+def test_bad_input_of_the_other_commands(labelled, tiny_folder, tmp_path, arguments, message):
+    names = {"ONE": labelled / "one.jsonl", "CLASSIFIER": tiny_folder / "classifier"}
+    done = invoke(*[names.get(argument, argument) for argument in arguments], "--out", tmp_path / "o")
+    assert done.exit_code != 0 and message in str(done.exception)

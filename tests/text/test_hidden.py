@@ -174,7 +174,7 @@ def states(causal, text):
 def test_causal_last_token_and_mean_are_the_library(causal, batch_size):
     encoder = CausalLMEncoder(causal[0], device="cpu", batch_size=batch_size)
     texts = TEXTS[:-1]
-    found = encoder.encode(texts, ["first", "half", "last", 0])
+    found = encoder.encode(texts, ["first", "half", "last", 0]).layers
     for name, layer in (("first", 1), ("half", 2), ("last", 4), (0, 0)):
         expected = [states(causal, text).hidden_states[layer][0, -1].numpy() for text in texts]
         np.testing.assert_allclose(found[name], expected, atol=1e-5)
