@@ -92,6 +92,10 @@ def invoke(*arguments):
         return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
+def lines_of(path):
+    return path.read_text(encoding="utf-8").splitlines()
+
+
 def test_encode_then_predict_from_what_is_stored(labelled, tiny_folder, tmp_path):
     model = tiny_folder / "classifier"
     done = invoke("encode", labelled / "one.jsonl", "--encoder", model, "--layers", "first,-1", "--out", tmp_path / "e",
@@ -109,7 +113,7 @@ def test_encode_then_predict_from_what_is_stored(labelled, tiny_folder, tmp_path
     reports = [pd.read_csv(tmp_path / name / "reports.csv") for name in ("stored", "again")]
     pd.testing.assert_frame_equal(*reports)
     documents = read_documents(labelled / "one.jsonl")
-    guess = [json.loads(line)["predicted"] for line in open(tmp_path / "again" / "predictions.jsonl")]
+    guess = [json.loads(line)["predicted"] for line in lines_of(tmp_path / "again" / "predictions.jsonl")]
     classes = ["NA", "ne", "OP", "rv", "HI"]
     gold, guess = ([[c in labels for c in classes] for labels in sets] for sets in (documents["labels"], guess))
     micro = reports[0].query("language == 'all' and documents == 'all' and label == 'micro'")["f1"].item()
@@ -123,7 +127,7 @@ def test_predict_leaves_out_the_documents_that_chose_the_threshold(labelled, tin
     options = ["--model", tiny_folder / "classifier", "--threshold", "best", "--device", "cpu", "--out", tmp_path]
     done = invoke("predict", one, two, *options, "--threshold-docs", one)
     assert done.exit_code == 0, done.output
-    ids = [json.loads(line)["id"] for line in open(tmp_path / "predictions.jsonl")]
+    ids = [json.loads(line)["id"] for line in lines_of(tmp_path / "predictions.jsonl")]
     assert ids == read_documents(two)["id"].tolist()
 
 

@@ -1,5 +1,6 @@
 """Text encoders: documents in, ``float32 (n_documents, n_dims)`` out."""
 
+from embetter_reg.text._cached import CachedEncoder
 from embetter_reg.text._causal import CausalLMEncoder
 from embetter_reg.text._lite import LiteTextEncoder
 from embetter_reg.text._make import make_encoder
@@ -10,6 +11,7 @@ from embetter_reg.text._surface import SurfaceEncoder
 from embetter_reg.text._tokens import TokenEncoder
 
 __all__ = [
+    "CachedEncoder",
     "CausalLMEncoder",
     "LiteTextEncoder",
     "MatryoshkaEncoder",

