@@ -1,0 +1,32 @@
+"""Encoders by name."""
+
+import pytest
+
+from embetter_reg.text import make_encoder
+
+
+def test_names_and_kinds(tiny_folder, tiny_model):
+    for name, expected in (
+        ("lite", "LiteTextEncoder"),
+        ("surface", "SurfaceEncoder"),
+        (str(tiny_folder / "classifier"), "RegisterEncoder"),
+        (str(tiny_folder / "gpt2"), "CausalLMEncoder"),
+        (str(tiny_folder / "neox"), "CausalLMEncoder"),
+        (str(tiny_folder / "bert"), "SentenceEncoder"),
+        (tiny_model, "SentenceEncoder"),
+        (f"register:{tiny_folder / 'bert'}", "RegisterEncoder"),
+        ("sentence:some/model", "SentenceEncoder"),
+        ("causal:some/model", "CausalLMEncoder"),
+        ("static:some/model", "TextEncoder"),
+    ):
+        assert type(make_encoder(name)).__name__ == expected, name
+
+
+def test_options_reach_the_encoder_or_are_refused():
+    encoder = make_encoder("register:some/model", layer="half", device=None, long="chunks")
+    assert (encoder.name, encoder.layer, encoder.long, encoder.device) == ("some/model", "half", "chunks", None)
+    assert make_encoder("lite", random_state=3, n_components=5).random_state == 3
+    with pytest.raises(ValueError, match="got layer for SentenceEncoder, which has no such parameter"):
+        make_encoder("sentence:some/model", layer="half")
+    with pytest.raises(OSError, match="got the model 'no/such', which could not be loaded"):
+        make_encoder("no/such")
