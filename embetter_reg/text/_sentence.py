@@ -45,9 +45,12 @@ class SentenceEncoder(PretrainedEncoder):
         Tokens in a window; None takes the model's own setting.
     dtype : {"float32", "bfloat16", "float16", "int8"} or None
         Type of the computation; None takes a half type on a GPU and float32 elsewhere. ``"int8"`` quantises
-        linear layers on the CPU. Results are float32.
+        the linear layers on the CPU. Results are float32.
     backend : {"torch", "onnx", "openvino"}
-        What runs the model, as in sentence-transformers; the last two need its extra of that name.
+        What runs the model, as in sentence-transformers; the last two need its extra of that name and take their
+        type from the exported model, which ``model_kwargs={"file_name": ...}`` names.
+    model_kwargs : dict or None
+        Handed to the library with the model, such as ``{"attn_implementation": "flash_attention_2"}``.
     revision : str or None
         Branch, tag or commit on the hub.
     local_files_only : bool
@@ -70,7 +73,7 @@ class SentenceEncoder(PretrainedEncoder):
 
     """
 
-    _model_parameters = ("name", "device", "dtype", "backend", "revision", "local_files_only")
+    _model_parameters = ("name", "device", "dtype", "backend", "model_kwargs", "revision", "local_files_only")
 
     def __init__(
         self,
@@ -87,6 +90,7 @@ class SentenceEncoder(PretrainedEncoder):
         max_length=None,
         dtype=None,
         backend="torch",
+        model_kwargs=None,
         revision=None,
         local_files_only=False,
         show_progress=False,
@@ -103,6 +107,7 @@ class SentenceEncoder(PretrainedEncoder):
         self.max_length = max_length
         self.dtype = dtype
         self.backend = backend
+        self.model_kwargs = model_kwargs
         self.revision = revision
         self.local_files_only = local_files_only
         self.show_progress = show_progress
@@ -111,7 +116,7 @@ class SentenceEncoder(PretrainedEncoder):
         """Return the embedding of documents ``X``, ``float32 (n_documents, n_dims)``."""
         texts = check_texts(X)
         model = self._model()
-        n_dims = model.get_embedding_dimension()
+        n_dims = _width(model)
         if self.truncate_dim is not None and not 1 <= self.truncate_dim <= n_dims:
             raise ValueError(f"got truncate_dim={self.truncate_dim}, expected 1 to {n_dims} for this model; pass that")
         prompt = self._prompt(model)
@@ -152,7 +157,7 @@ class SentenceEncoder(PretrainedEncoder):
             texts,
             splitter,
             step,
-            [model.get_embedding_dimension()],
+            [_width(model)],
             maximum=[False],
             long=self.long,
             overlap=self.overlap,
@@ -194,7 +199,7 @@ class SentenceEncoder(PretrainedEncoder):
 
     @property
     def _n_features_out(self) -> int:
-        n_dims = self._model().get_embedding_dimension()
+        n_dims = _width(self._model())
         return n_dims if self.truncate_dim is None else min(n_dims, self.truncate_dim)
 
     def _load_model(self):
@@ -208,9 +213,14 @@ class SentenceEncoder(PretrainedEncoder):
         device = "cpu" if isinstance(self.device, list) else pick_device(self.device)
         if self.dtype == "int8" and device != "cpu":
             raise ValueError(f"got dtype='int8' on {device}, expected the CPU; pass device='cpu' or dtype='bfloat16'")
-        options = {}
+        options = dict(self.model_kwargs or {})
         if self.backend == "torch":
-            options["dtype"] = pick_dtype("float32" if self.dtype == "int8" else self.dtype, device)
+            options.setdefault("dtype", pick_dtype("float32" if self.dtype == "int8" else self.dtype, device))
+        elif self.dtype is not None:
+            raise ValueError(
+                f"got dtype={self.dtype!r} with backend={self.backend!r}, expected None; name an exported model "
+                'of that type in model_kwargs={"file_name": ...}'
+            )
         try:
             model = SentenceTransformer(
                 self.name,
@@ -222,6 +232,10 @@ class SentenceEncoder(PretrainedEncoder):
             )
         except (OSError, ValueError) as error:
             raise not_loaded(self.name, error) from error
+        if self.dtype == "int8":
+            from embetter_reg.text._int8 import quantize
+
+            quantize(model)
         return model.eval()
 
 
@@ -255,6 +269,7 @@ class MatryoshkaEncoder(SentenceEncoder):
         max_length=None,
         dtype=None,
         backend="torch",
+        model_kwargs=None,
         revision=None,
         local_files_only=False,
         show_progress=False,
@@ -272,10 +287,17 @@ class MatryoshkaEncoder(SentenceEncoder):
             max_length=max_length,
             dtype=dtype,
             backend=backend,
+            model_kwargs=model_kwargs,
             revision=revision,
             local_files_only=local_files_only,
             show_progress=show_progress,
         )
+
+
+def _width(model) -> int:
+    """Return the embedding's width; older sentence-transformers name the method otherwise."""
+    new = getattr(model, "get_embedding_dimension", None)
+    return new() if new else model.get_sentence_embedding_dimension()
 
 
 def _reads_plain_text(model) -> bool:

@@ -1,10 +1,14 @@
 """Sentence-transformers models: equal to the library, with prompts, long documents and small types."""
 
+import sys
+
 import numpy as np
 import pytest
+import torch
 from sentence_transformers import SentenceTransformer
 
 from embetter_reg.text import MatryoshkaEncoder, SentenceEncoder
+from embetter_reg.text._int8 import Int8Linear
 from embetter_reg.text._windows import split_long
 
 TEXTS = [f"{word} {n} {'mix the flour' if n % 2 else 'the cat sat on'}" for n in range(15) for word in ("a", "the mat")]
@@ -117,6 +121,48 @@ def test_a_list_of_devices_is_left_to_the_library(tiny_model, monkeypatch):
     assert seen["device"] == ["cpu", "cpu"] and seen["batch_size"] == 7
     with pytest.raises(ValueError, match="with several devices"):
         SentenceEncoder(tiny_model, device=["cpu", "cpu"], long="chunks").transform(TEXTS)
+
+
+def test_int8_is_near_the_full_result_whatever_the_batch(real_model):
+    texts = ["A cat sits on a mat.", "Interest rates rose again.", "Mix the flour with two eggs. " * 40, ""]
+    full = SentenceEncoder(real_model, device="cpu").transform(texts)
+    small = SentenceEncoder(real_model, device="cpu", dtype="int8").transform(texts)
+    cosine = (full * small).sum(axis=1)
+    assert small.dtype == np.float32 and cosine.min() > 0.98 and cosine.max() < 0.99999
+    alone = SentenceEncoder(real_model, device="cpu", dtype="int8", batch_size=1).transform(texts)
+    assert (alone * small).sum(axis=1).min() > 0.997  # floats that differ in the last bit may round to another int
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_int8_linear_is_linear(bias):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        linear = torch.nn.Linear(64, 48, bias=bias)
+        x = torch.randn(3, 17, 64) * torch.logspace(-3, 3, 17)[:, None]  # tokens of very different size
+    expected, found = linear(x).detach(), Int8Linear(linear)(x)
+    assert found.shape == (3, 17, 48)
+    error = (found - expected).norm(dim=-1) / (expected - (0 if linear.bias is None else linear.bias)).norm(dim=-1)
+    assert error.max() < 0.02
+    assert torch.equal(Int8Linear(linear)(torch.zeros(2, 64)), linear(torch.zeros(2, 64)).detach())
+
+
+def test_model_kwargs_reach_the_library(tiny_model):
+    encoder = SentenceEncoder(tiny_model, device="cpu", model_kwargs={"attn_implementation": "eager"})
+    assert encoder._model()[0].auto_model.config._attn_implementation == "eager"
+
+
+@pytest.mark.parametrize(("backend", "module"), [("onnx", "optimum.onnxruntime"), ("openvino", "optimum.intel")])
+def test_exported_backends(tiny_model, backend, module, monkeypatch):
+    """They equal torch where their packages can be installed; elsewhere one sentence names the pip line."""
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ImportError, match=rf"needs sentence-transformers\[{backend}\]: pip install"):
+        SentenceEncoder(tiny_model, backend=backend).transform(TEXTS)
+    monkeypatch.undo()
+    with pytest.raises((ValueError, ImportError), match=f"got dtype='int8' with backend='{backend}'|pip install"):
+        SentenceEncoder(tiny_model, backend=backend, dtype="int8", device="cpu").transform(TEXTS)
+    pytest.importorskip(module, reason=f"sentence-transformers[{backend}] is not installed")
+    X = SentenceEncoder(tiny_model, backend=backend, device="cpu").transform(TEXTS)
+    np.testing.assert_allclose(X, SentenceEncoder(tiny_model, device="cpu").transform(TEXTS), atol=1e-2)
 
 
 def test_bad_backends(tiny_model, monkeypatch):
