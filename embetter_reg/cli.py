@@ -116,12 +116,16 @@ def encode(
     debug: Debug = False,
 ) -> None:
     """Encode DOCS into Parquet files; the same command goes on where a killed one stopped."""
+    from sklearn.utils import get_tags
+
     from embetter_reg.store import encode_documents
     from embetter_reg.text import make_encoder
 
     options = {"pooling": pooling, "long": long, "max_length": max_length, "batch_size": batch_size}
     model = make_encoder(encoder, random_state=seed, **options, device=device, dtype=dtype)
     documents = _read(docs, language, skip_bad_rows)
+    if get_tags(model).requires_fit:
+        console.print(f"{type(model).__name__} learns from these documents: give all that are compared in one command")
     if threshold_docs:
         _choose_threshold(model, threshold_docs, language)
     chosen = [int(x) if x.lstrip("-").isdigit() else x for x in layers.split(",")] if layers else None

@@ -96,14 +96,15 @@ def encode_documents(
         "n_documents": len(documents),
         "threshold_given": _plain(getattr(encoder, "threshold_", None)),
     }
-    manifest = _begin(folder, plan)
+    earlier = _earlier(folder, plan)
+    manifest = earlier or {**plan, "complete": False}
     starts = range(0, len(documents), shard_size)
-    encoder = _fitted(encoder, documents, folder)
+    encoder = _fitted(encoder, documents, folder, anew=not earlier)
     for number, start in enumerate(tqdm(starts, unit="file", disable=not show_progress)):
         part = documents.iloc[start : start + shard_size]
         if not _is_whole(shard_path(folder, number), part):
             columns, facts = _encode(encoder, part["text"].tolist(), layers, precision)
-            if not facts.items() <= manifest.items():
+            if not facts.items() <= manifest.items():  # before the first shard
                 manifest = update_manifest(folder, {**manifest, **facts})
             write_shard(shard_path(folder, number), document_table(part, text, columns), manifest)
     if "classes" in manifest and manifest["multi_label"]:
@@ -112,14 +113,13 @@ def encode_documents(
     return folder
 
 
-def _begin(folder: Path, plan: dict[str, Any]) -> dict[str, Any]:
-    """Return the manifest to go on with; refuse a folder of something else."""
+def _earlier(folder: Path, plan: dict[str, Any]) -> dict[str, Any]:
+    """Return the manifest to go on with, empty where there is none; refuse a folder of something else."""
     path = folder / "manifest.json"
     if not path.exists():
-        strangers = sorted(folder.glob("part-*.parquet"))
-        if strangers:
+        if list(folder.glob("part-*.parquet")):
             raise ValueError(f"got {folder} with shards but no manifest, expected an empty folder; pass another one")
-        return update_manifest(folder, {**plan, "complete": False})
+        return {}
     manifest = json.loads(path.read_text(encoding="utf-8"))
     other = [name for name in plan if manifest.get(name) != plan[name]]
     if other:
@@ -140,7 +140,7 @@ def _is_whole(path: Path, documents: pd.DataFrame) -> bool:
         return False  # written anew
 
 
-def _fitted(encoder, documents: pd.DataFrame, folder: Path):
+def _fitted(encoder, documents: pd.DataFrame, folder: Path, *, anew: bool):
     """Fit an encoder that needs it once, and keep it beside the shards for a run that goes on."""
     from sklearn.utils import get_tags
     from skops.io import dump, get_untrusted_types, load
@@ -148,7 +148,7 @@ def _fitted(encoder, documents: pd.DataFrame, folder: Path):
     if not get_tags(encoder).requires_fit:
         return encoder
     path = folder / "encoder.skops"
-    if not path.exists():
+    if anew or not path.exists():
         encoder.fit(documents["text"].tolist())
         atomically(path, lambda draft: dump(encoder, draft))
     unknown = get_untrusted_types(file=path)

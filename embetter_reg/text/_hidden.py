@@ -173,6 +173,7 @@ class HiddenPass:
             long=long,
             overlap=overlap,
             batch_size=batch_size,
+            on_cpu=self._on_cpu,
             show_progress=show_progress,
         )
         return Pooled(dict(zip(layers, vectors, strict=True)), scores, n_truncated)
@@ -184,7 +185,11 @@ class HiddenPass:
             hidden = self._forward(batch)[0].hidden_states[layer].float().cpu().numpy()
             return [hidden[row, w.start : w.start + len(w.positions)] for row, w in enumerate(batch)]
 
-        return run_batches(windows, step, batch_size=batch_size)
+        return run_batches(windows, step, batch_size=batch_size, on_cpu=self._on_cpu)
+
+    @property
+    def _on_cpu(self) -> bool:
+        return self.module.device.type == "cpu"
 
     def _forward(self, batch: list[Window]) -> tuple[Any, Any]:
         ids, mask = (tensor.to(self.module.device) for tensor in self.splitter.pad(batch))

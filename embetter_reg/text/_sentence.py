@@ -162,6 +162,7 @@ class SentenceEncoder(PretrainedEncoder):
             long=self.long,
             overlap=self.overlap,
             batch_size=self.batch_size,
+            on_cpu=model.device.type == "cpu",
             show_progress=self.show_progress,
         )
         warn_truncated(self.n_truncated_, len(texts), limit, self.long)

@@ -9,6 +9,7 @@ import numpy as np
 
 LONG = ("head", "head_tail", "chunks")
 _BLOCK = 2048  # documents tokenised and sorted by length together
+_CACHED_TOKENS = 2048  # whose hidden states stay in a processor's cache
 _CHARS_A_TOKEN = 12  # rarely more in any language, so a beginning of that length fills the room
 
 
@@ -90,10 +91,13 @@ class Splitter:
         return 0
 
 
-def run_batches(windows: Sequence[Window], step: Callable, *, batch_size: int) -> Iterator[tuple[list[Window], Any]]:
+def run_batches(
+    windows: Sequence[Window], step: Callable, *, batch_size: int, on_cpu: bool = False
+) -> Iterator[tuple[list[Window], Any]]:
     """Yield batches, longest windows first, each with ``step(batch)``.
 
-    Where memory runs out the batch size is halved for this and all later batches.
+    A processor is fastest while a batch fits in its cache, so ``on_cpu`` takes fewer long windows at once. Where
+    memory runs out the batch size is halved for this and all later batches.
     """
     import torch
 
@@ -102,7 +106,8 @@ def run_batches(windows: Sequence[Window], step: Callable, *, batch_size: int) -
     order = sorted(windows, key=lambda window: -len(window.ids))
     start = 0
     while start < len(order):
-        batch = order[start : start + batch_size]
+        n_windows = min(batch_size, max(1, _CACHED_TOKENS // len(order[start].ids))) if on_cpu else batch_size
+        batch = order[start : start + n_windows]
         result = None
         try:
             with torch.inference_mode():
@@ -134,6 +139,7 @@ def over_documents(
     long: str,
     overlap: int,
     batch_size: int,
+    on_cpu: bool,
     show_progress: bool,
 ) -> tuple[list[np.ndarray], int]:
     """Return ``step``'s arrays by document, and how many documents lost tokens.
@@ -155,7 +161,7 @@ def over_documents(
             windows, n_cut = splitter.windows(block, long=long, overlap=overlap)
             n_truncated += n_cut
             bar.total += len(windows) - len(block)
-            for batch, arrays in run_batches(windows, step, batch_size=batch_size):
+            for batch, arrays in run_batches(windows, step, batch_size=batch_size, on_cpu=on_cpu):
                 rows = np.array([first + window.document for window in batch])
                 weight = np.array([[max(1, len(window.positions))] for window in batch], np.float32)
                 np.add.at(n_tokens, rows, weight)

@@ -110,6 +110,13 @@ def test_other_documents_or_another_encoder_are_refused(documents, classifier, t
     assert {path: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
 
 
+def test_a_mistake_in_the_layers_leaves_nothing_behind(documents, classifier, tmp_path):
+    with pytest.raises(ValueError, match="got the layer 'middle'"):
+        encode_documents(classifier, documents, tmp_path, layers=["middle"])
+    encode_documents(classifier, documents, tmp_path, layers=["half"])
+    assert list(read_embeddings(tmp_path).layers) == ["half"]
+
+
 def test_another_device_or_batch_size_may_go_on(documents, classifier, tmp_path):
     encode_documents(classifier, documents, tmp_path, layers=["last"], shard_size=10)
     (tmp_path / "part-00002.parquet").unlink()
