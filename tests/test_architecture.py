@@ -22,6 +22,7 @@ ORDER = [
     "model",
     "utils",
     "finetune",
+    "erase",
     "analysis",
     "plots",
     "report",

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import sqlite3
+import time
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator
@@ -12,26 +13,24 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from embetter_reg._validation import check_texts
 from embetter_reg.text._hidden import pick_device, pick_dtype
 
-FORMAT = 1
+FORMAT = 1  # raise it when the file, or what an encoder of this package computes, changes
 _APPLICATION = 0x656D6272  # marks the file as ours
-_NO_MATTER = {"batch_size", "device", "show_progress", "local_files_only", "n_jobs", "verbose"}
-_BLOCK = 512  # texts encoded between two commits
+_NO_MATTER = {"batch_size", "device", "show_progress", "local_files_only", "n_jobs", "verbose", "memory"}
 _ASK = 500  # keys in one query
 _PATIENCE = 60  # seconds to wait for another process that writes
-_SCHEMA = f"""
-PRAGMA application_id = {_APPLICATION};
-PRAGMA user_version = {FORMAT};
-CREATE TABLE vectors (
+_TABLE = """CREATE TABLE vectors (
     encoder BLOB, text BLOB, checksum INTEGER, vector BLOB, PRIMARY KEY (encoder, text)
-);
-"""
+)"""
+_PRIVATE = (np.ndarray, BaseEstimator)
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}  # the last: our SQL is right
+_MOVED = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}  # what others see while a damaged file is set aside
 
 
 class CachedEncoder(TransformerMixin, BaseEstimator):
@@ -39,15 +38,19 @@ class CachedEncoder(TransformerMixin, BaseEstimator):
 
     A vector is found by a hash of its text and of everything that decides it: the encoder's class and parameters,
     what it learned in `fit`, the type that it computes in, and the files of a model or prompt in a local folder. Only
-    unseen texts reach the encoder, each once, and they are stored after every few hundred, so that a kill loses
-    little. Several processes may use one folder.
+    unseen texts reach the encoder, each once, and they are stored after every block, so that a kill loses one block at
+    most. Several processes may use one folder.
 
     Parameters
     ----------
     encoder : text encoder
-        Any of this package, or a pipeline of them. One that needs fitting is cloned and fitted by `fit`.
+        Any of this package, or a pipeline of them. One that needs fitting is cloned and fitted by `fit`. One that has
+        a method ``_cache_key()`` returns there, as numbers, strings and arrays, what decides its vectors; it is
+        asked instead of its parameters and learned attributes.
     folder : path
         Where ``embeddings.sqlite`` is; made if it is not there.
+    block_size : int
+        Texts encoded between two commits.
 
     Attributes
     ----------
@@ -57,14 +60,16 @@ class CachedEncoder(TransformerMixin, BaseEstimator):
     ------
     OSError
         If the folder cannot be used.
+    TypeError
+        If a parameter or learned attribute of the encoder cannot be told apart on disk.
     ValueError
-        If the encoder gives other than one finite vector a text; nothing of it is stored.
+        If the encoder gives other than one finite vector a text; nothing of that block is stored.
 
     Notes
     -----
     A damaged file is set aside under another name with a warning, and a damaged row is computed anew: nothing without
     its checksum is trusted. A model's name on a hub stands for its newest version; pass ``revision`` to be sure. The
-    file uses SQLite's rollback journal, because the faster write-ahead log fails on network file systems.
+    code of a class is not in the key: call `clear` after a change to an encoder of your own.
 
     Examples
     --------
@@ -78,30 +83,33 @@ class CachedEncoder(TransformerMixin, BaseEstimator):
 
     """
 
-    def __init__(self, encoder, folder):
+    def __init__(self, encoder, folder, *, block_size=512):
         self.encoder = encoder
         self.folder = folder
+        self.block_size = block_size
 
     def fit(self, X, y=None):
         """Fit the encoder on documents ``X`` where it needs that."""
         texts = check_texts(X)
-        if get_tags(self.encoder).requires_fit:
+        if self._needs_fit():
             self.encoder_ = clone(self.encoder).fit(texts, y)
         return self
 
     def transform(self, X):
         """Return the embedding of documents ``X``, ``float32 (n_documents, n_dims)``."""
         texts = check_texts(X)
+        if self.block_size < 1:
+            raise ValueError(f"got block_size={self.block_size}, expected at least 1; pass for example 512")
         encoder = self._ready()
         if not texts:
-            return np.asarray(encoder.transform([]), dtype=np.float32)
+            return np.empty((0, self._width(encoder)), np.float32)
         name = fingerprint(encoder)
         keys = [_hash(text.encode("utf-8", "surrogatepass")) for text in texts]
         wanted = dict(zip(keys, texts, strict=True))
         found = self._using(lambda file: _look_up(file, name, wanted))
         unseen = [key for key in wanted if key not in found]
-        for start in range(0, len(unseen), _BLOCK):
-            block = unseen[start : start + _BLOCK]
+        for start in range(0, len(unseen), self.block_size):
+            block = unseen[start : start + self.block_size]
             vectors = _checked(encoder.transform([wanted[key] for key in block]), len(block), encoder)
             new = dict(zip(block, vectors, strict=True))
             self._using(lambda file, new=new: _store(file, name, new))
@@ -117,30 +125,48 @@ class CachedEncoder(TransformerMixin, BaseEstimator):
     def stats(self) -> dict[str, int]:
         """Return ``hits`` and ``misses`` of this object (documents served and texts encoded), and the file's size.
 
-        ``n_vectors`` and ``n_bytes`` are of the whole file, with those of other encoders.
+        Hits and misses are kept by a pickle and not by `clone`. ``n_vectors`` and ``n_bytes`` are of the whole file,
+        with those of other encoders.
         """
         hits, misses = map(int, getattr(self, "_counts", (0, 0)))
         n_vectors = self._using(lambda file: file.execute("SELECT COUNT(*) FROM vectors").fetchone()[0])
         return {"hits": hits, "misses": misses, "n_vectors": n_vectors, "n_bytes": os.path.getsize(self._path)}
 
     def clear(self) -> None:
-        """Forget this encoder's vectors; those of others stay."""
+        """Forget this encoder's vectors; those of others stay, and the file uses the space again."""
         name = fingerprint(self._ready())
         self._using(lambda file: file.execute("DELETE FROM vectors WHERE encoder = ?", (name,)))
 
     def get_feature_names_out(self, input_features=None):
-        """Return the encoder's own names."""
-        return self._ready().get_feature_names_out()
+        """Return the encoder's own names; numbered ones need no model where the width is known from the file."""
+        encoder = self._ready()
+        own = getattr(type(encoder), "get_feature_names_out", None)
+        if own not in (None, ClassNamePrefixFeaturesOutMixin.get_feature_names_out):
+            return encoder.get_feature_names_out()
+        prefix = type(encoder).__name__.lower()
+        return np.array([f"{prefix}{i}" for i in range(self._width(encoder))], dtype=object)
 
     @property
     def _path(self) -> Path:
         return Path(self.folder) / "embeddings.sqlite"
 
+    def _needs_fit(self) -> bool:
+        return get_tags(self.encoder).requires_fit
+
     def _ready(self):
-        if not get_tags(self.encoder).requires_fit:
+        if not self._needs_fit():
             return self.encoder
         check_is_fitted(self, "encoder_")
         return self.encoder_
+
+    def _width(self, encoder) -> int:
+        name = fingerprint(encoder)
+        known = self._using(lambda file: _look_up_width(file, name))
+        return np.shape(encoder.transform([]))[1] if known is None else known
+
+    def _cache_key(self) -> bytes:
+        """Return what decides the vectors where this encoder is a part of another one: not the folder."""
+        return fingerprint(getattr(self, "encoder_", self.encoder) if self._needs_fit() else self.encoder)
 
     def _using(self, work):
         """Do ``work(file)`` in one transaction; set a damaged file aside and do it on a new one."""
@@ -148,31 +174,42 @@ class CachedEncoder(TransformerMixin, BaseEstimator):
             Path(self.folder).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OSError(
-                f"got the cache folder {self.folder}, which cannot be made ({error}); pass another"
+                f"got the cache folder {self.folder}, which cannot be made ({error}), expected a folder; pass another"
             ) from error
-        for last in (False, True):
+        for last in (False, False, False, True):
             before = _identity(self._path)
             try:
                 with closing(_open(self._path)) as file, file:
                     return work(file)
-            except sqlite3.OperationalError as error:  # locked, full, not writable: the file is sound
-                raise OSError(
-                    f"got the cache {self._path}, which cannot be used ({error}); check the folder"
-                ) from error
-            except sqlite3.DatabaseError as error:
+            except (sqlite3.Error, UnicodeDecodeError, _DamagedError) as error:  # SQLite may quote junk in its message
+                code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+                if not last and (code in _MOVED or _identity(self._path) != before):
+                    time.sleep(0.05)
+                    continue
+                if isinstance(error, sqlite3.Error) and code not in _DAMAGE:
+                    raise OSError(  # locked, full, not writable: the file is sound
+                        f"got the cache {self._path}, which cannot be used ({error}), expected a file to read and "
+                        "write; check the folder or pass another"
+                    ) from error
                 if last:
                     raise OSError(f"got the cache {self._path}, which stays damaged ({error}); delete it") from error
-                _set_aside(self._path, before, error)
+                try:
+                    _set_aside(self._path, before, error)
+                except (sqlite3.Error, OSError) as problem:
+                    raise OSError(
+                        f"got the cache {self._path}, which is damaged ({error}) and cannot be renamed ({problem}), "
+                        "expected a folder to write to; delete the file or pass another folder"
+                    ) from error
         raise AssertionError
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "encoder_") or not get_tags(self.encoder).requires_fit
+        return hasattr(self, "encoder_") or not self._needs_fit()
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         tags.input_tags.two_d_array = False
-        tags.requires_fit = get_tags(self.encoder).requires_fit
+        tags.requires_fit = self._needs_fit()
         return tags
 
 
@@ -187,12 +224,16 @@ def fingerprint(encoder) -> bytes:
     """
     digest = hashlib.blake2b(str(FORMAT).encode(), digest_size=16)
     for piece in _pieces(encoder):
-        digest.update(len(piece).to_bytes(8, "little") + piece)
+        digest.update(len(piece).to_bytes(8, "little"))
+        digest.update(piece)
     return digest.digest()
 
 
-def _pieces(value: Any) -> Iterator[bytes]:
-    if isinstance(value, BaseEstimator):
+def _pieces(value: Any) -> Iterator[Any]:
+    if hasattr(value, "_cache_key") and not isinstance(value, type):
+        yield f"{type(value).__module__}.{type(value).__qualname__}".encode()
+        yield from _pieces(value._cache_key())
+    elif isinstance(value, BaseEstimator):
         parameters = value.get_params(deep=False)
         yield f"{type(value).__module__}.{type(value).__qualname__}".encode()
         if {"dtype", "device"} <= set(parameters) and parameters["dtype"] is None:
@@ -201,9 +242,9 @@ def _pieces(value: Any) -> Iterator[bytes]:
             parameters["dtype"] = str(pick_dtype(None, pick_device(device)))  # what None means on this machine
         yield from _pieces({name: item for name, item in parameters.items() if name not in _NO_MATTER})
         if get_tags(value).requires_fit:
-            learned = {name: item for name, item in vars(value).items() if name.endswith("_") and name[0] != "_"}
-            yield from _pieces(learned)
+            yield from _pieces(_learned(value, parameters))
     elif isinstance(value, dict):
+        yield f"dict {len(value)}".encode()
         for name in sorted(value, key=repr):
             yield repr(name).encode()
             yield from _pieces(value[name])
@@ -216,12 +257,13 @@ def _pieces(value: Any) -> Iterator[bytes]:
         yield from _pieces([value.format, value.shape, entries.row, entries.col, entries.data])
     elif isinstance(value, np.ndarray) and value.dtype != object:
         yield f"{value.dtype} {value.shape}".encode()
-        yield np.ascontiguousarray(value).tobytes()
+        yield np.ascontiguousarray(value).reshape(-1).view(np.uint8)
     elif isinstance(value, np.ndarray):
-        yield from _pieces(value.tolist())
+        yield f"object {value.shape}".encode()
+        yield from _pieces(value.ravel().tolist())
     elif isinstance(value, str | Path):
         yield repr(str(value)).encode("utf-8", "surrogatepass")
-        yield from _files(Path(value))
+        yield from _files(str(value))
     elif isinstance(value, np.random.RandomState | np.random.Generator):
         yield b"random"  # what it decided is in what the encoder learned
     elif value is None or isinstance(value, int | float | complex | bytes | np.generic | np.dtype | type):
@@ -229,28 +271,45 @@ def _pieces(value: Any) -> Iterator[bytes]:
     else:
         raise TypeError(
             f"got {type(value).__name__} inside the encoder, expected numbers, strings, arrays and encoders, which can "
-            "be told apart on disk; cache another encoder"
+            "be told apart on disk; cache another encoder, or give it a _cache_key()"
         )
 
 
-def _files(path: Path) -> Iterator[bytes]:
+def _learned(encoder: BaseEstimator, parameters: Iterable[str]) -> dict[str, Any]:
+    """Return what `fit` left: names that end in ``_``, and private arrays and estimators (as in TfidfVectorizer)."""
+    return {
+        name: item
+        for name, item in vars(encoder).items()
+        if name not in parameters
+        and (name.endswith("_") or (name[0] == "_" and (isinstance(item, _PRIVATE) or sp.issparse(item))))
+    }
+
+
+def _files(text: str) -> Iterator[bytes]:
     """Yield name, size and time of the files of a local model, which may be trained anew in place."""
-    try:
-        files = sorted(path.rglob("*")) if path.is_dir() else [path] if path.is_file() else []
-    except OSError:  # a text that cannot be a path
+    if not text.strip("/\\ "):  # an empty prompt is not the working folder
         return
-    for file in files:
-        if file.is_file():
+    path = Path(text)
+    try:
+        files = [path] if path.is_file() else [*path.glob("*"), *path.glob("*/*")] if path.is_dir() else []
+        for file in sorted(files):  # models are two levels deep
             about = file.stat()
-            yield f"{file.relative_to(path)} {about.st_size} {about.st_mtime_ns}".encode("utf-8", "surrogateescape")
+            if file.is_file():
+                yield f"{file.relative_to(path)} {about.st_size} {about.st_mtime_ns}".encode("utf-8", "surrogateescape")
+    except (OSError, ValueError):  # a text that cannot be a path
+        return
 
 
-def _checked(vectors: Any, n_texts: int, encoder) -> np.ndarray:
-    vectors = np.asarray(vectors, dtype=np.float32)
-    if vectors.ndim != 2 or len(vectors) != n_texts or not np.isfinite(vectors).all():
+def _checked(given: Any, n_texts: int, encoder) -> np.ndarray:
+    try:
+        vectors = np.asarray(given, dtype=np.float32)
+        right = vectors.ndim == 2 and len(vectors) == n_texts and vectors.shape[1] > 0 and np.isfinite(vectors).all()
+    except (TypeError, ValueError):  # a sparse matrix, a ragged list
+        right = False
+    if not right:
         raise ValueError(
-            f"got vectors of shape {vectors.shape} for {n_texts} texts from {type(encoder).__name__}, expected one "
-            "finite vector a text; nothing of it was stored"
+            f"got {type(given).__name__} of shape {getattr(given, 'shape', '?')} for {n_texts} texts from "
+            f"{type(encoder).__name__}, expected one finite dense vector a text; nothing of it was stored"
         )
     return vectors
 
@@ -258,19 +317,26 @@ def _checked(vectors: Any, n_texts: int, encoder) -> np.ndarray:
 # The file
 
 
+class _DamagedError(Exception):
+    """The file is not what it should be."""
+
+
 def _open(path: Path) -> sqlite3.Connection:
+    # The rollback journal, SQLite's default, is kept: the write-ahead log is faster but needs memory that processes
+    # share, so it fails on the network file systems of clusters. One commit a block costs little beside the encoding.
     file = sqlite3.connect(path, timeout=_PATIENCE)
+    file.text_factory = bytes  # damaged text is compared, not decoded
     try:
         if file.execute("PRAGMA application_id").fetchone()[0] == 0:
             file.execute("BEGIN IMMEDIATE")
             if not file.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
-                for statement in _SCHEMA.strip().split(";\n"):
+                for statement in (f"PRAGMA application_id = {_APPLICATION}", f"PRAGMA user_version = {FORMAT}", _TABLE):
                     file.execute(statement)
             file.commit()
         marks = [file.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
-        tables = file.execute("SELECT COUNT(*) FROM sqlite_master WHERE name = 'vectors'").fetchone()[0]
-        if marks != [_APPLICATION, FORMAT] or not tables:
-            raise sqlite3.DatabaseError(f"it is another program's or version's, marked {marks}")
+        table = file.execute("SELECT sql FROM sqlite_master WHERE name = 'vectors'").fetchone()
+        if marks != [_APPLICATION, FORMAT] or table != (_TABLE.encode(),):
+            raise _DamagedError(f"it is another program's or version's, marked {marks}")
     except BaseException:
         file.close()
         raise
@@ -285,13 +351,25 @@ def _look_up(file: sqlite3.Connection, name: bytes, keys: Iterable[bytes]) -> di
         marks = ",".join("?" * len(asked))
         query = f"SELECT text, checksum, vector FROM vectors WHERE encoder = ? AND text IN ({marks})"
         for key, checksum, data in file.execute(query, (name, *asked)):
-            if isinstance(data, bytes) and len(data) % 4 == 0 and checksum == _checksum(name, key, data):
+            if _is_sound(name, key, checksum, data):
                 found[key] = np.frombuffer(data, np.float32)
             else:
                 n_damaged += 1
     if n_damaged:
+        if file.execute("PRAGMA quick_check(1)").fetchone()[0] != b"ok":  # read whole only where there is a reason
+            raise _DamagedError(f"{n_damaged} vectors and more")
         warnings.warn(f"{n_damaged} damaged vectors in the cache are computed anew", stacklevel=4)
     return found
+
+
+def _look_up_width(file: sqlite3.Connection, name: bytes) -> int | None:
+    query = "SELECT text, checksum, vector FROM vectors WHERE encoder = ? LIMIT 20"
+    return next((len(row[2]) // 4 for row in file.execute(query, (name,)) if _is_sound(name, *row)), None)
+
+
+def _is_sound(name: bytes, key: Any, checksum: Any, data: Any) -> bool:
+    right_types = isinstance(key, bytes) and isinstance(data, bytes) and len(data) % 4 == 0
+    return right_types and checksum == _checksum(name, key, data)
 
 
 def _store(file: sqlite3.Connection, name: bytes, vectors: dict[bytes, np.ndarray]) -> None:
@@ -317,16 +395,19 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _set_aside(path: Path, identity: tuple[int, int] | None, error: Exception) -> None:
-    """Rename a damaged file, unless another process has done so already."""
-    if identity is None or _identity(path) != identity:
-        return
-    number = 1
-    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
-        number += 1
-    journal = path.with_name(f"{path.name}-journal")
-    if journal.exists():  # it would be played back into the new file
-        os.replace(journal, aside.with_name(f"{aside.name}-journal"))
-    os.replace(path, aside)
+    """Rename a damaged file, unless another process has done so; the lock keeps its new file from being taken too."""
+    with closing(sqlite3.connect(path.with_name(f"{path.name}.lock"), timeout=_PATIENCE)) as lock:
+        lock.execute("BEGIN EXCLUSIVE")
+        if identity is None or _identity(path) != identity:
+            return
+        number = 1
+        while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
+            number += 1
+        for end in ("-journal", "-wal", "-shm"):  # they would be played back into the new file
+            beside = path.with_name(path.name + end)
+            if beside.exists():
+                os.replace(beside, aside.with_name(aside.name + end))
+        os.replace(path, aside)
     warnings.warn(
         f"the cache {path} is damaged ({error}); it is now {aside.name}, and a new one is begun", stacklevel=4
     )

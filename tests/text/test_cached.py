@@ -4,29 +4,34 @@ import multiprocessing
 import os
 import pickle
 import shutil
+import signal
 import sqlite3
 import time
 
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, Normalizer
 
-from embetter_reg.text import CachedEncoder, LiteTextEncoder, SentenceEncoder, SurfaceEncoder
+from embetter_reg.text import CachedEncoder, LiteTextEncoder, SentenceEncoder, SurfaceEncoder, _cached
 
 TEXTS = [f"{word} {n}?" for n in range(20) for word in ("the cat", "mix flour")]
 
 
 class Counting(TransformerMixin, BaseEstimator):
-    """An encoder without a model, which notes in a file each text that it is given."""
+    """An encoder without a model, which notes in a file each text that it is given; only its scale counts."""
 
     def __init__(self, log=None, scale=1.0, pause=0.0):
         self.log = log
         self.scale = scale
         self.pause = pause
+
+    def _cache_key(self):
+        return self.scale
 
     def fit(self, X, y=None):
         return self
@@ -61,13 +66,7 @@ def log(tmp_path):
     return path
 
 
-@pytest.fixture
-def quiet(log, monkeypatch):
-    """Keep the log's name and time out of the fingerprint: it grows with each call."""
-    monkeypatch.setattr("embetter_reg.text._cached._NO_MATTER", {"log", "pause"})
-
-
-def test_each_unseen_text_once_in_order(tmp_path, log, quiet):
+def test_each_unseen_text_once_in_order(tmp_path, log):
     cached = CachedEncoder(Counting(log), tmp_path / "c")
     given = TEXTS[:10] + TEXTS[5:15] + TEXTS[:3]
     np.testing.assert_array_equal(cached.transform(given), Counting().transform(given))
@@ -121,7 +120,7 @@ def test_batch_size_and_device_share_vectors(tmp_path, tiny_model):
     assert second.stats()["misses"] == 0 and not hasattr(second.encoder, "_loaded")
 
 
-def test_clone_pickle_set_params_and_clear(tmp_path, log, quiet):
+def test_clone_pickle_set_params_and_clear(tmp_path, log):
     cached = CachedEncoder(Counting(log), tmp_path / "c")
     X = cached.transform(TEXTS)
     for again in (clone(cached), pickle.loads(pickle.dumps(cached))):
@@ -144,8 +143,7 @@ def test_a_fitted_encoder_and_a_refit(tmp_path):
     assert not np.allclose(other, expected)
 
 
-def test_grid_search(tmp_path, log, monkeypatch):
-    monkeypatch.setattr("embetter_reg.text._cached._NO_MATTER", {"log", "pause"})
+def test_grid_search(tmp_path, log):
     y = ["cat", "flour"] * 20
     pipeline = make_pipeline(CachedEncoder(Counting(log), tmp_path / "c"), LogisticRegression())
     grid = {"cachedencoder__encoder__scale": [0.0, 1.0], "logisticregression__C": [0.1, 1, 10]}
@@ -154,45 +152,104 @@ def test_grid_search(tmp_path, log, monkeypatch):
     assert len(seen(log)) == 2 * len(TEXTS)
 
 
+def test_grid_search_over_an_encoder_that_learns(tmp_path):
+    """Each fold's encoder has its own vectors, and the same search again finds them all."""
+    encoder = LiteTextEncoder(3, min_df=1, random_state=0)
+    sizes = []
+    for _ in range(2):
+        pipeline = Pipeline([("cached", CachedEncoder(encoder, tmp_path)), ("head", LogisticRegression())])
+        grid = {"cached__encoder__normalize": [True, False]}
+        search = GridSearchCV(pipeline, grid, cv=2).fit(TEXTS, [0, 1] * 20)
+        sizes.append(n_rows(tmp_path))
+    assert sizes == [2 * 2 * len(TEXTS) + len(TEXTS)] * 2  # folds x values, and the refit on all
+    vectors = search.best_estimator_["cached"].encoder_.transform(TEXTS)
+    np.testing.assert_allclose(search.best_estimator_["cached"].transform(TEXTS), vectors, atol=1e-6)
+
+
 def test_grid_search_over_processes(tmp_path):
-    def search(encoder):
-        pipeline = make_pipeline(encoder, StandardScaler(), LogisticRegression())
-        return GridSearchCV(pipeline, {"logisticregression__C": [0.1, 1]}, cv=2, n_jobs=2).fit(TEXTS, [0, 1] * 20)
+    def search(encoder, name):
+        pipeline = make_pipeline(encoder, LogisticRegression())
+        grid = {f"{name}__max_chars": [None, 3], "logisticregression__C": [1]}
+        return GridSearchCV(pipeline, grid, cv=2, n_jobs=2).fit(TEXTS, [0, 1] * 20).cv_results_["mean_test_score"]
 
     encoder = SurfaceEncoder(scale=False)
-    cached = search(CachedEncoder(encoder, tmp_path))
-    np.testing.assert_allclose(cached.cv_results_["mean_test_score"], search(encoder).cv_results_["mean_test_score"])
-    assert CachedEncoder(encoder, tmp_path).stats()["n_vectors"] == len(TEXTS)
+    scores = search(CachedEncoder(encoder, tmp_path), "cachedencoder__encoder")
+    np.testing.assert_allclose(scores, search(encoder, "surfaceencoder"))
+    again = [CachedEncoder(clone(encoder).set_params(max_chars=value), tmp_path) for value in (None, 3)]
+    assert not np.allclose(again[0].transform(TEXTS), again[1].transform(TEXTS))
+    assert [cached.stats()["misses"] for cached in again] == [0, 0]
+    assert again[0].stats()["n_vectors"] == 2 * len(TEXTS)
 
 
 def write(folder, log, texts, pause):
-    CachedEncoder(Counting(log, pause=pause), folder).transform(texts)
+    CachedEncoder(Counting(log, pause=pause), folder, block_size=25).transform(texts)
 
 
-@pytest.mark.parametrize("kill", [False, True])
-def test_processes_at_once_and_a_kill(tmp_path, log, monkeypatch, kill):
-    monkeypatch.setattr("embetter_reg.text._cached._NO_MATTER", {"log", "pause"})
-    monkeypatch.setattr("embetter_reg.text._cached._BLOCK", 25)
-    texts = [f"text {n}" for n in range(1000)]
-    processes = [
-        multiprocessing.get_context("fork").Process(target=write, args=(tmp_path / "c", log, part, 0.02))
-        for part in (texts[:700], texts[300:])
-    ]
-    for process in processes:
-        process.start()
-    if kill:
-        while len(seen(log)) < 300:
-            time.sleep(0.01)
-        processes[0].kill()
+def run(target, *arguments):
+    process = multiprocessing.get_context("fork").Process(target=target, args=arguments)
+    process.start()
+    return process
+
+
+def n_rows(folder):
+    with sqlite3.connect(folder / "embeddings.sqlite") as file:
+        assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        return file.execute("SELECT COUNT(*) FROM vectors").fetchone()[0]
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_processes_at_once(tmp_path, log, damaged):
+    """They end with one complete cache, also where all meet a damaged file first."""
+    folder = tmp_path / "c"
+    texts = [f"text {n}" for n in range(800)]
+    if damaged:
+        folder.mkdir()
+        (folder / "embeddings.sqlite").write_bytes(b"junk" * 5000)
+    processes = [run(write, folder, log, texts[start : start + 500], 0.005) for start in (0, 100, 200, 300)]
     for process in processes:
         process.join()
-    n_before = len(seen(log))
-    cached = CachedEncoder(Counting(log), tmp_path / "c")
+    assert [process.exitcode for process in processes] == [0] * 4
+    assert n_rows(folder) == 800 and len(list(folder.glob("*.damaged-*"))) == damaged
+    cached = CachedEncoder(Counting(log), folder)
     np.testing.assert_array_equal(cached.transform(texts), Counting().transform(texts))
-    n_lost = len(seen(log)) - n_before
-    assert n_lost < 700 - 300 if kill else n_lost == 0
-    with sqlite3.connect(tmp_path / "c" / "embeddings.sqlite") as file:
-        assert file.execute("PRAGMA quick_check").fetchone() == ("ok",)
+    assert cached.stats()["misses"] == 0
+
+
+def test_a_kill_loses_at_most_a_block(tmp_path, log):
+    folder = tmp_path / "c"
+    texts = [f"text {n}" for n in range(1000)]
+    process = run(write, folder, log, texts, 0.01)
+    while len(seen(log)) < 300:
+        time.sleep(0.002)
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    n_encoded, n_kept = len(seen(log)), n_rows(folder)
+    assert n_kept < 1000 and n_kept % 25 == 0 and n_encoded - 25 <= n_kept <= n_encoded
+    cached = CachedEncoder(Counting(log), folder)
+    np.testing.assert_array_equal(cached.transform(texts), Counting().transform(texts))
+    assert cached.stats()["misses"] == 1000 - n_kept and n_rows(folder) == 1000
+
+
+def test_a_kill_in_the_middle_of_a_commit(tmp_path):
+    """More than SQLite keeps in memory is written before the commit; the journal takes it back."""
+    path = tmp_path / "embeddings.sqlite"
+    names = [bytes([n]) * 16 for n in range(2)]
+    vectors = {n.to_bytes(16, "little"): np.full(2000, n, np.float32) for n in range(600)}
+    cached = CachedEncoder(Counting(), tmp_path)
+
+    def store_and_die(file):
+        _cached._store(file, names[1], vectors)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    cached._using(lambda file: _cached._store(file, names[0], vectors))
+    size = path.stat().st_size
+    process = run(cached._using, store_and_die)
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert path.stat().st_size > size and path.with_name(f"{path.name}-journal").stat().st_size > 0
+    found = cached._using(lambda file: [_cached._look_up(file, name, vectors) for name in names])
+    assert len(found[0]) == 600 and not found[1] and n_rows(tmp_path) == 600
 
 
 DAMAGE = {
@@ -201,6 +258,10 @@ DAMAGE = {
     "middle": lambda path: path.write_bytes(path.read_bytes()[:4096] + os.urandom(8192) + path.read_bytes()[12288:]),
     "no table": lambda path: sqlite3.connect(path).execute("DROP TABLE vectors"),
     "another program's": lambda path: sqlite3.connect(path).execute("PRAGMA application_id = 7"),
+    "another version's": lambda path: sqlite3.connect(path).execute("PRAGMA user_version = 7"),
+    "another column": lambda path: sqlite3.connect(path).execute("ALTER TABLE vectors RENAME vector TO v"),
+    "unknown format": lambda path: path.write_bytes(path.read_bytes()[:47] + b"\xff" + path.read_bytes()[48:]),
+    "junk in the schema": lambda path: path.write_bytes(path.read_bytes().replace(b"CREATE", b"\xff\x80\xccATE")),
 }
 
 
@@ -216,7 +277,34 @@ def test_a_damaged_file_is_set_aside_and_rebuilt(tmp_path, kind):
     np.testing.assert_array_equal(CachedEncoder(Counting(), tmp_path).transform(texts), X)
 
 
-def test_a_damaged_vector_is_computed_anew(tmp_path, log, quiet):
+@pytest.mark.filterwarnings("ignore:.*damaged:UserWarning")
+def test_random_damage_never_gives_a_wrong_vector(tmp_path):
+    texts = [f"text {n}" for n in range(600)]
+    X = CachedEncoder(Counting(), tmp_path).transform(texts)
+    path = tmp_path / "embeddings.sqlite"
+    sound = np.frombuffer(path.read_bytes(), np.uint8)
+    rng = np.random.default_rng(0)
+    for n in (1, 3, 10, 30, 100) * 4:
+        data = sound.copy()
+        data[rng.integers(0, len(data), n)] = rng.integers(0, 256, n)
+        path.write_bytes(data.tobytes())
+        for _ in range(2):
+            np.testing.assert_array_equal(CachedEncoder(Counting(), tmp_path).transform(texts), X)
+
+
+def test_a_rebuilt_file_is_not_taken_for_the_damaged_one(tmp_path):
+    """Another process that saw the damage, and comes later, leaves the new file alone."""
+    cached = CachedEncoder(Counting(), tmp_path)
+    path = tmp_path / "embeddings.sqlite"
+    path.write_bytes(b"junk" * 5000)
+    damaged = _cached._identity(path)
+    with pytest.warns(UserWarning, match="is damaged"):
+        cached.transform(TEXTS)
+    _cached._set_aside(path, damaged, ValueError())
+    assert n_rows(tmp_path) == len(TEXTS) and len(list(tmp_path.glob("*.damaged-*"))) == 1
+
+
+def test_a_damaged_vector_is_computed_anew(tmp_path, log):
     cached = CachedEncoder(Counting(log), tmp_path / "c")
     X = cached.transform(TEXTS)
     with sqlite3.connect(tmp_path / "c" / "embeddings.sqlite") as file:
@@ -234,8 +322,82 @@ def test_a_damaged_vector_is_computed_anew(tmp_path, log, quiet):
 def test_an_empty_file_is_begun(tmp_path):
     (tmp_path / "embeddings.sqlite").touch()
     cached = CachedEncoder(Counting(), tmp_path)
-    np.testing.assert_array_equal(cached.transform(TEXTS), Counting().transform(TEXTS))
     assert cached.transform([]).shape == (0, 3)
+    np.testing.assert_array_equal(cached.transform(TEXTS), Counting().transform(TEXTS))
+
+
+def test_hits_load_no_model(tmp_path, tiny_model):
+    """Neither do an empty list and the names of columns."""
+    names = SentenceEncoder(tiny_model, device="cpu").get_feature_names_out()
+    CachedEncoder(SentenceEncoder(tiny_model, device="cpu"), tmp_path).transform(TEXTS)
+    cached = CachedEncoder(SentenceEncoder(tiny_model, device="cpu"), tmp_path)
+    assert cached.transform([]).shape == (0, 16)
+    assert cached.transform(TEXTS).shape == (40, 16)
+    assert list(cached.set_output(transform="pandas").transform(TEXTS).columns) == list(names)
+    assert not hasattr(cached.encoder, "_loaded")
+
+
+def test_names_of_an_encoder_without_names(tmp_path):
+    frame = CachedEncoder(Counting(), tmp_path).set_output(transform="pandas").transform(TEXTS)
+    assert list(frame.columns) == ["counting0", "counting1", "counting2"]
+
+
+def test_stats_are_kept_by_a_pickle_and_not_by_a_clone(tmp_path):
+    cached = CachedEncoder(Counting(), tmp_path)
+    cached.transform(TEXTS)
+    cached.transform(TEXTS[:3])
+    stats = {"hits": 3, "misses": 40, "n_vectors": 40, "n_bytes": (tmp_path / "embeddings.sqlite").stat().st_size}
+    assert cached.stats() == pickle.loads(pickle.dumps(cached)).stats() == stats
+    assert clone(cached).stats() == {**stats, "hits": 0, "misses": 0}
+
+
+def dense(X):
+    return X.toarray()
+
+
+class Dense(FunctionTransformer):
+    def __init__(self):
+        super().__init__(dense, accept_sparse=True)
+
+    def get_params(self, deep=True):
+        return {}
+
+
+def test_private_learned_state_counts(tmp_path):
+    """TfidfVectorizer keeps its weights in ``_tfidf``: same words and parameters, other vectors."""
+    corpora = ["one two", "one two", "one"], ["one two", "two", "two"]
+    for _ in range(2):
+        for corpus in corpora:
+            cached = CachedEncoder(make_pipeline(TfidfVectorizer(norm=None), Dense()), tmp_path).fit(corpus)
+            expected = TfidfVectorizer(norm=None).fit(corpus).transform(["one two"]).toarray()
+            np.testing.assert_allclose(cached.transform(["one two"]), expected, rtol=1e-6)
+    assert cached.stats()["n_vectors"] == 2
+
+
+def test_other_caches_in_the_encoder_do_not_count(tmp_path):
+    """Their files change at every call."""
+    inner = CachedEncoder(SurfaceEncoder(scale=False), tmp_path / "inner")
+    pipeline = make_pipeline(inner, Normalizer(), memory=str(tmp_path / "memory"))
+    cached = CachedEncoder(pipeline, tmp_path / "c").fit(TEXTS)
+    for texts in (TEXTS, TEXTS, [*TEXTS, "new"], TEXTS):
+        cached.transform(texts)
+    assert cached.stats()["misses"] == len(TEXTS) + 1
+
+
+def test_an_empty_prompt_is_not_the_working_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = _cached.fingerprint(SentenceEncoder("no/such", device="cpu", prompt=""))
+    (tmp_path / "new").touch()
+    assert _cached.fingerprint(SentenceEncoder("no/such", device="cpu", prompt="")) == before
+    (tmp_path / "no" / "such" / "1_Pooling").mkdir(parents=True)
+    (tmp_path / "no" / "such" / "1_Pooling" / "config.json").write_text("{}")
+    assert _cached.fingerprint(SentenceEncoder("no/such", device="cpu", prompt="")) != before
+
+
+class Wrong(Counting):
+    def transform(self, X):
+        right = Counting().transform(X)
+        return {"rows": right[1:], "flat": right[:, 0], "ragged": [[1], [1, 2]]}[self.log]
 
 
 def test_bad_folders_and_bad_encoders(tmp_path):
@@ -244,9 +406,20 @@ def test_bad_folders_and_bad_encoders(tmp_path):
     for folder, message in (("file", "which cannot be made"), ("d", "which cannot be used")):
         with pytest.raises(OSError, match=message):
             CachedEncoder(Counting(), tmp_path / folder).transform(TEXTS)
-    for scale, message in ((np.nan, "expected one finite vector a text"),):
-        with pytest.raises(ValueError, match=message):
-            CachedEncoder(Counting(scale=scale), tmp_path / "c").transform(TEXTS)
-    assert CachedEncoder(Counting(), tmp_path / "c").stats()["n_vectors"] == 0
+    fitted = CachedEncoder(TfidfVectorizer(), tmp_path / "c").fit(TEXTS)  # sparse
+    for cached in (
+        fitted,
+        CachedEncoder(Counting(scale=np.nan), tmp_path / "c"),
+        *(CachedEncoder(Wrong(kind), tmp_path / "c") for kind in ("rows", "flat", "ragged")),
+    ):
+        with pytest.raises(ValueError, match="expected one finite dense vector a text"):
+            cached.transform(TEXTS)
+    assert n_rows(tmp_path / "c") == 0
+    with pytest.raises(ValueError, match="got block_size=0"):
+        CachedEncoder(Counting(), tmp_path / "c", block_size=0).transform(TEXTS)
     with pytest.raises(TypeError, match="got function inside the encoder"):
-        CachedEncoder(Counting(scale=lambda: 1), tmp_path / "c").transform(TEXTS)
+        CachedEncoder(SurfaceEncoder(scale=False, max_chars=dense), tmp_path / "c").transform(TEXTS)
+    learned = CachedEncoder(LiteTextEncoder(3, min_df=1), tmp_path / "c").fit(TEXTS)
+    learned.encoder_.extra_ = object()
+    with pytest.raises(TypeError, match="got object inside the encoder"):
+        learned.transform(TEXTS)

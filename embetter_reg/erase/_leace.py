@@ -1,0 +1,75 @@
+"""Take away everything linear that tells a language, and as little else as possible."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from embetter_reg.erase._languages import language_codes
+
+
+class LEACE(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Least-squares concept erasure: no linear classifier can tell the language any more.
+
+    Among all affine maps after which no linear probe beats the majority language, the one that moves the vectors least
+    (Belrose et al. 2023, "LEACE: Perfect linear concept erasure in closed form"). The guarantee is exact on the
+    documents fitted on; a non-linear probe may still tell languages apart. No language is needed to transform.
+
+    Parameters
+    ----------
+    tol : float
+        Directions with less than this share of the largest variance count as empty.
+
+    Attributes
+    ----------
+    languages_ : ndarray of str, shape (n_languages,)
+    mean_ : ndarray of float64, shape (n_features,)
+    readout_ : ndarray of float64, shape (n_features, rank)
+        ``(x - mean_) @ readout_`` is the part of a document that tells its language.
+    writeback_ : ndarray of float64, shape (rank, n_features)
+        What that part looks like in the space; it is subtracted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from embetter_reg.erase import LEACE
+    >>> X = np.array([[0.0, 1.0], [0.0, 3.0], [9.0, 1.0], [9.0, 3.0]])
+    >>> LEACE().fit_transform(X, language=["en", "en", "fi", "fi"]).round(6)
+    array([[4.5, 1. ],
+           [4.5, 3. ],
+           [4.5, 1. ],
+           [4.5, 3. ]])
+
+    """
+
+    def __init__(self, *, tol=1e-8):
+        self.tol = tol
+
+    def fit(self, X, y=None, *, language=None):
+        """Learn the map from ``X`` of shape (n_documents, n_features)."""
+        X = validate_data(self, X, dtype=(np.float64, np.float32))
+        self.languages_, codes = language_codes(language, len(X))
+        rows = X.astype(np.float64)
+        self.mean_ = rows.mean(axis=0)
+        rows -= self.mean_
+        members = np.eye(len(self.languages_))[codes]
+        crossed = rows.T @ (members - members.mean(axis=0)) / len(rows)
+        sizes, axes = np.linalg.eigh(rows.T @ rows / len(rows))
+        kept = sizes > self.tol * max(sizes[-1], 0)
+        roots, axes = np.sqrt(sizes[kept]), axes[:, kept]
+        whitened = (axes / roots).T @ crossed  # in the basis of the axes
+        left, strength, _ = np.linalg.svd(whitened, full_matrices=False)
+        left = left[:, strength > self.tol * max(strength.max(initial=0), 1e-300)]
+        left = left[:, : len(self.languages_) - 1]
+        self.readout_ = (axes / roots) @ left
+        self.writeback_ = ((axes * roots) @ left).T
+        return self
+
+    def fit_transform(self, X, y=None, *, language=None):
+        """Fit on ``X`` and return it without its language."""
+        return self.fit(X, language=language).transform(X)
+
+    def transform(self, X):
+        """Return ``X`` without what tells its language."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
+        return (X - (X - self.mean_) @ self.readout_ @ self.writeback_).astype(X.dtype)
