@@ -74,7 +74,9 @@ class LanguageCentering(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         known = {name: mean for name, mean in zip(self.languages_, self.means_, strict=True)}
         unseen = [str(name) for name in given if name not in known]
         if unseen and self.unseen == "error":
-            raise ValueError(f"got the languages {unseen}, expected some of {self.languages_.tolist()}; fit on them too")
+            raise ValueError(
+                f"got the languages {unseen}, expected some of {self.languages_.tolist()}; fit on them too"
+            )
         if unseen:
             what = "the mean of all languages" if self.unseen == "mean" else "their own mean here"
             warnings.warn(f"languages {unseen} were not there at fit; {what} is subtracted", stacklevel=2)

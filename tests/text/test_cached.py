@@ -17,7 +17,9 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer
 
-from embetter_reg.text import CachedEncoder, LiteTextEncoder, SentenceEncoder, SurfaceEncoder, _cached
+from embetter_reg.text import CachedEncoder, LiteTextEncoder, SentenceEncoder, SurfaceEncoder
+from embetter_reg.text._cache_file import identity_of, look_up, set_aside, store
+from embetter_reg.text._fingerprint import fingerprint
 
 TEXTS = [f"{word} {n}?" for n in range(20) for word in ("the cat", "mix flour")]
 
@@ -239,16 +241,16 @@ def test_a_kill_in_the_middle_of_a_commit(tmp_path):
     cached = CachedEncoder(Counting(), tmp_path)
 
     def store_and_die(file):
-        _cached._store(file, names[1], vectors)
+        store(file, names[1], vectors)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    cached._using(lambda file: _cached._store(file, names[0], vectors))
+    cached._using(lambda file: store(file, names[0], vectors))
     size = path.stat().st_size
     process = run(cached._using, store_and_die)
     process.join()
     assert process.exitcode == -signal.SIGKILL
     assert path.stat().st_size > size and path.with_name(f"{path.name}-journal").stat().st_size > 0
-    found = cached._using(lambda file: [_cached._look_up(file, name, vectors) for name in names])
+    found = cached._using(lambda file: [look_up(file, name, vectors) for name in names])
     assert len(found[0]) == 600 and not found[1] and n_rows(tmp_path) == 600
 
 
@@ -297,10 +299,10 @@ def test_a_rebuilt_file_is_not_taken_for_the_damaged_one(tmp_path):
     cached = CachedEncoder(Counting(), tmp_path)
     path = tmp_path / "embeddings.sqlite"
     path.write_bytes(b"junk" * 5000)
-    damaged = _cached._identity(path)
+    damaged = identity_of(path)
     with pytest.warns(UserWarning, match="is damaged"):
         cached.transform(TEXTS)
-    _cached._set_aside(path, damaged, ValueError())
+    set_aside(path, damaged, ValueError())
     assert n_rows(tmp_path) == len(TEXTS) and len(list(tmp_path.glob("*.damaged-*"))) == 1
 
 
@@ -386,12 +388,12 @@ def test_other_caches_in_the_encoder_do_not_count(tmp_path):
 
 def test_an_empty_prompt_is_not_the_working_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    before = _cached.fingerprint(SentenceEncoder("no/such", device="cpu", prompt=""))
+    before = fingerprint(SentenceEncoder("no/such", device="cpu", prompt=""))
     (tmp_path / "new").touch()
-    assert _cached.fingerprint(SentenceEncoder("no/such", device="cpu", prompt="")) == before
+    assert fingerprint(SentenceEncoder("no/such", device="cpu", prompt="")) == before
     (tmp_path / "no" / "such" / "1_Pooling").mkdir(parents=True)
     (tmp_path / "no" / "such" / "1_Pooling" / "config.json").write_text("{}")
-    assert _cached.fingerprint(SentenceEncoder("no/such", device="cpu", prompt="")) != before
+    assert fingerprint(SentenceEncoder("no/such", device="cpu", prompt="")) != before
 
 
 class Wrong(Counting):
