@@ -74,6 +74,18 @@ def encode_documents(
     ValueError
         If the folder holds embeddings of other documents or of another encoder.
 
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> from embetter_reg import load_registers
+    >>> from embetter_reg.store import encode_documents, read_embeddings
+    >>> from embetter_reg.text import SurfaceEncoder
+    >>> folder = encode_documents(SurfaceEncoder(), load_registers(), mkdtemp(), shard_size=200)
+    >>> sorted(path.name for path in folder.glob("*.parquet"))
+    ['part-00000.parquet', 'part-00001.parquet', 'part-00002.parquet']
+    >>> read_embeddings(folder).layers["embedding"].shape
+    (480, 58)
+
     """
     if precision not in PRECISIONS:
         raise ValueError(f"got precision={precision!r}, expected one of {list(PRECISIONS)}; pick one")

@@ -52,6 +52,12 @@ def read_embeddings(paths, *, layers: Sequence[str] | None = None) -> Embeddings
     ValueError
         If an encoding has not finished, a file holds no embeddings, or files do not fit together.
 
+    Examples
+    --------
+    >>> from embetter_reg.store import read_embeddings
+    >>> found = read_embeddings("embeddings", layers=["half"])  # doctest: +SKIP
+    >>> found.documents["labels"], found.layers["half"]  # doctest: +SKIP
+
     """
     parts = list(iter_embeddings(paths, layers=layers))
     if not parts:
@@ -86,6 +92,17 @@ def write_embeddings(parts: Embeddings | Iterable[Embeddings], folder, *, precis
     ------
     ValueError
         If the folder holds finished embeddings, parts have other layers or widths, or an id comes twice.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from tempfile import mkdtemp
+    >>> from embetter_reg.store import Embeddings, read_embeddings, write_embeddings
+    >>> documents = pd.DataFrame({"id": ["a", "b"], "lang": ["en", "fi"], "labels": [["NA"], ["HI"]]})
+    >>> folder = write_embeddings(Embeddings(documents, {"embedding": np.eye(2)}), mkdtemp(), precision="float16")
+    >>> read_embeddings(folder).layers["embedding"].tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
 
     """
     folder = Path(folder)
