@@ -121,6 +121,8 @@ def encode_documents(
             write_shard(shard_path(folder, number), document_table(part, text, columns), manifest)
     if "classes" in manifest and manifest["multi_label"]:
         manifest = _add_best(encoder, documents, folder, manifest)
+    for draft in folder.glob(".*.tmp"):  # of runs that were killed
+        draft.unlink(missing_ok=True)
     update_manifest(folder, {**manifest, "complete": True})
     return folder
 

@@ -176,6 +176,7 @@ def test_twenty_kills_lose_nothing(documents, tmp_path):
     assert found.documents["id"].tolist() == many["id"].tolist()
     expected = SurfaceEncoder().fit(many["text"]).transform(many["text"])
     np.testing.assert_allclose(found.layers["embedding"], expected, atol=1e-5)
+    assert not list(folder.glob(".*.tmp"))
     assert len(many) <= len(log.read_text().splitlines()) <= len(many) + 20 * 4
 
 
