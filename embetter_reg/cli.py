@@ -1,6 +1,7 @@
 """The command line. Every command is a few calls that a notebook could make."""
 
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -354,8 +355,14 @@ def _summarize(comparison, page: Path) -> None:
     shown.print(f"Report: {page}", highlight=False, soft_wrap=True)
 
 
+def _warn(message, category, *where, **more) -> None:
+    if issubclass(category, UserWarning):
+        console.print(f"[yellow]{message}[/]", highlight=False, soft_wrap=True)
+
+
 def main() -> None:
-    """Run the command line: bad input is one sentence and exit code 2."""
+    """Run the command line: bad input is one sentence and exit code 2, a warning one line."""
+    warnings.showwarning = _warn
     try:
         app()
     except (ValueError, TypeError, OSError, ImportError) as error:

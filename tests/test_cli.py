@@ -65,6 +65,14 @@ def test_bad_input_is_one_sentence_and_code_2(corpus, tmp_path, arguments, messa
     assert not (tmp_path / "report.html").exists()
 
 
+def test_a_warning_is_one_line(tmp_path):
+    path = tmp_path / "docs.tsv"
+    path.write_text("NA\tone\textra\tfield\n" + "".join(f"NA\ttext {n}\n" for n in range(9)))
+    done = run("encode", path, "--language", "en", "--encoder", "surface", "--skip-bad-rows", "--out", tmp_path / "e")
+    assert done.returncode == 0, done.stderr
+    assert "skipped 1 bad rows" in done.stderr and "Warning:" not in done.stderr
+
+
 def test_debug_shows_the_traceback(tmp_path):
     done = run("compare", "nothing.tsv", "--debug")
     assert done.returncode == 1 and "Traceback" in done.stderr
