@@ -20,6 +20,8 @@ _HOME = {
     "CausalLMEncoder": "text",
     "CachedEncoder": "text",
     "FeedForwardTuner": "finetune",
+    "SbertLearner": "finetune",
+    "SbertTuner": "finetune",
     "SphericalKMeans": "analysis",
     "compare_spaces": "analysis",
     "write_report": "report",
