@@ -150,7 +150,7 @@ class SbertLearner(BaseEstimator):
         self._check_parameters()
         texts, drawn = _check_pairs(X1, X2, y)
         if not hasattr(self, "model_"):
-            self.model_, self.history_ = self._load(), []
+            self._start()
         seed = (draw_seed(self.random_state) + len(self.history_)) % 2**31
         return self._continue(texts, _take(drawn, np.random.default_rng(seed).permutation(len(drawn.first))), seed)
 
@@ -181,12 +181,17 @@ class SbertLearner(BaseEstimator):
 
     def _fit(self, texts: Sequence[str], epochs: Sequence[Pairs], held: Pairs | None, seed: int):
         """Train a new model on the pairs of each epoch, in their order."""
-        self.__dict__.pop("_optimizer", None)
-        self.model_ = self._load()
+        self._start()
         self.history_ = self._train(
             texts, epochs, held, seed, schedule="linear", checkpoint_folder=self.checkpoint_folder
         )
         return self
+
+    def _start(self) -> None:
+        """Forget what was learned."""
+        self.__dict__.pop("_optimizer", None)
+        self.model_ = self._load()
+        self.history_: list[dict[str, float]] = []
 
     def _continue(self, texts: Sequence[str], drawn: Pairs, seed: int):
         """Go on training with the same optimiser."""
@@ -210,7 +215,7 @@ class SbertLearner(BaseEstimator):
             learning_rate=self.learning_rate,
             warmup_ratio=0.0 if constant else self.warmup_ratio,
             schedule=schedule,
-            bfloat16=self.model_.device.type == "cuda" and pick_dtype(self.dtype, "cuda") == torch.bfloat16,
+            bfloat16=pick_dtype(self.dtype, self.model_.device.type) == torch.bfloat16,
             seed=seed,
             check_every=None if constant else self.check_every,
             patience=self.n_iter_no_change,
@@ -397,7 +402,7 @@ class SbertTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """Continue training: one epoch of pairs from these documents at the full learning rate."""
         if not hasattr(self, "learner_"):
             learner = self._make_learner()
-            learner.model_, learner.history_ = learner._load(), []
+            learner._start()
             self.learner_, self.history_ = learner, learner.history_
         texts, y, language = self._check_documents(X, y, language)
         seed = (draw_seed(self.random_state) + len(self.history_)) % 2**31

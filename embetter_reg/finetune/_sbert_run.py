@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-from sentence_transformers import (
+from sentence_transformers import (  # type: ignore[attr-defined]
     SentenceTransformer,
     SentenceTransformerTrainer,
     SentenceTransformerTrainingArguments,
@@ -25,6 +25,7 @@ from sentence_transformers import (
 )
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 
+from embetter_reg._optional import optional_import
 from embetter_reg._random import global_seeds_kept
 from embetter_reg.finetune.pairs import Pairs
 
@@ -55,7 +56,7 @@ def train(
     recipe: Recipe,
     *,
     checkpoint_folder: str | Path | None = None,
-    optimizer: torch.optim.Optimizer | None = None,
+    optimizer: Any = None,
     show_progress: bool = False,
 ) -> list[dict[str, float]]:
     """Train ``model`` where it is, on the device where it is; return its history.
@@ -121,12 +122,13 @@ def train(
             train_dataset=_dataset(texts, epochs),
             eval_dataset=None if held is None else _dataset(texts, [held]),
             loss=LOSSES[recipe.loss](model),
-            optimizers=(optimizer, None),
+            optimizers=(optimizer, None),  # type: ignore[arg-type]
             callbacks=[_Checkpoints(), *([] if held is None else [EarlyStoppingCallback(recipe.patience)])],
         )
         trainer.n_epochs = len(epochs)
         trainer.remove_callback(PrinterCallback)
-        trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
+        with _unwrapped(model):
+            trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
         log = trainer.state.log_history
     return _history(log, steps_per_epoch)
 
@@ -146,10 +148,10 @@ class _Trainer(SentenceTransformerTrainer):
         pass
 
     def _save(self, output_dir=None, state_dict=None) -> None:
-        self.model.save_pretrained(output_dir or self.args.output_dir, create_model_card=False)
+        self.model.save_pretrained(str(output_dir or self.args.output_dir), create_model_card=False)
 
     def _load_best_model(self) -> None:  # the library's own only logs a failure
-        self._load_from_checkpoint(self.state.best_model_checkpoint)
+        self._load_from_checkpoint(str(self.state.best_model_checkpoint))
 
 
 class _Checkpoints(TrainerCallback):
@@ -170,10 +172,9 @@ class _Checkpoints(TrainerCallback):
 
 def _dataset(texts: Sequence[str], epochs: Sequence[Pairs]):
     """Return row numbers that turn into texts when a batch is read."""
-    from datasets import Dataset
-
+    datasets = optional_import("datasets", package="embetter-reg[sbert]", purpose="training on pairs of texts")
     first, second, similarity = (np.concatenate(columns) for columns in zip(*epochs, strict=True))
-    rows = Dataset.from_dict({"first": first, "second": second, "label": similarity})
+    rows = datasets.Dataset.from_dict({"first": first, "second": second, "label": similarity})
 
     def look_up(batch):
         return {
@@ -229,11 +230,22 @@ def _fingerprint(model, texts, epochs, held, recipe) -> str:
     for pairs in [*epochs, *([] if held is None else [held])]:
         for column in pairs:
             digest.update(f"{column.dtype} {column.shape}".encode())
-            digest.update(np.ascontiguousarray(column))
+            digest.update(np.ascontiguousarray(column).tobytes())
     for name, weights in model.state_dict().items():
         digest.update(f"{name} {weights.dtype} {tuple(weights.shape)}".encode())
         digest.update(weights.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
+
+
+@contextmanager
+def _unwrapped(model) -> Iterator[None]:
+    """Take off what training hangs on the model, such as a forward that would go on in bfloat16."""
+    before = set(vars(model))
+    try:
+        yield
+    finally:
+        for name in set(vars(model)) - before:
+            delattr(model, name)
 
 
 @contextmanager
