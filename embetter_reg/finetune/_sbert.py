@@ -191,7 +191,7 @@ class SbertLearner(BaseEstimator):
         """Forget what was learned."""
         self.__dict__.pop("_optimizer", None)
         self.model_ = self._load()
-        self.history_: list[dict[str, float]] = []
+        self.history_ = []
 
     def _continue(self, texts: Sequence[str], drawn: Pairs, seed: int):
         """Go on training with the same optimiser."""

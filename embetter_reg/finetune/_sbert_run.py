@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-from sentence_transformers import (  # type: ignore[attr-defined]
+from sentence_transformers import (
     SentenceTransformer,
     SentenceTransformerTrainer,
     SentenceTransformerTrainingArguments,
-    losses,
 )
+from sentence_transformers.sentence_transformer import losses
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 
 from embetter_reg._optional import optional_import
