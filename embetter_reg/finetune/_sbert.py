@@ -226,7 +226,7 @@ class SbertLearner(BaseEstimator):
 
     def _load(self) -> Any:
         """Return the model to train, on its device."""
-        for module in ("datasets", "accelerate"):
+        for module in ("datasets", "accelerate", "sentence_transformers.sentence_transformer"):  # the last: version 6
             optional_import(module, package="embetter-reg[sbert]", purpose=type(self).__name__)
         from sentence_transformers import SentenceTransformer
 

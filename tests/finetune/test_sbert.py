@@ -118,7 +118,8 @@ def test_it_learns_what_is_similar(tiny_model, tuned):
     losses = [record["loss"] for record in tuned.history_]
     assert len(losses) == 3 and losses[2] < 0.7 * losses[0]
     cosine = tuned.learner_.predict(TEXTS[:3], TEXTS[3:6])
-    np.testing.assert_allclose(cosine, torch.cosine_similarity(*torch.tensor(tuned.transform(TEXTS[:6])).chunk(2)))
+    expected = torch.cosine_similarity(*torch.tensor(tuned.transform(TEXTS[:6])).chunk(2))
+    np.testing.assert_allclose(cosine, expected, atol=1e-6)
     assert cosine.dtype == np.float32
 
 
@@ -379,7 +380,7 @@ def test_a_real_model_moves_documents_of_a_register_together(real_model):
     documents = documents[(documents["lang"] == "en") & documents["register"].isin(["HI", "ID", "IN"])]
     train, test = documents.groupby("register").head(4), documents.groupby("register").tail(3)
     model = SentenceTransformer(real_model, device="cpu")
-    model.max_seq_length = 48
+    model.max_seq_length = 32
     ours = SbertTuner(
         model, n_neg=1, n_epochs=2, batch_size=8, learning_rate=3e-4, random_state=0, device="cpu"
     ).fit(train["text"], train["register"])  # fmt: skip
