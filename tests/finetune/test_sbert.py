@@ -1,5 +1,6 @@
 """Fine-tuning sentence-transformers models: equal to a plain loop, the caller's model left alone, kills survived."""
 
+import gc
 import json
 import os
 import pickle
@@ -33,6 +34,11 @@ LABELS = list(PARTS) * len(WORDS)
 FIRST = TEXTS[:23]
 SECOND = [TEXTS[(i + (3 if i % 2 else 1)) % 24] for i in range(23)]  # the same part and another, in turn
 SIMILAR = np.array([0.9 if i % 2 else 0.1 for i in range(23)])
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(gc, "collect", lambda *args: 0)  # accelerate's, at every fit: seconds in a large process
 
 
 def learner(folder, **options):
@@ -211,6 +217,31 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_weights(tiny_model, tmp_path,
     assert torch.equal(weights(resumed.learner_.model_), weights(whole.learner_.model_))
     assert resumed.history_ == whole.history_
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("moment", "call"), [("_save_rng_state", 2), ("_finalize_training", 1)], ids=["amid a checkpoint", "at the end"]
+)
+def test_stopped_at_awkward_moments(tiny_model, tmp_path, monkeypatch, moment, call):
+    def stop(self, *args):
+        calls.append(1)
+        if len(calls) == call:
+            raise KeyboardInterrupt
+        return whole(self, *args)
+
+    calls, whole = [], getattr(_sbert_run._Trainer, moment)
+    ours = learner(
+        tiny_model, checkpoint_folder=tmp_path, n_epochs=9, batch_size=6, early_stopping=True, n_iter_no_change=1,
+        learning_rate=0.03,
+    )  # fmt: skip
+    monkeypatch.setattr(_sbert_run._Trainer, moment, stop)
+    with pytest.raises(KeyboardInterrupt):
+        ours.fit(FIRST, SECOND, SIMILAR)
+    monkeypatch.setattr(_sbert_run._Trainer, moment, whole)
+    ours.fit(FIRST, SECOND, SIMILAR)
+    plain = clone(ours).set_params(checkpoint_folder=None).fit(FIRST, SECOND, SIMILAR)
+    assert torch.equal(weights(ours.model_), weights(plain.model_)) and ours.history_ == plain.history_
+    assert len(ours.history_) < 9
 
 
 def test_a_checkpoint_of_another_run_is_not_taken(tiny_model, tmp_path, monkeypatch):
