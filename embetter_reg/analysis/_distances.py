@@ -8,7 +8,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils import check_random_state, gen_batches
 
 METRICS = ("cosine", "euclidean")
-_BLOCK = 4_000_000  # distances a block: 16 MB as float32
+_BLOCK = 16_000_000  # distances a block: 64 MB as float32
 
 
 def distance_blocks(X: np.ndarray, queries: np.ndarray, metric: str) -> Iterator[tuple[slice, np.ndarray]]:

@@ -107,23 +107,39 @@ def find_neighbors(
         raise ValueError(f"got n_neighbors={n_neighbors}, expected at least 1; pass more")
     queries = draw_queries(np.arange(len(X)), max_queries, random_state)
     k = min(n_neighbors, len(X) - 1)
-    rankings = [
+    nearest, same_register, other_language = (
         Ranking(np.empty((len(queries), k), np.int32), np.empty((len(queries), k), np.float32)) for _ in range(3)
-    ]
+    )
     codes = [np.unique(labels, return_inverse=True)[1] for labels in (registers, languages)]
     for batch, block in distance_blocks(X, queries, metric):
         own = queries[batch]
         block[np.arange(len(own)), own] = np.inf
-        differ = [code[own][:, None] != code for code in codes]
-        for ranking, hidden in zip(rankings, (None, differ[0], ~differ[1]), strict=True):
-            allowed = block if hidden is None else np.where(hidden, np.inf, block)
+        register_is_own, language_is_own = (code[own][:, None] == code for code in codes)
+        for ranking, allowed in (
+            (nearest, block),
+            (same_register, np.where(register_is_own, block, np.inf)),
+            (other_language, np.where(language_is_own, np.inf, block)),
+        ):
             ranking.documents[batch], ranking.distances[batch] = _nearest(allowed, k)
-    return Neighbors(queries, registers, languages, *rankings, metric)
+    return Neighbors(queries, registers, languages, nearest, same_register, other_language, metric)
 
 
 def _nearest(block: np.ndarray, k: int) -> Ranking:
-    near = np.argpartition(block, k - 1, axis=1)[:, :k]
-    distances = np.take_along_axis(block, near, axis=1)
-    order = np.lexsort((near, distances), axis=1)
-    near, distances = (np.take_along_axis(array, order, axis=1) for array in (near, distances))
-    return Ranking(np.where(np.isfinite(distances), near, -1), distances)
+    """Return the k smallest distances of each row, in order; infinite ones are no neighbours.
+
+    A limit is guessed from a part of each row, since partitioning it whole takes most of the search; where the guess
+    leaves too few, every distance is looked at.
+    """
+    step = max(1, block.shape[1] // 4096) | 1
+    part = block[:, ::step]
+    place = min(k - 1 if step == 1 else 3 * k // (2 * step) + 10, part.shape[1] - 1)
+    limit = np.partition(part, place, axis=1)[:, [place]]
+    limit[(block <= limit).sum(axis=1) < k] = np.inf
+    rows, columns = divmod(np.flatnonzero(block <= np.minimum(limit, np.finfo(np.float32).max)), block.shape[1])
+    counts = np.bincount(rows, minlength=len(block))
+    places = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    documents = np.full((len(block), max(k, counts.max())), -1, np.int32)
+    distances = np.full(documents.shape, np.inf, np.float32)
+    documents[rows, places], distances[rows, places] = columns, block[rows, columns]
+    order = np.argsort(distances, axis=1, kind="stable")[:, :k]
+    return Ranking(np.take_along_axis(documents, order, axis=1), np.take_along_axis(distances, order, axis=1))

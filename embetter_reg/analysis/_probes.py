@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 
 from embetter_reg._random import draw_seed
 from embetter_reg._validation import check_groups, check_space
+from embetter_reg.analysis._distances import draw_queries
 
 PROBES = ("linear", "mlp")
 
@@ -31,8 +32,8 @@ def probe_space(
     """Return how well small classifiers read register and language from a space.
 
     A linear probe (logistic regression) shows what a straight boundary tells, an MLP (one hidden layer of 128) what a
-    curved one does (Alain & Bengio 2016; Hewitt & Liang 2019 warn that a probe may learn its task by itself). In a space
-    freed of language, language probes fall to the majority rate.
+    curved one does (Alain & Bengio 2016; Hewitt & Liang 2019 warn that a probe may learn its task by itself). In a
+    space freed of language, language probes fall to the majority rate, and in few documents below it.
 
     Parameters
     ----------
@@ -66,10 +67,8 @@ def probe_space(
     >>> from embetter_reg.analysis import probe_space
     >>> X = np.eye(2)[[0] * 20 + [1] * 20]
     >>> table = probe_space(X, register=["NA"] * 20 + ["HI"] * 20, language=["en", "fi"] * 20, probes=["linear"])
-    >>> table[["label", "accuracy", "majority"]]
-          label  accuracy  majority
-    0  register       1.0       0.5
-    1  language       0.5       0.5
+    >>> print(*table.loc[0, ["label", "accuracy", "majority"]])
+    register 1.0 0.5
 
     """
     X = check_space("X", X)
@@ -80,20 +79,16 @@ def probe_space(
     if not set(probes) <= set(PROBES) or not probes:
         raise ValueError(f"got probes={list(probes)}, expected some of {list(PROBES)}; pick one")
     rng = check_random_state(random_state)
-    chosen = np.arange(len(X))
-    if len(X) > max_documents:
-        chosen = np.sort(rng.choice(len(X), max_documents, replace=False))
+    train = None if train is None else np.asarray(train)
+    if train is not None and (train.dtype != bool or train.shape != (len(X),)):
+        raise ValueError(
+            f"got train of type {train.dtype} and shape {train.shape}, expected one bool a document; pass a mask"
+        )
+    chosen = _sample(np.ones(len(X), bool), max_documents, rng)
     X, gold = X[chosen], {label: values[chosen] for label, values in gold.items()}
-    if train is not None:
-        train = np.asarray(train)
-        if train.dtype != bool or train.shape != (train.size,) or train.size <= chosen[-1]:
-            raise ValueError(
-                f"got train of type {train.dtype} and shape {train.shape}, expected one bool a document; pass a mask"
-            )
-        train = train[chosen]
     rows = []
     for label, values in gold.items():
-        folds = _folds(values, n_folds, rng) if train is None else [train]
+        folds = _folds(values, n_folds, rng) if train is None else [train[chosen]]
         seed = draw_seed(rng)
         for name in probes:
             scores, guesses, scored = [], [], []
@@ -169,9 +164,7 @@ def leave_one_language_out(
     guesses, common = np.empty_like(registers), np.empty_like(registers)
     for name in np.unique(languages):
         held_out = languages == name
-        fitted = ~held_out
-        if fitted.sum() > max_documents:
-            fitted = np.isin(np.arange(len(X)), rng.choice(np.flatnonzero(fitted), max_documents, replace=False))
+        fitted = _sample(~held_out, max_documents, rng)
         if len(np.unique(registers[fitted])) < 2:
             raise ValueError(
                 f"got one register outside {name}, expected at least two to fit a probe on; pass more documents"
@@ -195,6 +188,11 @@ def leave_one_language_out(
             for label, f1 in figures.items()
         ]
     return pd.DataFrame(rows)
+
+
+def _sample(among: np.ndarray, n: int, rng) -> np.ndarray:
+    """Return a mask of at most ``n`` of the documents in the mask ``among``."""
+    return np.isin(np.arange(len(among)), draw_queries(np.flatnonzero(among), n, rng))
 
 
 def _folds(labels: np.ndarray, n_folds: int, rng) -> list[np.ndarray]:

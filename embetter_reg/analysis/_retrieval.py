@@ -1,9 +1,8 @@
 """Across languages: are the near documents of other languages of the same register, and are translations near?"""
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
+from scipy.special import digamma
 from sklearn.utils import check_random_state
 
 from embetter_reg._validation import check_groups, check_labels, check_space
@@ -65,8 +64,8 @@ def register_purity(
     )
     sizes = np.zeros((registers.max() + 1, languages.max() + 1))
     np.add.at(sizes, (registers, languages), 1)
-    crossing = sizes.sum(axis=1) - sizes[np.arange(len(sizes)), :].T  # documents of a register outside a language
-    kept = (crossing.T[registers, languages] > 0)[neighbors.queries]
+    abroad = sizes.sum(axis=1, keepdims=True) - sizes  # documents of a register outside a language
+    kept = (abroad[registers, languages] > 0)[neighbors.queries]
     queries = neighbors.queries[kept]
     if not len(queries):
         raise ValueError("got no register in two languages, expected some to cross between; pass more documents")
@@ -86,10 +85,9 @@ def register_purity(
         foreign &= np.cumsum(foreign, axis=1) <= n_neighbors
         null[place] = _share(same, foreign)
     low, high = np.nanquantile(null, [0.025, 0.975])
-    outside = len(registers) - sizes.sum(axis=0)
     return {
         "purity": purity,
-        "chance": float((crossing.T[own_register, own_language] / outside[own_language]).mean()),
+        "chance": float((abroad / abroad.sum(axis=0))[own_register, own_language].mean()),
         "null": float(np.nanmean(null)),
         "null_low": float(low),
         "null_high": float(high),
@@ -188,10 +186,8 @@ def _expected_precision(n_right: int, n: int) -> float:
     """Return the expected average precision of a random order with ``n_right`` relevant ones among ``n``."""
     if n == 1:
         return 1.0
-    first = (
-        (np.log(n) + np.euler_gamma + 1 / (2 * n) - 1 / (12 * n**2)) if n > 1000 else (1 / np.arange(1, n + 1)).sum()
-    )
-    return float(first / n + (n_right - 1) / (n - 1) * (1 - first / n))
+    first = (digamma(n + 1) + np.euler_gamma) / n  # the mean of 1 / rank
+    return float(first + (n_right - 1) / (n - 1) * (1 - first))
 
 
 def parallel_retrieval(
