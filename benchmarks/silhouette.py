@@ -19,7 +19,7 @@ CASES = (
     (2_400, 384, "euclidean", range(2, 34)),
     (2_400, 384, "cosine", range(2, 34)),
     (20_000, 768, "cosine", [8]),
-    (20_000, 768, "euclidean", [8]),
+    (10_000, 768, "euclidean", [8]),
 )
 
 

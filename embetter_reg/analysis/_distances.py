@@ -15,8 +15,7 @@ def distance_blocks(X: np.ndarray, queries: np.ndarray, metric: str) -> Iterator
     """Yield a slice of ``queries`` and their distances to all rows of ``X``, float32 (n_rows, n_documents).
 
     ``queries`` are numbers of documents; a document's distance to itself is exactly 0. Cosine distances are
-    1 - cosine, in [0, 2]. Euclidean ones are computed in float64, since differences of large float32 squares would
-    make near documents look the same.
+    1 - cosine, in [0, 2].
 
     Raises
     ------
@@ -28,18 +27,34 @@ def distance_blocks(X: np.ndarray, queries: np.ndarray, metric: str) -> Iterator
     if metric == "cosine":
         rows = normalize(X.astype(np.float32, copy=False))
     else:
-        rows = X.astype(np.float64, copy=False)
-        squares = np.einsum("ij,ij->i", rows, rows)[None]
+        rows = (X - X.mean(axis=0, dtype=np.float64)).astype(np.float32)
+        squares = np.einsum("ij,ij->i", rows, rows)
     for batch in gen_batches(len(queries), max(1, _BLOCK // len(X))):
         own = queries[batch]
+        block = rows[own] @ rows.T if metric == "cosine" else _euclidean(rows, squares, own)
         if metric == "cosine":
-            block = rows[own] @ rows.T
-            np.subtract(1, block, out=block)
-            np.maximum(block, 0, out=block)
-        else:
-            block = euclidean_distances(rows[own], rows, Y_norm_squared=squares).astype(np.float32)
+            np.maximum(np.subtract(1, block, out=block), 0, out=block)
         block[np.arange(len(own)), own] = 0
         yield batch, block
+
+
+def _euclidean(rows: np.ndarray, squares: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Return the distances of the rows numbered ``own`` to all.
+
+    In float32 the difference of two large squares says little about near rows. Rows that have such neighbours, as most
+    have in few dimensions, are computed in float64.
+    """
+    if rows.shape[1] <= 16:
+        return euclidean_distances(rows[own], rows)
+    block = (-2 * rows[own]) @ rows.T
+    block += squares
+    block += squares[own, None]
+    block[np.arange(len(own)), own] = np.inf
+    near = (block < 0.01 * squares[own, None]).any(axis=1)
+    np.sqrt(np.maximum(block, 0, out=block), out=block)
+    if near.any():
+        block[near] = euclidean_distances(rows[own[near]], rows)
+    return block
 
 
 def check_metric(metric: str) -> None:
