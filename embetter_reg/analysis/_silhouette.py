@@ -58,9 +58,9 @@ def silhouette_samples(X, labelings: Sequence[Any], *, metric: str = "euclidean"
     --------
     >>> import numpy as np
     >>> from embetter_reg.analysis import silhouette_samples
-    >>> X = np.array([[0.0], [1.0], [9.0]])
+    >>> X = np.array([[0.0], [1.0], [11.0]])
     >>> silhouette_samples(X, [["NA", "NA", "HI"]]).round(2)
-    array([[0.89, 0.88, 0.  ]])
+    array([[0.91, 0.9 , 0.  ]])
 
     """
     return _samples(check_space("X", X), labelings, metric, "nearest")
