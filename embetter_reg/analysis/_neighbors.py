@@ -19,7 +19,7 @@ class Ranking(NamedTuple):
     distances: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Neighbors:
     """The neighbours of documents, none its own, with the labels by which they were searched.
 

@@ -131,7 +131,9 @@ def _samples(X: np.ndarray, labelings: Sequence[Any], metric: str, others: str) 
 
 
 def _codes(labels, n_documents: int, place: int) -> np.ndarray:
-    names, codes = np.unique(check_labels("cluster", labels, n_documents), return_inverse=True)
+    is_clusters = isinstance(labels, np.ndarray) and labels.dtype.kind in "iu" and labels.shape == (n_documents,)
+    labels = labels if is_clusters else check_labels("cluster", labels, n_documents)
+    names, codes = np.unique(labels, return_inverse=True)
     if not 2 <= len(names) < n_documents:
         raise ValueError(
             f"got {len(names)} labels for {n_documents} documents in labeling {place}, expected from 2 to "
@@ -142,7 +144,7 @@ def _codes(labels, n_documents: int, place: int) -> np.ndarray:
 
 def _euclidean_sums(X: np.ndarray, members: csr_matrix) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield rows and their summed distances to each cluster of every labeling, (n_rows, n_clusters)."""
-    dense = members.toarray().astype(np.float32)
+    dense = members.astype(np.float32).toarray()
     for batch, block in distance_blocks(X, np.arange(len(X)), "euclidean"):
         yield batch, block @ dense
 
