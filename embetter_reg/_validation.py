@@ -109,3 +109,20 @@ def check_space(name: str, X: Any) -> np.ndarray:
             f"got NaN or infinity in row {bad[0]} of the space {name!r}, expected finite numbers; drop the row"
         )
     return array
+
+
+def check_groups(name: str, values: Any, n_documents: int) -> np.ndarray:
+    """Return labels as `check_labels` does, of which there must be at least two different ones.
+
+    Raises
+    ------
+    ValueError
+        If all documents have the same label, or the labels do not fit the documents.
+
+    """
+    labels = check_labels(name, values, n_documents)
+    if (labels == labels[:1]).all():
+        raise ValueError(
+            f"got one {name} ({', '.join(labels[:1])}), expected at least two; pass documents of more {name}s"
+        )
+    return labels

@@ -5,20 +5,44 @@ from embetter_reg.analysis._cluster import SphericalKMeans
 from embetter_reg.analysis._compare import Comparison, compare_spaces
 from embetter_reg.analysis._metrics import (
     agreement,
+    agreement_table,
     center_languages,
     cluster_table,
     cosine_silhouette,
 )
+from embetter_reg.analysis._mixing import cilisi, clisi, graph_connectivity, ilisi, kbet, lisi
+from embetter_reg.analysis._neighbors import Neighbors, Ranking, find_neighbors
+from embetter_reg.analysis._probes import leave_one_language_out, probe_space
 from embetter_reg.analysis._reduce import make_reducer
+from embetter_reg.analysis._retrieval import cross_language_retrieval, parallel_retrieval, register_purity
+from embetter_reg.analysis._silhouette import bras, silhouette_samples, silhouettes
 
 __all__ = [
     "Comparison",
+    "Neighbors",
+    "Ranking",
     "SphericalKMeans",
     "agreement",
+    "agreement_table",
+    "bras",
     "center_languages",
+    "cilisi",
     "classification_reports",
+    "clisi",
     "cluster_table",
     "compare_spaces",
     "cosine_silhouette",
+    "cross_language_retrieval",
+    "find_neighbors",
+    "graph_connectivity",
+    "ilisi",
+    "kbet",
+    "leave_one_language_out",
+    "lisi",
     "make_reducer",
+    "parallel_retrieval",
+    "probe_space",
+    "register_purity",
+    "silhouette_samples",
+    "silhouettes",
 ]

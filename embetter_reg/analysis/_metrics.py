@@ -1,14 +1,22 @@
 """Figures that say how a space is organised. Pure functions: arrays in, numbers or tables out."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from scipy.special import xlogy
-from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score, v_measure_score
+from sklearn.metrics import (
+    adjusted_mutual_info_score,
+    adjusted_rand_score,
+    normalized_mutual_info_score,
+    v_measure_score,
+)
 from sklearn.metrics.cluster import contingency_matrix, expected_mutual_information
-from sklearn.preprocessing import normalize
 
 from embetter_reg._validation import check_labels, check_space
 from embetter_reg.analysis._cluster import one_hot
+from embetter_reg.analysis._silhouette import silhouettes
 
 
 def agreement(labels, clusters) -> dict[str, float]:
@@ -32,6 +40,54 @@ def agreement(labels, clusters) -> dict[str, float]:
         "ari": float(adjusted_rand_score(labels, clusters)),
         "v_measure": float(v_measure_score(labels, clusters)),
     }
+
+
+def agreement_table(clusterings: Mapping[Any, Any], *, register, language) -> pd.DataFrame:
+    """Return how far each clustering agrees with register and with language; higher agrees more.
+
+    Parameters
+    ----------
+    clusterings : mapping of name (or k) to array of clusters (n_documents,)
+    register, language : arrays of labels (n_documents,)
+
+    Returns
+    -------
+    DataFrame
+        One row a clustering and label, with ``ari`` and ``ami`` (at most 1, 0 on average for chance) and ``nmi`` and
+        ``v_measure`` (0 to 1, not adjusted for chance, so they grow with the number of clusters). The V-measure
+        (Rosenberg & Hirschberg 2007) *is* NMI with the arithmetic mean; both stand here since papers report either.
+
+    Raises
+    ------
+    ValueError
+        If labels do not fit a clustering.
+
+    Examples
+    --------
+    >>> from embetter_reg.analysis import agreement_table
+    >>> table = agreement_table({2: [1, 1, 0, 0]}, register=["NA", "NA", "HI", "HI"], language=["en", "fi"] * 2)
+    >>> table.round(2)
+       clustering     label  ari  ami  nmi  v_measure
+    0           2  register  1.0  1.0  1.0        1.0
+    1           2  language -0.5 -0.5  0.0        0.0
+
+    """
+    rows = []
+    for name, clusters in clusterings.items():
+        for label, values in (("register", register), ("language", language)):
+            figures = agreement(values, clusters)
+            nmi = float(normalized_mutual_info_score(check_labels(label, values, len(clusters)), clusters))
+            rows.append(
+                {
+                    "clustering": name,
+                    "label": label,
+                    "ari": figures["ari"],
+                    "ami": figures["ami"],
+                    "nmi": nmi,
+                    "v_measure": figures["v_measure"],
+                }
+            )
+    return pd.DataFrame(rows)
 
 
 def expected_information(labels, clusters) -> float:
@@ -61,41 +117,17 @@ def _entropy(counts: np.ndarray, n_axes: int) -> np.ndarray:
 
 
 def cosine_silhouette(X, labels) -> float:
-    """Return the mean silhouette under cosine distance, in [-1, 1]; higher means tighter, better apart.
+    """Return the mean cosine silhouette of one labeling, in [-1, 1]; see `silhouettes`.
 
-    Exact, from the sum of the unit vectors of each cluster: the cosine distances of a row to a cluster
-    add up to ``size - row · sum``, so time is ``n_documents * n_clusters * n_dims`` and no distance
-    matrix is made. Equal to scikit-learn's ``silhouette_score(metric="cosine")``.
-
-    A silhouette of language labels rewards separation by language; read beside the register's, never
-    alone (Rautenstrauch & Ohler 2025 show how silhouettes mislead as a measure of mixing).
-
-    Raises
-    ------
-    ValueError
-        If there are not between 2 and n_documents - 1 labels.
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from embetter_reg.analysis import cosine_silhouette
+    >>> round(cosine_silhouette(np.array([[1.0, 0.0], [2.0, 0.0], [0.0, 3.0]]), ["NA", "NA", "HI"]), 2)
+    0.67
 
     """
-    X = check_space("X", X)
-    names, codes = np.unique(check_labels("cluster", labels, len(X)), return_inverse=True)
-    if not 2 <= len(names) < len(X):
-        raise ValueError(
-            f"got {len(names)} labels for {len(X)} documents, expected from 2 to {len(X) - 1}; check the labels"
-        )
-    rows = normalize(X.astype(np.float64, copy=False))
-    members = one_hot(codes, len(names), rows.dtype)
-    sizes = members.sum(axis=0)
-    totals = sizes - rows @ (members.T @ rows).T  # summed distances to each cluster
-    self_distance = 1 - (rows * rows).sum(axis=1)  # 0, or 1 for a row of zeros
-    index = np.arange(len(rows))
-    own_size = sizes[codes]
-    own = (totals[index, codes] - self_distance) / np.maximum(own_size - 1, 1)
-    means = totals / sizes
-    means[index, codes] = np.inf
-    other = means.min(axis=1)
-    larger = np.maximum(own, other)
-    scores = np.divide(other - own, larger, out=np.zeros_like(own), where=larger > 0)
-    return float(np.where(own_size > 1, scores, 0.0).mean())
+    return float(silhouettes(X, [labels], metric="cosine")[0])
 
 
 def cluster_table(clusters, labels, *, normalize: bool = True) -> pd.DataFrame:

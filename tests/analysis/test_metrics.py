@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from embetter_reg.analysis import agreement, center_languages, cluster_table, cosine_silhouette
+from embetter_reg.analysis import agreement, agreement_table, center_languages, cluster_table, cosine_silhouette
 from embetter_reg.analysis._metrics import adjusted_information, expected_information
 
 
@@ -19,6 +19,24 @@ def test_agreement_is_scikit_learns(labelled):
         "ari": pytest.approx(metrics.adjusted_rand_score(labels, clusters)),
         "v_measure": pytest.approx(metrics.v_measure_score(labels, clusters)),
     }
+
+
+def test_agreement_table_is_scikit_learns_for_each_label(labelled):
+    _, register, clusters = labelled
+    language = np.roll(register, 1)
+    table = agreement_table({3: clusters, "gold": register}, register=register, language=language)
+    assert table[["clustering", "label"]].to_numpy().tolist() == [
+        [3, "register"], [3, "language"], ["gold", "register"], ["gold", "language"]
+    ]  # fmt: skip
+    theirs = [
+        [score(labels, found) for score in (
+            metrics.adjusted_rand_score, metrics.adjusted_mutual_info_score, metrics.normalized_mutual_info_score,
+            metrics.v_measure_score,
+        )]
+        for found in (clusters, register) for labels in (register, language)
+    ]  # fmt: skip
+    np.testing.assert_allclose(table[["ari", "ami", "nmi", "v_measure"]], theirs)
+    assert table["ami"][2] == pytest.approx(1) and table["ami"][3] < 0.1  # swapping the labels would show
 
 
 @pytest.mark.parametrize("mix", [0.0, 0.5, 1.0])

@@ -1,0 +1,72 @@
+"""Distances in blocks, so that nothing of n_documents × n_documents is ever in memory."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from sklearn.metrics.pairwise import euclidean_distances
+from sklearn.preprocessing import normalize
+from sklearn.utils import check_random_state, gen_batches
+
+METRICS = ("cosine", "euclidean")
+_BLOCK = 16_000_000  # distances a block: 64 MB as float32
+
+
+def distance_blocks(X: np.ndarray, queries: np.ndarray, metric: str) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield a slice of ``queries`` and their distances to all rows of ``X``, float32 (n_rows, n_documents).
+
+    ``queries`` are numbers of documents; a document's distance to itself is exactly 0. Cosine distances are
+    1 - cosine, in [0, 2].
+
+    Raises
+    ------
+    ValueError
+        If the metric is not "cosine" or "euclidean".
+
+    """
+    check_metric(metric)
+    if metric == "cosine":
+        rows = normalize(X.astype(np.float32, copy=False))
+    else:
+        rows = (X - X.mean(axis=0, dtype=np.float64)).astype(np.float32)
+        squares = np.einsum("ij,ij->i", rows, rows)
+    for batch in gen_batches(len(queries), max(1, _BLOCK // len(X))):
+        own = queries[batch]
+        block = rows[own] @ rows.T if metric == "cosine" else _euclidean(rows, squares, own)
+        if metric == "cosine":
+            np.maximum(np.subtract(1, block, out=block), 0, out=block)
+        block[np.arange(len(own)), own] = 0
+        yield batch, block
+
+
+def _euclidean(rows: np.ndarray, squares: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Return the distances of the rows numbered ``own`` to all.
+
+    In float32 the difference of two large squares says little about near rows. Rows that have such neighbours, as most
+    have in few dimensions, are computed in float64.
+    """
+    if rows.shape[1] <= 16:
+        return euclidean_distances(rows[own], rows)
+    block = (-2 * rows[own]) @ rows.T
+    block += squares
+    block += squares[own, None]
+    block[np.arange(len(own)), own] = np.inf
+    near = (block < 0.01 * squares[own, None]).any(axis=1)
+    np.sqrt(np.maximum(block, 0, out=block), out=block)
+    if near.any():
+        block[near] = euclidean_distances(rows[own[near]], rows)
+    return block
+
+
+def check_metric(metric: str) -> None:
+    """Refuse a metric that is neither cosine nor Euclidean."""
+    if metric not in METRICS:
+        raise ValueError(f"got metric={metric!r}, expected one of {list(METRICS)}; pick one")
+
+
+def draw_queries(candidates: np.ndarray, max_queries: int | None, random_state) -> np.ndarray:
+    """Return the numbers of at most ``max_queries`` candidates, drawn with the seed where there are more, sorted."""
+    if max_queries is not None and max_queries < 1:
+        raise ValueError(f"got max_queries={max_queries}, expected at least 1; pass more, or None for all")
+    if max_queries is None or len(candidates) <= max_queries:
+        return candidates
+    return np.sort(check_random_state(random_state).choice(candidates, max_queries, replace=False))
