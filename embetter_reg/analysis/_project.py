@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.metrics import pairwise_distances_argmin
-from sklearn.utils.metaestimators import available_if
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from embetter_reg.analysis._labels import known_classes
@@ -37,8 +37,9 @@ class CenterProjection(_NeedsLabels):
     Parameters
     ----------
     reducer : transformer
-        With a `transform` for new rows, such as PCA or UMAP, alone or at the end of a pipeline. There are as many rows
-        to fit it on as there are classes, so PCA can keep at most that many dimensions.
+        With a `transform` for new rows, such as PCA or UMAP. It is fitted on as many rows as there are classes: PCA can
+        keep at most that many dimensions, and UMAP places documents well with ``n_neighbors`` of 2 or 3. A first step
+        inside it sees the averages only; to scale by all documents, put the scaler before this in a pipeline.
 
     Attributes
     ----------
@@ -70,11 +71,7 @@ class CenterProjection(_NeedsLabels):
 
     def fit(self, X, y=None):
         """Fit on the averages of the labels ``y`` (None, NaN or -1: left out) over ``X`` (n_documents, n_dims)."""
-        if not hasattr(self.reducer, "transform"):
-            raise TypeError(
-                f"got {type(self.reducer).__name__}, expected a reducer with transform to place every document among "
-                "the averages; use PCA or UMAP"
-            )
+        _check_transforms(self.reducer)
         self._averages(X, y)
         self.reducer_ = clone(self.reducer).fit(self.centers_)
         return self
@@ -84,10 +81,6 @@ class CenterProjection(_NeedsLabels):
         check_is_fitted(self)
         X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
         return self.reducer_.transform(X)
-
-
-def _reducer_transforms(estimator) -> bool:
-    return hasattr(estimator.reducer, "transform")
 
 
 class LabelAppended(_NeedsLabels):
@@ -119,6 +112,8 @@ class LabelAppended(_NeedsLabels):
     ------
     ValueError
         If ``y`` is missing or has fewer than two known labels, or a parameter is out of range.
+    TypeError
+        From `transform`, if the reducer has none.
 
     Examples
     --------
@@ -155,15 +150,23 @@ class LabelAppended(_NeedsLabels):
         self.reducer_ = clone(self.reducer)
         return self.reducer_.fit_transform(np.hstack([X, self.joined_[codes]]), y)
 
-    @available_if(_reducer_transforms)
     def transform(self, X):
         """Return ``X``, each row joined with the class of the nearest average, reduced."""
         check_is_fitted(self)
+        _check_transforms(self.reducer)
         X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
         return self.reducer_.transform(np.hstack([X, self.joined_[self._nearest(X)]]))
 
     def _nearest(self, X) -> np.ndarray:
         return pairwise_distances_argmin(X, self.centers_)
+
+
+def _check_transforms(reducer) -> None:
+    if not hasattr(reducer, "transform"):
+        last = reducer[-1] if isinstance(reducer, Pipeline) else reducer
+        raise TypeError(
+            f"got {type(last).__name__}, expected a reducer with transform to place new documents; use PCA or UMAP"
+        )
 
 
 def _spread(rows: np.ndarray) -> float:

@@ -42,7 +42,8 @@ def make_reducer(name: str, n_components: int = 2, random_state=None, *, before=
     ``trimap``           no                ``reducers``     there is no `transform`     yes, on the CPU
     ===================  ================  ===============  ==========================  =================
 
-    The first step changes none of this. Labels may be missing (None, NaN or -1) for some documents.
+    Labels may be missing (None, NaN or -1) for some documents. A first step changes none of this, but for one thing:
+    PCA's own `transform` differs by rounding, so that after it UMAP does not know the whole array again.
 
     Parameters
     ----------

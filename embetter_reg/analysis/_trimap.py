@@ -44,12 +44,12 @@ class TriMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def fit(self, X, y=None):
         """Lay out the rows of ``X`` (n_documents, n_dims)."""
-        if self.n_components < 2:
-            raise ValueError(f"got n_components={self.n_components}, expected at least 2 for TriMap; pass 2")
         library = optional_import("trimap", package="embetter-reg[reducers]", purpose="TriMap")
         X = validate_data(
             self, X, dtype=np.float32, order="C", ensure_min_samples=8, ensure_min_features=self.n_components
         )
+        if self.n_components < 2:
+            raise ValueError(f"got n_components={self.n_components}, expected at least 2 for TriMap; pass 2")
         settings = {
             "n_dims": self.n_components,
             "n_inliers": min(self.n_inliers, len(X) - 6),

@@ -95,6 +95,7 @@ class UMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             "metric": self.metric,
             "random_state": seed,
             "n_jobs": -1 if seed is None else 1,
+            "init": "spectral" if len(X) > self.n_components + 1 else "random",
             **(self.options or {}),
         }
         if isinstance(self.metric, str) and self.metric != "precomputed" and not settings.get("metric_kwds"):
