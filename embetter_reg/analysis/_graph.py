@@ -112,6 +112,5 @@ def _exact(X, n_neighbors: int, metric: str, seed: int | None) -> NeighborGraph:
 def _approximate(X, n_neighbors: int, metric: str, seed: int | None) -> NeighborGraph:
     from umap.umap_ import nearest_neighbors
 
-    return NeighborGraph(
-        *nearest_neighbors(X, n_neighbors, metric, {}, False, np.random.RandomState(seed), n_jobs=1 if seed else -1)
-    )
+    rng, n_jobs = np.random.RandomState(seed), -1 if seed is None else 1
+    return NeighborGraph(*nearest_neighbors(X, n_neighbors, metric, {}, False, rng, n_jobs=n_jobs))

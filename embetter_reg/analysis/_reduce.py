@@ -28,19 +28,15 @@ BEFORE = ("scale", "normalize", "pca")
 def make_reducer(name: str, n_components: int = 2, random_state=None, *, before=None, n_before: int = 50, **options):
     """Return the reducer called ``name``, alone or after a first step.
 
-    ===================  ================  ===============  ==========================  =================
-    name                 uses labels       needs an extra   `transform` of the          a seed repeats
-                                                            training rows equals
-                                                            `fit_transform`
-    ===================  ================  ===============  ==========================  =================
-    ``pca``              no                no               yes, up to rounding         yes
-    ``lda``              yes               no               yes                         nothing is random
-    ``umap``             no                no               only of the whole array     yes, on one core
-    ``supervised_umap``  yes               no               only of the whole array     yes, on one core
-    ``tsne``             no                ``reducers``     no, near                    yes
-    ``pacmap``           no                ``reducers``     no, some far                yes
-    ``trimap``           no                ``reducers``     there is no `transform`     yes, on the CPU
-    ===================  ================  ===============  ==========================  =================
+    | name | uses labels | extra | `transform` of the training rows equals `fit_transform` | a seed repeats |
+    |---|---|---|---|---|
+    | `pca` | no | | yes, up to rounding | yes |
+    | `lda` | yes | | yes, up to rounding | nothing is random |
+    | `umap` | no | | of the whole array only | yes, on one core |
+    | `supervised_umap` | yes | | of the whole array only | yes, on one core |
+    | `tsne` | no | `reducers` | no, near | yes |
+    | `pacmap` | no | `reducers` | no, some far | yes |
+    | `trimap` | no | `reducers` | there is no `transform` | yes, on the CPU |
 
     Labels may be missing (None, NaN or -1) for some documents. A first step changes none of this, but for one thing:
     PCA's own `transform` differs by rounding, so that after it UMAP does not know the whole array again.
