@@ -37,7 +37,7 @@ class SharedNeighbors:
     same object; a copy sent to another process searches for itself.
 
     Up to 10,000 rows the search is exact and knows no seed; beyond, it is NN-descent (Dong, Moses & Li 2011), whose
-    result is kept for each seed.
+    result is kept for each seed and whose first search in a process compiles for up to a minute.
 
     Parameters
     ----------

@@ -38,6 +38,14 @@ class PaCMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     ImportError
         If pacmap is not installed.
 
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from embetter_reg.analysis import PaCMAP
+    >>> X = np.random.default_rng(0).normal(size=(50, 8))
+    >>> PaCMAP(n_neighbors=8, random_state=0).fit_transform(X).shape  # doctest: +SKIP
+    (50, 2)
+
     """
 
     def __init__(self, n_components=2, *, n_neighbors=10, random_state=None, options=None):

@@ -34,6 +34,14 @@ class TriMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     ImportError
         If trimap is not installed.
 
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from embetter_reg.analysis import TriMap
+    >>> X = np.random.default_rng(0).normal(size=(50, 8))
+    >>> TriMap(n_inliers=8, random_state=0).fit_transform(X).shape  # doctest: +SKIP
+    (50, 2)
+
     """
 
     def __init__(self, n_components=2, *, n_inliers=12, random_state=None, options=None):

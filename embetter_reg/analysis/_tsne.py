@@ -37,6 +37,14 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     ImportError
         If openTSNE is not installed.
 
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from embetter_reg.analysis import TSNE
+    >>> X = np.random.default_rng(0).normal(size=(50, 8))
+    >>> TSNE(perplexity=5, random_state=0).fit_transform(X).shape  # doctest: +SKIP
+    (50, 2)
+
     """
 
     def __init__(self, n_components=2, *, perplexity=30, metric="cosine", random_state=None, options=None):
