@@ -39,7 +39,7 @@ def make_reducer(name: str, n_components: int = 2, random_state=None, *, before=
     | `trimap` | no | `reducers` | there is no `transform` | yes, on the CPU |
 
     Labels may be missing (None, NaN or -1) for some documents. A first step changes none of this, but for one thing:
-    PCA's own `transform` differs by rounding, so that after it UMAP does not know the whole array again.
+    PCA's own `transform` may differ by rounding, and UMAP then places the whole array anew.
 
     Parameters
     ----------

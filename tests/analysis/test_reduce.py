@@ -138,6 +138,29 @@ def test_a_first_step_is_the_step_by_hand(before, first, planted):
         np.testing.assert_allclose(points, short(name).fit_transform(rows, planted["register"]), atol=1e-5)
 
 
+@pytest.mark.parametrize("before", ["scale", "normalize", "pca"])
+def test_umap_knows_the_whole_array_again_unless_a_first_step_rounds(before):
+    X = np.random.default_rng(0).normal(size=(60, 100)).astype(np.float32)  # so wide, PCA fits by SVD
+    pipeline = short("umap", before=before, n_before=5)
+    assert np.array_equal(pipeline.fit_transform(X), pipeline.transform(X)) == (before != "pca")
+
+
+def test_the_process_is_left_as_it_was(planted):
+    import torch
+
+    faiss, _ = pytest.importorskip("faiss"), pytest.importorskip("pacmap")
+    pytest.importorskip("trimap")
+    before, n_threads = torch.get_rng_state(), faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(3)
+    try:
+        short("pacmap").fit(planted["by_register"])
+        assert faiss.omp_get_max_threads() == 3
+    finally:
+        faiss.omp_set_num_threads(n_threads)
+    short("trimap").fit(planted["by_register"])
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_without_the_extra_the_pip_line_is_named(name, planted, monkeypatch):
     monkeypatch.setitem(sys.modules, MODULES[name], None)
