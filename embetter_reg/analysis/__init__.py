@@ -3,6 +3,8 @@
 from embetter_reg.analysis._classify import classification_reports
 from embetter_reg.analysis._cluster import SphericalKMeans
 from embetter_reg.analysis._compare import Comparison, compare_spaces
+from embetter_reg.analysis._graph import NeighborGraph, SharedNeighbors
+from embetter_reg.analysis._lda import LDA
 from embetter_reg.analysis._metrics import (
     agreement,
     agreement_table,
@@ -12,16 +14,30 @@ from embetter_reg.analysis._metrics import (
 )
 from embetter_reg.analysis._mixing import cilisi, clisi, graph_connectivity, ilisi, kbet, lisi
 from embetter_reg.analysis._neighbors import Neighbors, Ranking, find_neighbors
+from embetter_reg.analysis._pacmap import PaCMAP
 from embetter_reg.analysis._probes import leave_one_language_out, probe_space
+from embetter_reg.analysis._project import CenterProjection, LabelAppended
 from embetter_reg.analysis._reduce import make_reducer
 from embetter_reg.analysis._retrieval import cross_language_retrieval, parallel_retrieval, register_purity
 from embetter_reg.analysis._silhouette import bras, silhouette_samples, silhouettes
+from embetter_reg.analysis._trimap import TriMap
+from embetter_reg.analysis._tsne import TSNE
+from embetter_reg.analysis._umap import UMAP
 
 __all__ = [
+    "LDA",
+    "TSNE",
+    "UMAP",
+    "CenterProjection",
     "Comparison",
+    "LabelAppended",
+    "NeighborGraph",
     "Neighbors",
+    "PaCMAP",
     "Ranking",
+    "SharedNeighbors",
     "SphericalKMeans",
+    "TriMap",
     "agreement",
     "agreement_table",
     "bras",

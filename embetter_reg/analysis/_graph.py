@@ -1,0 +1,116 @@
+"""Nearest neighbours, searched once for several UMAPs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import joblib
+import numpy as np
+from sklearn.neighbors import VALID_METRICS, NearestNeighbors
+
+_EXACT_ROWS = 10_000
+
+
+@dataclass(frozen=True, eq=False)
+class NeighborGraph:
+    """The nearest neighbours of every row, the row itself first.
+
+    Attributes
+    ----------
+    indices : ndarray of int32, shape (n_documents, n_neighbors)
+    distances : ndarray of float32, shape (n_documents, n_neighbors)
+        In [0, inf), rising along each row; 0 in the first column.
+    index : object
+        Its ``query(X, k, epsilon)`` finds the neighbours of new rows.
+
+    """
+
+    indices: np.ndarray
+    distances: np.ndarray
+    index: Any
+
+
+class SharedNeighbors:
+    """Nearest neighbours, searched once and lent to every `UMAP` that holds this object.
+
+    Rows are known by their content: the same vectors with the same metric and number of neighbours are searched once,
+    whatever the number of dimensions, ``min_dist`` or the labels of the UMAP that asks. A clone of a reducer holds the
+    same object; a copy sent to another process searches for itself.
+
+    Up to 10,000 rows the search is exact and knows no seed; beyond, it is NN-descent (Dong, Moses & Li 2011), whose
+    result is kept for each seed and whose first search in a process compiles for up to a minute.
+
+    Parameters
+    ----------
+    n_kept : int
+        Graphs kept; the oldest goes first.
+
+    Attributes
+    ----------
+    n_searches : int
+        Searches so far.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from embetter_reg.analysis import SharedNeighbors
+    >>> X = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]])
+    >>> neighbors = SharedNeighbors()
+    >>> neighbors.find(X, 2).indices.tolist()
+    [[0, 1], [1, 0], [2, 3], [3, 2]]
+    >>> neighbors.find(X, 2) is neighbors.find(X, 2), neighbors.n_searches
+    (True, 1)
+
+    """
+
+    def __init__(self, n_kept: int = 4):
+        self.n_kept = n_kept
+        self.n_searches = 0
+        self._graphs: dict[tuple, NeighborGraph] = {}
+
+    def __repr__(self) -> str:
+        return f"SharedNeighbors(n_kept={self.n_kept})"
+
+    def __sklearn_clone__(self) -> "SharedNeighbors":
+        return self
+
+    def find(self, X, n_neighbors: int, *, metric: str = "cosine", seed: int | None = None) -> NeighborGraph:
+        """Return the ``n_neighbors`` nearest of each row of ``X`` (n_documents, n_dims), the row itself among them."""
+        exact = X.shape[0] <= _EXACT_ROWS and metric in VALID_METRICS["brute"]
+        key = (joblib.hash(X), n_neighbors, metric, None if exact else seed)
+        if key not in self._graphs:
+            self._graphs[key] = (_exact if exact else _approximate)(X, n_neighbors, metric, seed)
+            self.n_searches += 1
+            for oldest in list(self._graphs)[: -self.n_kept]:
+                del self._graphs[oldest]
+        return self._graphs[key]
+
+
+class _ExactIndex:
+    """What UMAP asks of an index of neighbours, by comparing with every row."""
+
+    _angular_trees = False
+
+    def __init__(self, search: NearestNeighbors):
+        self.search = search
+
+    def query(self, X, k: int, epsilon: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+        distances, indices = self.search.kneighbors(X, k)
+        return indices, distances
+
+
+def _exact(X, n_neighbors: int, metric: str, seed: int | None) -> NeighborGraph:
+    search = NearestNeighbors(metric=metric, algorithm="brute").fit(X)
+    distances, indices = search.kneighbors(n_neighbors=n_neighbors - 1)  # a row is no neighbour of its own here
+    itself = np.arange(X.shape[0])[:, None]
+    return NeighborGraph(
+        np.hstack([itself, indices]).astype(np.int32),
+        np.hstack([np.zeros_like(itself), np.maximum(distances, 0)]).astype(np.float32),
+        _ExactIndex(search),
+    )
+
+
+def _approximate(X, n_neighbors: int, metric: str, seed: int | None) -> NeighborGraph:
+    from umap.umap_ import nearest_neighbors
+
+    rng, n_jobs = np.random.RandomState(seed), -1 if seed is None else 1
+    return NeighborGraph(*nearest_neighbors(X, n_neighbors, metric, {}, False, rng, n_jobs=n_jobs))
