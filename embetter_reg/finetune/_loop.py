@@ -1,78 +1,185 @@
-"""The only place that calls ``backward()``: step, epoch, fit."""
+"""The only place that trains: step, epoch, fit."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm.auto import tqdm
 
-Loss = Callable[[Tensor, Tensor], Tensor]
+from embetter_reg.finetune._losses import cosine_loss
+from embetter_reg.finetune._networks import HeadNetwork
+
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "linear": lambda done: 1 - done,
+    "cosine": lambda done: 0.5 * (1 + np.cos(np.pi * done)),
+    "constant": lambda done: 1.0,
+}
 _SMALL_STEP = 20_000_000  # multiplications in a step, below which a second thread only costs
+
+
+class Task(Protocol):
+    """What a network is trained on."""
+
+    def __len__(self) -> int:
+        """Return the number of documents or pairs in an epoch."""
+
+    def batches(self, size: int, rng: np.random.Generator) -> Iterator[tuple[Tensor, ...]]:
+        """Yield one epoch; the first tensor of a batch has a row for each document or pair."""
+
+    def loss(self, network: HeadNetwork, *batch: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Return the loss of a batch, and its gradients at the tuned space and at the outputs."""
+
+    def everything(self) -> tuple[Tensor, ...]:
+        """Return all there is as one batch, to evaluate on."""
+
+
+@dataclass
+class Labelled:
+    """Prepared rows with targets (n_documents, n_classes) and weights.
+
+    ``mixup`` is the parameter of the Beta distribution that mixes random pairs of rows and their targets (Zhang, Cisse,
+    Dauphin & Lopez-Paz 2018); 0 trains on the rows as they are.
+    """
+
+    rows: Tensor
+    targets: Tensor
+    weight: Tensor | None
+    criterion: Callable[..., tuple[Tensor, Tensor | None, Tensor | None]]
+    mixup: float = 0.0
+
+    def __len__(self):
+        """Return the number of documents."""
+        return len(self.rows)
+
+    def batches(self, size, rng):
+        """Yield rows, targets and weights in random order, mixed."""
+        order = torch.from_numpy(rng.permutation(len(self.rows))).to(self.rows.device)
+        columns = [self.rows[order], self.targets[order]] + ([] if self.weight is None else [self.weight[order]])
+        for batch in zip(*(column.split(size) for column in columns), strict=True):
+            if self.mixup:
+                share = rng.beta(self.mixup, self.mixup)
+                partner = torch.from_numpy(rng.permutation(len(batch[0]))).to(order.device)
+                batch = tuple(torch.lerp(column[partner], column, share) for column in batch)  # noqa: PLW2901
+            yield batch
+
+    def loss(self, network, rows, targets, weight=None):
+        """Return the loss and its gradients."""
+        return self.criterion(*network.propagate(rows), targets, weight)
+
+    def everything(self):
+        """Return rows, targets and weights."""
+        return (self.rows, self.targets) if self.weight is None else (self.rows, self.targets, self.weight)
+
+
+@dataclass
+class Paired:
+    """Prepared rows, and ``n_pairs`` pairs of them with similarities: the same every epoch, or drawn anew by ``draw``."""
+
+    rows: Tensor
+    n_pairs: int
+    draw: Callable[[], tuple[np.ndarray, np.ndarray, np.ndarray]]
+    weight: Tensor | None = None
+    margin: float | None = None
+
+    def __len__(self):
+        """Return the number of pairs."""
+        return self.n_pairs
+
+    def batches(self, size, rng):
+        """Yield first rows, second rows, similarities and weights in random order."""
+        first, second, similarity, weight = self._pairs()
+        order = torch.from_numpy(rng.permutation(len(first))).to(self.rows.device)
+        for pick in order.split(size):
+            batch = self.rows[first[pick]], self.rows[second[pick]], similarity[pick]
+            yield batch if weight is None else (*batch, weight[pick])
+
+    def loss(self, network, first, second, similarity, weight=None):
+        """Return the loss and its gradient at the tuned space."""
+        embedding, _ = network.propagate(torch.cat([first, second]))
+        loss, *gradients = cosine_loss(*embedding.split(len(first)), similarity, weight, margin=self.margin)
+        return loss, torch.cat(gradients), None
+
+    def everything(self):
+        """Return all pairs."""
+        first, second, similarity, weight = self._pairs()
+        batch = self.rows[first], self.rows[second], similarity
+        return batch if weight is None else (*batch, weight)
+
+    def _pairs(self):
+        first, second, similarity = (torch.from_numpy(column).to(self.rows.device) for column in self.draw())
+        weight = None if self.weight is None else self.weight[first] * self.weight[second]
+        return first, second, similarity, weight
 
 
 @dataclass
 class Trainer:
-    """Train a network in memory.
+    """Train a network in memory, with Adam and decoupled weight decay."""
 
-    ``mixup`` is the parameter of the Beta distribution that mixes random pairs of rows and their
-    targets (Zhang, Cisse, Dauphin & Lopez-Paz 2018); 0 trains on the rows as they are.
-    """
-
-    network: nn.Module
-    loss: Loss
-    optimizer: torch.optim.Optimizer
-    rng: np.random.Generator
+    network: HeadNetwork
+    learning_rate: float
+    weight_decay: float
     batch_size: int
-    mixup: float = 0.0
+    rng: np.random.Generator
+    schedule: str = "linear"
+    warmup: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
 
-    def step(self, X: Tensor, targets: Tensor) -> Tensor:
-        """Take one step down the gradient of one batch; return its loss."""
-        if self.mixup > 0:
-            X, targets = self._mix(X, targets)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss = self.loss(self.network(X), targets)
-        loss.backward()
-        self.optimizer.step()
-        return loss.detach()
+    def __post_init__(self) -> None:
+        flat, gradient = self.network.flatten()
+        flat.grad = gradient
+        self.optimizer = torch.optim.AdamW([flat], self.learning_rate, weight_decay=self.weight_decay, fused=True)
 
-    def epoch(self, X: Tensor, targets: Tensor) -> float:
-        """Pass over all rows once, in random order; return the mean loss."""
+    def step(self, task: Task, batch: tuple[Tensor, ...]) -> Tensor:
+        """Take one step down the gradient of one batch; return its loss."""
+        loss, *gradients = task.loss(self.network, *batch)
+        self.network.backpropagate(*gradients)
+        self.optimizer.step()
+        return loss
+
+    @torch.no_grad()
+    def epoch(self, task: Task, begun: float = 0.0, ended: float | None = None) -> float:
+        """Pass over everything once, in random order; return the mean loss.
+
+        The learning rate follows the schedule from ``begun`` to ``ended``, shares of the whole training; without
+        ``ended`` it is constant.
+        """
         self.network.train()
-        order = self._permutation(X)
-        total = torch.zeros((), device=X.device)
-        for rows in order.split(self.batch_size):
-            total += self.step(X[rows], targets[rows]) * len(rows)
-        return float(total / len(X))
+        n_rows = len(task)
+        n_steps = -(-n_rows // self.batch_size)
+        total = torch.zeros((), device=self.network.offset.device)
+        for place, batch in enumerate(task.batches(self.batch_size, self.rng)):
+            if ended is not None:
+                self.optimizer.param_groups[0]["lr"] = self._rate(begun + (ended - begun) * place / n_steps)
+            total += self.step(task, batch) * (len(batch[0]) / n_rows)
+        self.network.eval()
+        return float(total)
+
+    def _rate(self, done: float) -> float:
+        if done < self.warmup:
+            return self.learning_rate * (done + 1e-3) / self.warmup
+        return self.learning_rate * SCHEDULES[self.schedule]((done - self.warmup) / (1 - self.warmup))
 
     def fit(
         self,
-        X: Tensor,
-        targets: Tensor,
+        task: Task,
         n_epochs: int,
-        validation: tuple[Tensor, Tensor] | None = None,
+        validation: Task | None = None,
         patience: int = 10,
         show_progress: bool = False,
     ) -> None:
-        """Train with a learning rate that falls linearly to zero.
-
-        With ``validation`` rows, stop when their loss has not improved for ``patience`` epochs and
-        restore the weights of the best one.
-        """
-        schedule = torch.optim.lr_scheduler.LinearLR(
-            self.optimizer, start_factor=1.0, end_factor=1 / n_epochs, total_iters=n_epochs - 1
-        )
+        """Train; with ``validation`` stop when its loss is past its best for ``patience`` epochs, and restore the best."""
         best_loss, best_epoch, best_weights = float("inf"), 0, None
-        for epoch in (bar := tqdm(range(1, n_epochs + 1), desc="tuning", disable=not show_progress)):
-            record = {"epoch": epoch, "loss": self.epoch(X, targets)}
+        held = None if validation is None else validation.everything()
+        for epoch in (bar := tqdm(range(1, n_epochs + 1), desc="tuning", disable=not show_progress, mininterval=0.5)):
+            record = {"epoch": epoch, "loss": self.epoch(task, (epoch - 1) / n_epochs, epoch / n_epochs)}
             if validation is not None:
-                record["validation_loss"] = self.evaluate(*validation)
+                record["validation_loss"] = self.evaluate(validation, held)
             self.history.append(record)
-            bar.set_postfix({key: f"{value:.3f}" for key, value in record.items() if key != "epoch"})
-            schedule.step()
+            bar.set_postfix({key: f"{value:.3f}" for key, value in record.items() if key != "epoch"}, refresh=False)
             if validation is None:
                 continue
             if record["validation_loss"] < best_loss:
@@ -84,18 +191,9 @@ class Trainer:
             self.network.load_state_dict(best_weights)
 
     @torch.no_grad()
-    def evaluate(self, X: Tensor, targets: Tensor) -> float:
-        """Return the loss on rows that are not trained on."""
-        self.network.eval()
-        return float(self.loss(self.network(X), targets))
-
-    def _mix(self, X: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        share = self.rng.beta(self.mixup, self.mixup)
-        partner = self._permutation(X)
-        return torch.lerp(X[partner], X, share), torch.lerp(targets[partner], targets, share)
-
-    def _permutation(self, X: Tensor) -> Tensor:
-        return torch.from_numpy(self.rng.permutation(len(X))).to(X.device)
+    def evaluate(self, task: Task, batch: tuple[Tensor, ...]) -> float:
+        """Return the loss on a batch that is not trained on."""
+        return float(task.loss(self.network, *batch)[0])
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A light encoder: hashed character n-grams, TF-IDF, then SVD. No download."""
+"""A light encoder: hashed n-grams of characters or words, TF-IDF, then SVD. No download."""
 
 import warnings
 from pathlib import Path
@@ -19,7 +19,7 @@ _OVERSAMPLING = 16
 
 
 class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Character n-gram TF-IDF reduced by a truncated SVD.
+    """TF-IDF of character or word n-grams reduced by a truncated SVD.
 
     Surface habits (punctuation, function words, inflection) carry much of what makes a register, and
     character n-grams see them in any language. Same idea as ``TfidfVectorizer(analyzer="char_wb",
@@ -32,6 +32,9 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         Width of the embedding; as many as there are documents or n-grams to fit on, where that is fewer.
     ngram_range : tuple of two ints
         Shortest and longest n-gram.
+    analyzer : {"char_wb", "word"}
+        N-grams of characters inside words, or of words, punctuation marks and line ends (of which one or two make an
+        n-gram worth counting: ``ngram_range=(1, 2)``). The two complement each other in a ``FeatureUnion``.
     lowercase : bool
         Fold case first.
     min_df : int
@@ -75,6 +78,7 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         n_components=384,
         *,
         ngram_range=(2, 5),
+        analyzer="char_wb",
         lowercase=True,
         min_df=2,
         max_features=30_000,
@@ -86,6 +90,7 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     ):
         self.n_components = n_components
         self.ngram_range = ngram_range
+        self.analyzer = analyzer
         self.lowercase = lowercase
         self.min_df = min_df
         self.max_features = max_features
@@ -155,6 +160,8 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
                 f"got ngram_range={self.ngram_range}, expected (shortest, longest) with "
                 "1 <= shortest <= longest; pass for example (2, 5)"
             )
+        if self.analyzer not in ("char_wb", "word"):
+            raise ValueError(f"got analyzer={self.analyzer!r}, expected 'char_wb' or 'word'; pick one")
         if self.n_components < 1:
             raise ValueError(f"got n_components={self.n_components}, expected at least 1; pass a larger one")
         if not 8 <= self.n_bits <= MAX_BITS:
@@ -165,7 +172,7 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             texts = [text[: self.max_chars] for text in texts]
         if self.lowercase:
             texts = [text.lower() for text in texts]
-        return count_ngrams(texts, self.ngram_range, self.n_bits)
+        return count_ngrams(texts, self.ngram_range, self.n_bits, words=self.analyzer == "word")
 
     def _weigh(self, counts: sp.csr_matrix) -> sp.csr_matrix:
         """Sublinear TF-IDF with rows of unit length."""

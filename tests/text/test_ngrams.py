@@ -32,6 +32,16 @@ def test_counts_are_scikit_learns(n):
         assert sorted(ours[row].data) == sorted(expected.astype(float))
 
 
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_word_counts_are_scikit_learns(n):
+    texts = [*TEXTS, "The cat, the cat!\nThe end."]
+    analyze = CountVectorizer(ngram_range=(n, n), lowercase=False, token_pattern=r"\w+|[^\w\s]|\n").build_analyzer()
+    ours = count_ngrams(texts, (n, n), 24, words=True)
+    for row, text in enumerate(texts):
+        _, expected = np.unique(analyze(text), return_counts=True)
+        assert sorted(ours[row].data) == sorted(expected.astype(float))
+
+
 def test_same_ngram_same_column_whatever_the_document():
     counts = count_ngrams(["cat", "a cat", "dog"] * 100, (2, 4), 18).toarray()
     shared = (counts[0] > 0) & (counts[1] > 0)
