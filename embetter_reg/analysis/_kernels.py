@@ -1,0 +1,370 @@
+"""Compiled loops of clustering and of its figures; `loaded` says so where they must be compiled first.
+
+Only `embetter_reg.analysis._kmeans`, `_silhouette` and `_sweep` load this file, when they are first used.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from numba import njit
+
+_fast = {"cache": True, "nogil": True, "fastmath": {"reassoc", "contract", "arcp", "nsz"}}
+
+
+def announce() -> None:
+    """Say once on stderr that kernels are compiled, where none are on disk yet."""
+    cache = Path(lloyd_bounded.stats.cache_path)
+    if not lloyd_bounded.signatures and not any(cache.glob(f"{Path(__file__).stem}.lloyd_*.nbi")):
+        print("compiling the clustering kernels; this is done once and kept on disk", file=sys.stderr, flush=True)
+
+
+@njit(**_fast)
+def _distances_to(row, X, gram, norms, out):
+    """Write the squared distance of every row to one of them."""
+    n, d = X.shape
+    if len(gram):
+        for i in range(n):
+            out[i] = max(norms[i] + norms[row] - 2 * gram[row, i], 0.0)
+    else:
+        for i in range(n):
+            total = 0.0
+            for j in range(d):
+                gap = X[i, j] - X[row, j]
+                total += gap * gap
+            out[i] = total
+
+
+@njit(**_fast)
+def seed(X, gram, norms, weights, draws):
+    """Return the rows that greedy k-means++ picks by ``draws`` (1 + (k - 1) * trials numbers in [0, 1)).
+
+    ``draws[0]`` picks the first row by weight, each later row is the best of ``trials`` candidates. With the draws of
+    scikit-learn's generator the rows are those of scikit-learn's ``KMeans``.
+    """
+    n = len(X)
+    first, others = draws
+    k, n_trials = len(others) + 1, others.shape[1]
+    chosen = np.empty(k, np.int64)
+    mass = np.cumsum(weights)
+    chosen[0] = min(np.searchsorted(mass, first * mass[-1], side="right"), n - 1)
+    nearest, trial, best = np.empty(n), np.empty(n), np.empty(n)
+    _distances_to(chosen[0], X, gram, norms, nearest)
+    for c in range(1, k):
+        total = 0.0
+        for i in range(n):
+            total += weights[i] * nearest[i]
+            mass[i] = total
+        lowest = np.inf
+        for t in range(n_trials):
+            row = min(np.searchsorted(mass, others[c - 1, t] * total), n - 1)
+            _distances_to(row, X, gram, norms, trial)
+            left = 0.0
+            for i in range(n):
+                trial[i] = min(trial[i], nearest[i])
+                left += weights[i] * trial[i]
+            if left < lowest:
+                lowest = left
+                chosen[c] = row
+                best, trial = trial, best
+        nearest, best = best, nearest
+    return chosen
+
+
+@njit(**_fast)
+def mend(labels, gaps, weights, mass):
+    """Give each empty cluster the row that fits its own cluster worst."""
+    for c in range(len(mass)):
+        if mass[c] <= 0:
+            worst, row = -1.0, -1
+            for i in range(len(labels)):
+                if gaps[i] > worst and weights[i] > 0 and mass[labels[i]] > weights[i]:
+                    worst, row = gaps[i], i
+            if row >= 0:
+                mass[labels[row]] -= weights[row]
+                mass[c] = weights[row]
+                labels[row] = c
+                gaps[row] = -1.0
+
+
+@njit(**_fast)
+def _place(sums, mass, spherical, centers):
+    """Turn sums into centres and return how far each moved; a cluster of no mass or direction keeps its centre."""
+    k, d = centers.shape
+    moves = np.zeros(k)
+    for c in range(k):
+        scale = mass[c]
+        if spherical:
+            scale = 0.0
+            for j in range(d):
+                scale += sums[c, j] * sums[c, j]
+            scale = np.sqrt(scale)
+        if scale <= 1e-12:
+            continue
+        for j in range(d):
+            value = sums[c, j] / scale
+            moves[c] += (value - centers[c, j]) ** 2
+            centers[c, j] = value
+        moves[c] = np.sqrt(moves[c])
+    return moves
+
+
+@njit(**_fast)
+def lloyd_bounded(X, weights, centers, max_iter, tol, spherical):
+    """Run k-means in few dimensions and return labels and iterations; ``centers`` is changed.
+
+    Hamerly 2010: a row whose upper bound on the distance to its centre lies below its lower bound on all others, or
+    below half the way to the next centre, is not looked at.
+    """
+    n, d = X.shape
+    k = len(centers)
+    labels = np.full(n, -1, np.int32)
+    upper, lower = np.full(n, np.inf), np.zeros(n)
+    sums, mass, half = np.zeros((k, d)), np.zeros(k), np.zeros(k)
+    for n_iter in range(1, max_iter + 1):
+        for a in range(k):
+            half[a] = np.inf
+            for b in range(k):
+                if a != b:
+                    gap = 0.0
+                    for j in range(d):
+                        gap += (centers[a, j] - centers[b, j]) ** 2
+                    half[a] = min(half[a], gap)
+            half[a] = np.sqrt(half[a]) / 2
+        moved = 0
+        for i in range(n):
+            own = labels[i]
+            if own >= 0:
+                safe = max(half[own], lower[i])
+                if upper[i] <= safe:
+                    continue
+                gap = 0.0
+                for j in range(d):
+                    gap += (X[i, j] - centers[own, j]) ** 2
+                upper[i] = np.sqrt(gap)
+                if upper[i] <= safe:
+                    continue
+            first, second, place = np.inf, np.inf, 0
+            for c in range(k):
+                gap = 0.0
+                for j in range(d):
+                    gap += (X[i, j] - centers[c, j]) ** 2
+                if gap < first:
+                    first, second, place = gap, first, c
+                elif gap < second:
+                    second = gap
+            upper[i], lower[i] = np.sqrt(first), np.sqrt(second)
+            if place != own:
+                moved += 1
+                labels[i] = place
+                mass[place] += weights[i]
+                for j in range(d):
+                    sums[place, j] += weights[i] * X[i, j]
+                if own >= 0:
+                    mass[own] -= weights[i]
+                    for j in range(d):
+                        sums[own, j] -= weights[i] * X[i, j]
+        if moved <= tol * n:
+            break
+        if mass.min() <= 1e-12:
+            mend(labels, upper.copy(), weights, mass)
+            mass[:] = 0
+            sums[:] = 0
+            upper[:] = np.inf
+            for i in range(n):
+                mass[labels[i]] += weights[i]
+                for j in range(d):
+                    sums[labels[i], j] += weights[i] * X[i, j]
+        moves = _place(sums, mass, spherical, centers)
+        furthest = moves.max()
+        for i in range(n):
+            upper[i] += moves[labels[i]]
+            lower[i] -= furthest
+    return labels, n_iter
+
+
+@njit(**_fast)
+def _worth(square, mass, spherical):
+    """Return what a cluster adds to the sum that k-means maximises, from the squared length of its sum."""
+    if mass <= 1e-12:
+        return 0.0
+    return np.sqrt(max(square, 0.0)) if spherical else square / mass
+
+
+@njit(**_fast)
+def _sum_products(X, weights, labels, k):
+    """Return the sums of the clusters and their masses."""
+    sums, mass = np.zeros((k, X.shape[1])), np.zeros(k)
+    for i in range(len(X)):
+        mass[labels[i]] += weights[i]
+        for j in range(X.shape[1]):
+            sums[labels[i], j] += weights[i] * X[i, j]
+    return sums, mass
+
+
+@njit(**_fast)
+def total_worth(X, weights, labels, k, spherical):
+    """Return the sum that k-means maximises: squared lengths of sums over masses, or lengths on the sphere."""
+    sums, mass = _sum_products(X, weights, labels, k)
+    total = 0.0
+    for c in range(k):
+        total += _worth((sums[c] ** 2).sum(), mass[c], spherical)
+    return total
+
+
+@njit(**_fast)
+def lloyd_gram(X, gram, norms, weights, rows, max_iter, tol, spherical):
+    """Run k-means on all pairs of inner products, seeded by ``rows``; return labels and iterations.
+
+    ``products[c, i]``, row i times the sum of cluster c, is all that Lloyd's iterations need. It is made anew by one
+    matrix product while many rows move, and later brought up to date by the rows that moved alone.
+    """
+    n, k = len(X), len(rows)
+    labels = np.full(n, -1, np.int32)
+    products = np.empty((k, n), X.dtype)
+    scale, shift, mass = np.ones(k, X.dtype), np.zeros(k, X.dtype), np.ones(k)
+    for c in range(k):
+        products[c] = gram[rows[c]]
+        shift[c] = 0.0 if spherical else norms[rows[c]] / 2
+    best, place = np.empty(n, X.dtype), np.empty(n, np.int32)
+    gaps = np.empty(n)
+    for n_iter in range(1, max_iter + 1):
+        best[:] = -np.inf
+        for c in range(k):
+            a, b = scale[c], shift[c]
+            for i in range(n):
+                score = a * products[c, i] - b
+                better = score > best[i]
+                best[i] = score if better else best[i]
+                place[i] = c if better else place[i]
+        moved = 0
+        for i in range(n):
+            moved += place[i] != labels[i]
+        if moved <= tol * n:
+            break
+        mass[:] = 0
+        for i in range(n):
+            mass[place[i]] += weights[i]
+        if mass.min() <= 1e-12:
+            for i in range(n):
+                gaps[i] = max(norms[i] / 2 - best[i] + 1, 0.0)
+            mend(place, gaps, weights, mass)
+        if 6 * moved > n:
+            sums, mass = _sum_products(X, weights, place, k)
+            products = np.dot(sums.astype(X.dtype), X.T)
+            labels[:] = place
+        else:
+            for i in range(n):
+                old, new = labels[i], place[i]
+                if old != new:
+                    w = weights[i]
+                    for j in range(n):
+                        products[new, j] += w * gram[i, j]
+                        products[old, j] -= w * gram[i, j]
+                    labels[i] = new
+        squares = np.zeros(k)
+        for i in range(n):
+            squares[labels[i]] += weights[i] * products[labels[i], i]
+        for c in range(k):
+            if mass[c] <= 1e-12:
+                continue
+            if not spherical:
+                scale[c] = 1 / mass[c]
+                shift[c] = squares[c] / (2 * mass[c] * mass[c])
+            elif squares[c] > 1e-24:
+                scale[c] = 1 / np.sqrt(squares[c])
+    return labels, n_iter
+
+
+@njit(**_fast)
+def polish(X, gram, norms, weights, labels, k, spherical, max_pass):
+    """Move single rows while that lowers the inertia (Hartigan & Wong 1979); ``labels`` is changed.
+
+    A labelling that Lloyd's iterations cannot better may still gain by such a move, since the centres go along.
+    """
+    n, d = X.shape
+    sums, mass = _sum_products(X, weights, labels, k)
+    products = np.dot(sums.astype(X.dtype), X.T) if len(gram) else np.zeros((0, 0), X.dtype)
+    squares = np.zeros(k)
+    for c in range(k):
+        for j in range(d):
+            squares[c] += sums[c, j] * sums[c, j]
+    inner = np.empty(k)
+    least = 1e-5 if X.itemsize == 4 else 1e-10
+    for _ in range(max_pass):
+        moved = 0
+        for i in range(n):
+            a, w = labels[i], weights[i]
+            if w <= 0 or mass[a] <= w + 1e-12:
+                continue
+            for c in range(k):
+                inner[c] = 0.0
+                if len(gram):
+                    inner[c] = products[c, i]
+                else:
+                    for j in range(d):
+                        inner[c] += sums[c, j] * X[i, j]
+            own = squares[a] - 2 * w * inner[a] + w * w * norms[i]
+            loss = _worth(squares[a], mass[a], spherical) - _worth(own, mass[a] - w, spherical)
+            place, most = a, loss + least * w * (norms[i] + 1e-12)
+            for b in range(k):
+                if b != a:
+                    square = squares[b] + 2 * w * inner[b] + w * w * norms[i]
+                    gain = _worth(square, mass[b] + w, spherical) - _worth(squares[b], mass[b], spherical)
+                    if gain > most:
+                        place, most = b, gain
+            if place == a:
+                continue
+            moved += 1
+            squares[place] += 2 * w * inner[place] + w * w * norms[i]
+            squares[a] = own
+            mass[a] -= w
+            mass[place] += w
+            labels[i] = place
+            if len(gram):
+                for j in range(n):
+                    products[place, j] += w * gram[i, j]
+                    products[a, j] -= w * gram[i, j]
+            else:
+                for j in range(d):
+                    sums[place, j] += w * X[i, j]
+                    sums[a, j] -= w * X[i, j]
+        if moved == 0:
+            break
+    return labels
+
+
+@njit(**_fast)
+def distances(rows, columns):
+    """Return Euclidean distances in few dimensions between ``rows (m, d)`` and ``columns (d, n)``, as float32."""
+    m, n = len(rows), columns.shape[1]
+    found = np.zeros((m, n), np.float32)
+    for i in range(m):
+        for j in range(len(columns)):
+            for c in range(n):
+                gap = columns[j, c] - rows[i, j]
+                found[i, c] += gap * gap
+        for c in range(n):
+            found[i, c] = np.sqrt(found[i, c])
+    return found
+
+
+@njit(**_fast)
+def expected_information(a, b, table):
+    """Return the mutual information (nats) of two random labellings with class sizes ``a`` and ``b``.
+
+    ``table[m]`` is log(m!). Vinh, Epps & Bailey 2010; each probability follows from the one before it.
+    """
+    n = a.sum()
+    total = 0.0
+    for x in a:
+        for y in b:
+            low, high = max(1, x + y - n), min(x, y)
+            chance = np.exp(
+                table[x] + table[y] + table[n - x] + table[n - y]
+                - table[n] - table[low] - table[x - low] - table[y - low] - table[n - x - y + low]
+            )  # fmt: skip
+            for m in range(low, high + 1):
+                total += m / n * np.log(n * m / (x * y)) * chance
+                chance *= (x - m) * (y - m) / ((m + 1) * (n - x - y + m + 1))
+    return total
