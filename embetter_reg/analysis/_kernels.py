@@ -121,7 +121,7 @@ def lloyd_bounded(X, weights, centers, max_iter, tol, spherical):
     labels = np.full(n, -1, np.int32)
     upper, lower = np.full(n, np.inf), np.zeros(n)
     sums, mass, half = np.zeros((k, d)), np.zeros(k), np.zeros(k)
-    for n_iter in range(1, max_iter + 1):
+    for n_iter in range(1, max_iter + 1):  # noqa: B007
         for a in range(k):
             half[a] = np.inf
             for b in range(k):
@@ -228,7 +228,7 @@ def lloyd_gram(X, gram, norms, weights, rows, max_iter, tol, spherical):
         shift[c] = 0.0 if spherical else norms[rows[c]] / 2
     best, place = np.empty(n, X.dtype), np.empty(n, np.int32)
     gaps = np.empty(n)
-    for n_iter in range(1, max_iter + 1):
+    for n_iter in range(1, max_iter + 1):  # noqa: B007
         best[:] = -np.inf
         for c in range(k):
             a, b = scale[c], shift[c]

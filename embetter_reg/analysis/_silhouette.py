@@ -84,9 +84,8 @@ def _means(X, codes: np.ndarray, metric: str, n_jobs: int) -> np.ndarray:
             return _score(totals, columns[block], sizes, offsets, 0.0)
 
     blocks = [slice(start, start + _ROWS) for start in range(0, len(X), _ROWS)]
-    n_jobs = min(n_jobs, len(blocks))
-    with threadpool_limits(1 if n_jobs > 1 else None, user_api="blas"):
-        parts = Parallel(n_jobs, prefer="threads")(delayed(score)(block) for block in blocks)
+    with threadpool_limits(1, user_api="blas"):
+        parts = Parallel(min(n_jobs, len(blocks)), prefer="threads")(delayed(score)(block) for block in blocks)
     return np.sum(parts, axis=0) / len(X)
 
 
