@@ -12,7 +12,7 @@ from embetter_reg.analysis._metrics import (
 )
 from embetter_reg.analysis._reduce import make_reducer
 from embetter_reg.analysis._silhouette import silhouettes
-from embetter_reg.analysis._sweep import average, best_k, read_combination, sweep
+from embetter_reg.analysis._sweep import average, best_k, read_combination, read_sweeps, sweep
 
 __all__ = [
     "Comparison",
@@ -31,6 +31,7 @@ __all__ = [
     "make_clusterer",
     "make_reducer",
     "read_combination",
+    "read_sweeps",
     "silhouettes",
     "sweep",
 ]

@@ -5,11 +5,12 @@ Only `embetter_reg.analysis._kmeans`, `_silhouette` and `_sweep` load this file,
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numba import njit
 
-_fast = {"cache": True, "nogil": True, "fastmath": {"reassoc", "contract", "arcp", "nsz"}}
+_fast: Any = {"cache": True, "nogil": True, "fastmath": {"reassoc", "contract", "arcp", "nsz"}}
 
 
 def announce() -> None:

@@ -45,7 +45,7 @@ def silhouettes(X, labelings: Sequence, metric: str = "euclidean", *, n_jobs: in
     >>> import numpy as np
     >>> X = np.array([[0.0, 0.0], [0.0, 1.0], [9.0, 0.0], [9.0, 1.0]])
     >>> silhouettes(X, [["a", "a", "b", "b"], ["a", "b", "a", "b"]]).round(3).tolist()
-    [0.889, -0.446]
+    [0.889, -0.441]
 
     """
     if metric not in METRICS:

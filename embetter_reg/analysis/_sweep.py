@@ -181,6 +181,26 @@ def read_combination(folder, combination: str) -> tuple[dict[tuple[str, int], np
         return clusters, arrays.get("points")
 
 
+def read_sweeps(runs) -> pd.DataFrame:
+    """Read the ``sweep.parquet`` of several folders of `embetter-reg sweep` into one table, numbered by ``run``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+
+    Examples
+    --------
+    >>> average(read_sweeps(["fold_1", "fold_2"]))  # doctest: +SKIP
+
+    """
+    paths = [Path(run) / "sweep.parquet" for run in runs]
+    for path in paths:
+        if not path.exists():
+            raise FileNotFoundError(f"got {path}, which does not exist, expected a sweep; run embetter-reg sweep")
+    return pd.concat([pd.read_parquet(path).assign(run=n) for n, path in enumerate(paths)], ignore_index=True)
+
+
 def average(runs) -> pd.DataFrame:
     """Return means and standard deviations over seeds, folds or model runs, one row a space, reducer, clusterer and k.
 
@@ -244,7 +264,7 @@ def best_k(averaged: pd.DataFrame) -> pd.DataFrame:
     for cell, group in averaged.sort_values("k").groupby(CELL[:-1], sort=False):
         for figure in FIGURES[:-1]:
             if group[figure].notna().any():
-                best = group.loc[group[figure].idxmax()]
+                best = group.iloc[group[figure].argmax()]
                 row = {"figure": figure, "k": int(best["k"]), "value": best[figure], "explains": best["explains"]}
                 rows.append({**dict(zip(CELL, cell, strict=False)), **row})
     return pd.DataFrame(rows)
@@ -288,7 +308,7 @@ def _run(each: Combination, X, gold, options, ks, clusterers, n_init: int, folde
     return each.name, table
 
 
-def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:
+def _save(path: Path, arrays: dict[str, Any]) -> None:
     with open(path, "wb") as file:
         np.savez_compressed(file, **arrays)
 
