@@ -36,12 +36,20 @@ def agreements(labels, labelings: Sequence) -> pd.DataFrame:
     table = gammaln(np.arange(len(codes) + 1) + 1.0)  # log(m!)
     rows = []
     for clusters in labelings:
-        found = np.unique(check_labels("cluster", clusters, len(codes)), return_inverse=True)[1]
+        found = label_codes(clusters, len(codes))
         shape = codes.max() + 1, found.max() + 1
         rows.append(
             _figures(np.bincount(codes * shape[1] + found, minlength=shape[0] * shape[1]).reshape(shape), table)
         )
     return pd.DataFrame(rows, columns=list(AGREEMENT))
+
+
+def label_codes(labels, n_documents: int) -> np.ndarray:
+    """Return labels, of which none is missing, as whole numbers from 0 in their order."""
+    values = np.asarray(labels)
+    if values.dtype.kind not in "iub" or values.shape != (n_documents,):
+        values = check_labels("cluster", labels, n_documents)
+    return np.unique(values, return_inverse=True)[1]
 
 
 def _figures(counts: np.ndarray, table: np.ndarray) -> tuple[float, ...]:

@@ -21,36 +21,36 @@ def announce() -> None:
 
 
 @njit(**_fast)
-def _distances_to(row, X, gram, norms, out):
-    """Write the squared distance of every row to one of them."""
-    n, d = X.shape
+def _distances_to(row, columns, gram, norms, out):
+    """Write the squared distance of every row to one of them, from ``columns (n_dims, n)`` or from ``gram``."""
+    n = len(out)
     if len(gram):
         for i in range(n):
             out[i] = max(norms[i] + norms[row] - 2 * gram[row, i], 0.0)
-    else:
+        return
+    out[:] = 0
+    for j in range(len(columns)):
+        value = columns[j, row]
         for i in range(n):
-            total = 0.0
-            for j in range(d):
-                gap = X[i, j] - X[row, j]
-                total += gap * gap
-            out[i] = total
+            gap = columns[j, i] - value
+            out[i] += gap * gap
 
 
 @njit(**_fast)
-def seed(X, gram, norms, weights, draws):
+def seed(columns, gram, norms, weights, draws):
     """Return the rows that greedy k-means++ picks by ``draws`` (1 + (k - 1) * trials numbers in [0, 1)).
 
     ``draws[0]`` picks the first row by weight, each later row is the best of ``trials`` candidates. With the draws of
     scikit-learn's generator the rows are those of scikit-learn's ``KMeans``.
     """
-    n = len(X)
+    n = len(weights)
     first, others = draws
     k, n_trials = len(others) + 1, others.shape[1]
     chosen = np.empty(k, np.int64)
     mass = np.cumsum(weights)
     chosen[0] = min(np.searchsorted(mass, first * mass[-1], side="right"), n - 1)
     nearest, trial, best = np.empty(n), np.empty(n), np.empty(n)
-    _distances_to(chosen[0], X, gram, norms, nearest)
+    _distances_to(chosen[0], columns, gram, norms, nearest)
     for c in range(1, k):
         total = 0.0
         for i in range(n):
@@ -59,7 +59,7 @@ def seed(X, gram, norms, weights, draws):
         lowest = np.inf
         for t in range(n_trials):
             row = min(np.searchsorted(mass, others[c - 1, t] * total), n - 1)
-            _distances_to(row, X, gram, norms, trial)
+            _distances_to(row, columns, gram, norms, trial)
             left = 0.0
             for i in range(n):
                 trial[i] = min(trial[i], nearest[i])
@@ -111,8 +111,34 @@ def _place(sums, mass, spherical, centers):
 
 
 @njit(**_fast)
-def lloyd_bounded(X, weights, centers, max_iter, tol, spherical):
+def _nearest_two(columns, centers, first, second):
+    """Write the distances of every row to its nearest and second nearest centre, and return the nearest."""
+    n = len(first)
+    place, gaps = np.zeros(n, np.int64), np.empty(n)
+    first[:], second[:] = np.inf, np.inf
+    for c in range(len(centers)):
+        gaps[:] = 0
+        for j in range(len(columns)):
+            value = centers[c, j]
+            for i in range(n):
+                gap = columns[j, i] - value
+                gaps[i] += gap * gap
+        for i in range(n):
+            gap, least = gaps[i], first[i]
+            place[i] = c if gap < least else place[i]
+            second[i] = min(second[i], max(least, gap))
+            first[i] = min(least, gap)
+    for i in range(n):
+        first[i], second[i] = np.sqrt(first[i]), np.sqrt(second[i])
+    return place
+
+
+@njit(**_fast)
+def lloyd_bounded(X, columns, weights, centers, max_iter, tol, settled, spherical):
     """Run k-means in few dimensions and return labels and iterations; ``centers`` is changed.
+
+    It ends when no more than a share ``tol`` of the rows change cluster, or after the iteration in which the centres
+    move by no more than ``settled`` (squares added up).
 
     Hamerly 2010: a row whose upper bound on the distance to its centre lies below its lower bound on all others, or
     below half the way to the next centre, is not looked at.
@@ -122,7 +148,8 @@ def lloyd_bounded(X, weights, centers, max_iter, tol, spherical):
     labels = np.full(n, -1, np.int32)
     upper, lower = np.full(n, np.inf), np.zeros(n)
     sums, mass, half = np.zeros((k, d)), np.zeros(k), np.zeros(k)
-    for n_iter in range(1, max_iter + 1):  # noqa: B007
+    is_last = False
+    for n_iter in range(1, max_iter + 1):
         for a in range(k):
             half[a] = np.inf
             for b in range(k):
@@ -133,9 +160,13 @@ def lloyd_bounded(X, weights, centers, max_iter, tol, spherical):
                     half[a] = min(half[a], gap)
             half[a] = np.sqrt(half[a]) / 2
         moved = 0
+        if n_iter == 1:
+            first_place = _nearest_two(columns, centers, upper, lower)
         for i in range(n):
             own = labels[i]
-            if own >= 0:
+            if n_iter == 1:
+                place = first_place[i]
+            else:
                 safe = max(half[own], lower[i])
                 if upper[i] <= safe:
                     continue
@@ -145,16 +176,15 @@ def lloyd_bounded(X, weights, centers, max_iter, tol, spherical):
                 upper[i] = np.sqrt(gap)
                 if upper[i] <= safe:
                     continue
-            first, second, place = np.inf, np.inf, 0
-            for c in range(k):
-                gap = 0.0
-                for j in range(d):
-                    gap += (X[i, j] - centers[c, j]) ** 2
-                if gap < first:
-                    first, second, place = gap, first, c
-                elif gap < second:
-                    second = gap
-            upper[i], lower[i] = np.sqrt(first), np.sqrt(second)
+                first, second, place = np.inf, np.inf, 0
+                for c in range(k):
+                    gap = 0.0
+                    for j in range(d):
+                        gap += (X[i, j] - centers[c, j]) ** 2
+                    place = c if gap < first else place
+                    second = min(second, max(first, gap))
+                    first = min(first, gap)
+                upper[i], lower[i] = np.sqrt(first), np.sqrt(second)
             if place != own:
                 moved += 1
                 labels[i] = place
@@ -165,7 +195,7 @@ def lloyd_bounded(X, weights, centers, max_iter, tol, spherical):
                     mass[own] -= weights[i]
                     for j in range(d):
                         sums[own, j] -= weights[i] * X[i, j]
-        if moved <= tol * n:
+        if moved <= tol * n or is_last:
             break
         if mass.min() <= 1e-12:
             mend(labels, upper.copy(), weights, mass)
@@ -177,6 +207,7 @@ def lloyd_bounded(X, weights, centers, max_iter, tol, spherical):
                 for j in range(d):
                     sums[labels[i], j] += weights[i] * X[i, j]
         moves = _place(sums, mass, spherical, centers)
+        is_last = (moves * moves).sum() <= settled
         furthest = moves.max()
         for i in range(n):
             upper[i] += moves[labels[i]]
@@ -290,6 +321,7 @@ def polish(X, gram, norms, weights, labels, k, spherical, max_pass):
     for c in range(k):
         for j in range(d):
             squares[c] += sums[c, j] * sums[c, j]
+    worth = np.array([_worth(squares[c], mass[c], spherical) for c in range(k)])
     inner = np.empty(k)
     least = 1e-5 if X.itemsize == 4 else 1e-10
     for _ in range(max_pass):
@@ -306,12 +338,12 @@ def polish(X, gram, norms, weights, labels, k, spherical, max_pass):
                     for j in range(d):
                         inner[c] += sums[c, j] * X[i, j]
             own = squares[a] - 2 * w * inner[a] + w * w * norms[i]
-            loss = _worth(squares[a], mass[a], spherical) - _worth(own, mass[a] - w, spherical)
+            loss = worth[a] - _worth(own, mass[a] - w, spherical)
             place, most = a, loss + least * w * (norms[i] + 1e-12)
             for b in range(k):
                 if b != a:
                     square = squares[b] + 2 * w * inner[b] + w * w * norms[i]
-                    gain = _worth(square, mass[b] + w, spherical) - _worth(squares[b], mass[b], spherical)
+                    gain = _worth(square, mass[b] + w, spherical) - worth[b]
                     if gain > most:
                         place, most = b, gain
             if place == a:
@@ -321,6 +353,8 @@ def polish(X, gram, norms, weights, labels, k, spherical, max_pass):
             squares[a] = own
             mass[a] -= w
             mass[place] += w
+            worth[a] = _worth(squares[a], mass[a], spherical)
+            worth[place] = _worth(squares[place], mass[place], spherical)
             labels[i] = place
             if len(gram):
                 for j in range(n):
@@ -336,18 +370,66 @@ def polish(X, gram, norms, weights, labels, k, spherical, max_pass):
 
 
 @njit(**_fast)
-def distances(rows, columns):
-    """Return Euclidean distances in few dimensions between ``rows (m, d)`` and ``columns (d, n)``, as float32."""
-    m, n = len(rows), columns.shape[1]
-    found = np.zeros((m, n), np.float32)
-    for i in range(m):
-        for j in range(len(columns)):
-            for c in range(n):
-                gap = columns[j, c] - rows[i, j]
-                found[i, c] += gap * gap
-        for c in range(n):
-            found[i, c] = np.sqrt(found[i, c])
-    return found
+def silhouette(X, codes, k):
+    """Return the mean silhouette of one labelling (0 to k - 1) in few dimensions.
+
+    The mean distance of a row to a cluster is no less than that to its middle, and no more than the root of the mean
+    squared one; only clusters that may be the nearest by these bounds are measured.
+    """
+    n, d = X.shape
+    sizes = np.zeros(k + 1, np.int64)
+    for code in codes:
+        sizes[code + 1] += 1
+    starts = np.cumsum(sizes)
+    places = starts[:-1].copy()
+    columns = np.empty((d, n), np.float32)  # rows of a cluster stand together
+    middles, spreads = np.zeros((k, d)), np.zeros(k)
+    for i in range(n):
+        for j in range(d):
+            columns[j, places[codes[i]]] = X[i, j]
+            middles[codes[i], j] += X[i, j] / sizes[codes[i] + 1]
+        places[codes[i]] += 1
+    for i in range(n):
+        for j in range(d):
+            spreads[codes[i]] += (X[i, j] - middles[codes[i], j]) ** 2 / sizes[codes[i] + 1]
+    gaps, least, work = np.empty(k), np.empty(k), np.empty(n, np.float32)
+    total = 0.0
+    for i in range(n):
+        own = codes[i]
+        size = sizes[own + 1]
+        if size == 1:
+            continue
+        limit = np.inf
+        for c in range(k):
+            gap = 0.0
+            for j in range(d):
+                gap += (X[i, j] - middles[c, j]) ** 2
+            least[c] = gap
+            if c != own:
+                limit = min(limit, gap + spreads[c])
+        other = np.inf
+        limit *= 1 + 1e-6
+        for c in range(k):
+            if c == own or least[c] <= limit:
+                first, last = starts[c], starts[c + 1]
+                work[first:last] = 0
+                for j in range(d):
+                    value = np.float32(X[i, j])
+                    for m in range(first, last):
+                        apart = columns[j, m] - value
+                        work[m] += apart * apart
+                summed = np.float32(0)
+                for m in range(first, last):
+                    summed += np.sqrt(work[m])
+                gap = np.float64(summed)
+                gaps[c] = gap
+                if c != own:
+                    other = min(other, gap / (last - first))
+                    limit = min(limit, other * other * (1 + 1e-6))
+        mine = gaps[own] / (size - 1)
+        if max(mine, other) > 0:
+            total += (other - mine) / max(mine, other)
+    return total / n
 
 
 @njit(**_fast)
@@ -361,11 +443,19 @@ def expected_information(a, b, table):
     for x in a:
         for y in b:
             low, high = max(1, x + y - n), min(x, y)
-            chance = np.exp(
+            mode = min(max((x + 1) * (y + 1) // (n + 2), low), high)  # chances fall on either side
+            top = np.exp(
                 table[x] + table[y] + table[n - x] + table[n - y]
-                - table[n] - table[low] - table[x - low] - table[y - low] - table[n - x - y + low]
+                - table[n] - table[mode] - table[x - mode] - table[y - mode] - table[n - x - y + mode]
             )  # fmt: skip
-            for m in range(low, high + 1):
+            chance, m = top, mode
+            while m <= high and chance > 1e-20:
                 total += m / n * np.log(n * m / (x * y)) * chance
                 chance *= (x - m) * (y - m) / ((m + 1) * (n - x - y + m + 1))
+                m += 1
+            chance, m = top, mode
+            while m > low and chance > 1e-20:
+                chance *= m * (n - x - y + m) / ((x - m + 1) * (y - m + 1))
+                m -= 1
+                total += m / n * np.log(n * m / (x * y)) * chance
     return total

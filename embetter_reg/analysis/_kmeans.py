@@ -14,6 +14,7 @@ _FEW_DIMS = 16  # where bounds on distances pay
 _GRAM_ROWS = 8192  # where all inner products fit in 256 MB
 _BLOCK = 8192
 _MAX_PASS = 50
+_SETTLED = 1e-4  # movement of centres, as a share of the variance, at which starts are compared
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,8 @@ class _Rows:
                 rows = (rows - rows.mean(axis=0, dtype=np.float64)).astype(rows.dtype)
             rows = np.ascontiguousarray(rows, dtype=np.float64 if self.is_few else None)
         self.rows = rows
+        self.columns = np.ascontiguousarray(rows.T) if self.is_few else np.empty((0, 0))
+        self.settled = _SETTLED * float(rows.var(axis=0).mean()) if self.is_few else 0.0
         self.norms = row_norms(rows, squared=True).astype(np.float64)
         self.has_gram = not self.is_sparse and not self.is_few and n <= _GRAM_ROWS
         self.gram = rows @ rows.T if self.has_gram else np.empty((0, 0), rows.dtype)
@@ -118,7 +121,12 @@ class _Rows:
 
         k = len(draws[0][1]) + 1
         runs = [self._start(draw, max_iter, tol) for draw in draws]
-        _, labels, n_iter, chosen = max(runs, key=lambda run: run[0])
+        _, labels, n_iter, chosen, centers = max(runs, key=lambda run: run[0])
+        if self.is_few:  # starts were compared once they had settled; the best one goes on
+            labels, more = _kernels.lloyd_bounded(
+                self.rows, self.columns, self.weights, centers, max_iter, tol, -1.0, self.spherical
+            )
+            n_iter = min(n_iter + more, max_iter)
         if self.is_few or self.has_gram:
             labels = _kernels.polish(
                 self.rows, self.gram, self.norms, self.weights, labels.copy(), k, self.spherical, _MAX_PASS
@@ -127,22 +135,25 @@ class _Rows:
         labels, gaps = assign(self.given, centers, self.spherical)
         return Clustering(centers, labels, float(gaps @ self.weights), n_iter)
 
-    def _start(self, draw, max_iter: int, tol: float) -> tuple[float, np.ndarray, int, np.ndarray]:
-        """Return what is to be as large as can be, labels, iterations, and the rows that seeded."""
+    def _start(self, draw, max_iter: int, tol: float):
+        """Return what is to be as large as can be, labels, iterations, the rows that seeded, and centres."""
         from embetter_reg.analysis import _kernels
 
         rows, weights = self.rows, self.weights
         k = len(draw[1]) + 1
         if not (self.is_few or self.has_gram):
             return _lloyd_products(rows, self.norms, weights, draw, max_iter, tol, self.spherical)
-        chosen = _kernels.seed(rows, self.gram, self.norms, weights, draw)
+        chosen = _kernels.seed(self.columns, self.gram, self.norms, weights, draw)
+        centers = rows[chosen]
         if self.is_few:
-            labels, n_iter = _kernels.lloyd_bounded(rows, weights, rows[chosen], max_iter, tol, self.spherical)
+            labels, n_iter = _kernels.lloyd_bounded(
+                rows, self.columns, weights, centers, max_iter, tol, self.settled, self.spherical
+            )
         else:
             labels, n_iter = _kernels.lloyd_gram(
                 rows, self.gram, self.norms, weights, chosen, max_iter, tol, self.spherical
             )
-        return _kernels.total_worth(rows, weights, labels, k, self.spherical), labels, n_iter, chosen
+        return _kernels.total_worth(rows, weights, labels, k, self.spherical), labels, n_iter, chosen, centers
 
 
 def _dense(rows) -> np.ndarray:
@@ -194,7 +205,7 @@ def _lloyd_products(rows, norms, weights, draw, max_iter: int, tol: float, spher
         mass = np.bincount(labels, weights, minlength=len(centers))
         mend(labels, gaps.copy(), weights, mass)
         centers = _centers(rows, weights, labels, centers, spherical)
-    return -float(gaps @ weights), labels, n_iter, chosen
+    return -float(gaps @ weights), labels, n_iter, chosen, centers
 
 
 def _seed(rows, norms, weights, draw) -> np.ndarray:

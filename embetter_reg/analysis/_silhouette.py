@@ -8,7 +8,8 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import row_norms
 from threadpoolctl import threadpool_limits
 
-from embetter_reg._validation import check_labels, check_space
+from embetter_reg._validation import check_space
+from embetter_reg.analysis._contingency import label_codes
 
 _ROWS, _COLUMNS = 512, 8192  # a tile of distances: 16 MB
 _FEW_DIMS = 16
@@ -19,8 +20,9 @@ def silhouettes(X, labelings: Sequence, metric: str = "euclidean", *, n_jobs: in
     """Return the mean silhouette of each labelling, in [-1, 1]; higher means tighter and better apart.
 
     Exact (Rousseeuw 1987), and equal to scikit-learn's ``silhouette_score`` of each labelling, but every distance is
-    made once for all of them, in float32 tiles; the memory does not grow with the square of the rows. Under the cosine
-    metric no distance is made at all: those of a row to a cluster add up to ``size - row · sum of unit vectors``.
+    made once for all of them, in float32 tiles; the memory does not grow with the square of the rows. In up to 16
+    dimensions bounds on mean distances leave out most clusters of each labelling. Under the cosine metric no distance
+    is made at all: those of a row to a cluster add up to ``size - row · sum of unit vectors``.
 
     Parameters
     ----------
@@ -52,9 +54,17 @@ def silhouettes(X, labelings: Sequence, metric: str = "euclidean", *, n_jobs: in
         raise ValueError(f"got metric={metric!r}, expected one of {list(METRICS)}; pick one")
     X = check_space("X", X)
     found = np.full(len(labelings), np.nan)
-    coded = [np.unique(check_labels("cluster", labels, len(X)), return_inverse=True)[1] for labels in labelings]
+    coded = [label_codes(labels, len(X)) for labels in labelings]
     fit = [place for place, codes in enumerate(coded) if 1 <= codes.max() < len(X) - 1]
-    if fit:
+    if fit and metric == "euclidean" and X.shape[1] <= _FEW_DIMS:
+        from embetter_reg.analysis._kernels import announce, silhouette
+
+        announce()
+        rows = X.astype(np.float64)
+        rows -= rows.mean(axis=0)
+        calls = (delayed(silhouette)(rows, coded[place], coded[place].max() + 1) for place in fit)
+        found[fit] = Parallel(min(n_jobs or cpu_count(), len(fit)), prefer="threads")(calls)
+    elif fit:
         found[fit] = _means(X, np.stack([coded[place] for place in fit]), metric, n_jobs or cpu_count())
     return found
 
@@ -95,18 +105,13 @@ def _totals(X, norms, columns, block: slice, n_clusters: int) -> np.ndarray:
     totals = np.zeros((len(own), n_clusters))
     for start in range(0, len(X), _COLUMNS):
         others = slice(start, start + _COLUMNS)
-        if X.shape[1] <= _FEW_DIMS:
-            from embetter_reg.analysis._kernels import distances
-
-            gaps = distances(np.ascontiguousarray(own), np.ascontiguousarray(X[others].T))
-        else:
-            gaps = own @ X[others].T
-            gaps *= -2
-            gaps += norms[block, None]
-            gaps += norms[others]
-            np.sqrt(np.maximum(gaps, 0, out=gaps), out=gaps)
-            shared = np.arange(max(block.start, start), min(block.start + len(own), start + gaps.shape[1]))
-            gaps[shared - block.start, shared - start] = 0
+        gaps = own @ X[others].T
+        gaps *= -2
+        gaps += norms[block, None]
+        gaps += norms[others]
+        np.sqrt(np.maximum(gaps, 0, out=gaps), out=gaps)
+        shared = np.arange(max(block.start, start), min(block.start + len(own), start + gaps.shape[1]))
+        gaps[shared - block.start, shared - start] = 0
         totals += gaps @ _members(columns[others], n_clusters, np.float32)
     return totals
 
