@@ -356,13 +356,20 @@ def _summarize_sweep(found, out: Path) -> None:
 
     averaged = mean(found)
     table = Table(title="AMI of clusters with each label, at the numbers of languages and of registers")
-    for name in ("space", "reducer", "dims", "clusterer", "k", "register", "language", "by"):
-        table.add_column(name, justify="right" if name in ("dims", "k") else "left", no_wrap=True)
+    for name in ("space", "reducer", "clusterer", "k", "register", "language", "explained by"):
+        table.add_column(name, justify="right" if name == "k" else "left", no_wrap=name in ("register", "language"))
     marks = {averaged["n_registers"].iloc[0], averaged["n_languages"].iloc[0]}
     for row in averaged[averaged["k"].isin(marks)].to_dict("records"):
         figures = [f"{row[f'{label}_ami']:.2f} ± {row[f'{label}_ami_sd']:.2f}" for label in ("register", "language")]
-        cells = [str(row[name]) for name in ("space", "reducer", "n_components", "clusterer", "k")]
-        table.add_row(*cells, *(text.removesuffix(" ± nan") for text in figures), row["explains"])
+        reducer = f"{row['reducer']}, {row['n_components']}"
+        table.add_row(
+            row["space"],
+            reducer,
+            row["clusterer"],
+            str(row["k"]),
+            *(text.removesuffix(" ± nan") for text in figures),
+            row["explains"],
+        )
     shown = Console()
     shown.print(table)
     shown.print(f"Tables, curves and maps: {out}", highlight=False, soft_wrap=True)

@@ -213,7 +213,8 @@ def average(runs) -> pd.DataFrame:
     -------
     DataFrame
         Each figure with its ``_sd`` (of the sample, NaN for one run), ``n_runs``, and what ``explains`` the clusters:
-        the label of higher AMI, or "undecided" where the difference is within twice its standard deviation.
+        the label of higher AMI, or "undecided" where the difference is within twice its standard deviation over runs.
+        Chance among documents is not in it: `compare_spaces` has intervals by document and a null.
 
     Raises
     ------

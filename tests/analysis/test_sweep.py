@@ -89,7 +89,7 @@ def test_a_killed_sweep_goes_on(spaces, gold, tmp_path, monkeypatch):
 
 def test_mixtures_and_large_spaces(spaces, gold, monkeypatch):
     monkeypatch.setattr(module, "MINIBATCH_ABOVE", 100)
-    found = sweep(spaces, **gold, k=[3, 4], clusterers=["gaussian", "kmeans"], reducers=["pca"])
+    found = sweep(spaces, **gold, k=[4], clusterers=["gaussian", "kmeans"], reducers=["pca"])
     rows = found.query("space == 'tuned' and k == 4").set_index("clusterer")
     assert (rows["register_ami"] > 0.6).all() and (rows["n_clusters"] <= 4).all()
     assert np.isnan(rows.loc["gaussian", "inertia"]) and rows.loc["kmeans", "inertia"] > 0
@@ -100,7 +100,7 @@ def test_averages_over_runs(spaces, gold):
     averaged = average(runs).set_index(["space", "clusterer", "k"])
     values = [run.set_index(["space", "clusterer", "k"])["language_ami"] for run in runs]
     np.testing.assert_allclose(averaged["language_ami"], np.mean(values, axis=0))
-    np.testing.assert_allclose(averaged["language_ami_sd"], np.std(values, axis=0, ddof=1))
+    np.testing.assert_allclose(averaged["language_ami_sd"], np.std(values, axis=0, ddof=1), atol=1e-12)
     assert set(averaged["n_runs"]) == {3}
     pd.testing.assert_frame_equal(average(runs), average(pd.concat(runs)))
     assert average(runs[0])["silhouette_sd"].isna().all()

@@ -84,7 +84,7 @@ def test_a_sweep_has_its_figures_bars_and_marks(planted):
     assert len(figure.axes) == 6
     curve = figure.axes[0].containers[0]
     rows = averaged.query("clusterer == 'kmeans'")
-    np.testing.assert_allclose(curve.lines[0].get_ydata(), rows["register_ami"])
+    np.testing.assert_allclose(curve.lines[0].get_ydata().astype(float), rows["register_ami"])
     bars = np.array([segment[:, 1] for segment in curve.lines[2][0].get_segments()], dtype=float)
     np.testing.assert_allclose(bars[:, 1] - bars[:, 0], 2 * rows["register_ami_sd"])
     assert {text.get_text() for text in figure.axes[0].texts} == {"registers (4)", "languages (3)"}
