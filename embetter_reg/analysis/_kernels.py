@@ -37,28 +37,50 @@ def _distances_to(row, columns, gram, norms, out):
 
 
 @njit(**_fast)
-def seed(columns, gram, norms, weights, draws):
-    """Return the rows that greedy k-means++ picks by ``draws`` (1 + (k - 1) * trials numbers in [0, 1)).
+def _pick(shares, weights, gaps, out):
+    """Write the row at which the sum of ``weights * gaps`` reaches each share of its whole.
 
-    ``draws[0]`` picks the first row by weight, each later row is the best of ``trials`` candidates. With the draws of
-    scikit-learn's generator the rows are those of scikit-learn's ``KMeans``.
+    Sums of blocks come first, since adding up one by one is the slow part of k-means++.
+    """
+    n = len(weights)
+    sums = np.empty((n + 63) // 64)
+    for b in range(len(sums)):
+        part, heavy = gaps[64 * b : 64 * b + 64], weights[64 * b : 64 * b + 64]
+        total = 0.0
+        for i in range(len(part)):
+            total += heavy[i] * part[i]
+        sums[b] = total
+    whole = sums.sum()
+    for t in range(len(shares)):
+        left, b = shares[t] * whole, 0
+        while b < len(sums) - 1 and left > sums[b]:
+            left -= sums[b]
+            b += 1
+        row, last = 64 * b, min(64 * b + 64, n) - 1
+        while row < last and left > weights[row] * gaps[row]:
+            left -= weights[row] * gaps[row]
+            row += 1
+        out[t] = row
+
+
+@njit(**_fast)
+def seed(columns, gram, norms, weights, draws):
+    """Return the rows that greedy k-means++ picks by ``draws``: one number in [0, 1), and k - 1 rows of candidates.
+
+    The first row is drawn by weight, each later one is the best of its candidates. With the draws of scikit-learn's
+    generator the rows are those of scikit-learn's ``KMeans``.
     """
     n = len(weights)
     first, others = draws
     k, n_trials = len(others) + 1, others.shape[1]
-    chosen = np.empty(k, np.int64)
-    mass = np.cumsum(weights)
-    chosen[0] = min(np.searchsorted(mass, first * mass[-1], side="right"), n - 1)
-    nearest, trial, best = np.empty(n), np.empty(n), np.empty(n)
+    chosen, rows = np.empty(k, np.int64), np.empty(n_trials, np.int64)
+    nearest, trial, best = np.ones(n), np.empty(n), np.empty(n)
+    _pick(np.full(1, first), weights, nearest, chosen)
     _distances_to(chosen[0], columns, gram, norms, nearest)
     for c in range(1, k):
-        total = 0.0
-        for i in range(n):
-            total += weights[i] * nearest[i]
-            mass[i] = total
+        _pick(others[c - 1], weights, nearest, rows)
         lowest = np.inf
-        for t in range(n_trials):
-            row = min(np.searchsorted(mass, others[c - 1, t] * total), n - 1)
+        for row in rows:
             _distances_to(row, columns, gram, norms, trial)
             left = 0.0
             for i in range(n):
@@ -111,6 +133,17 @@ def _place(sums, mass, spherical, centers):
 
 
 @njit(**_fast)
+def _square(X, i, Y, c):
+    """Return the squared distance of two rows; two dimensions, which maps have, are unrolled."""
+    if X.shape[1] == 2:
+        return (X[i, 0] - Y[c, 0]) ** 2 + (X[i, 1] - Y[c, 1]) ** 2
+    gap = 0.0
+    for j in range(X.shape[1]):
+        gap += (X[i, j] - Y[c, j]) ** 2
+    return gap
+
+
+@njit(**_fast)
 def _nearest_two(columns, centers, first, second):
     """Write the distances of every row to its nearest and second nearest centre, and return the nearest."""
     n = len(first)
@@ -154,10 +187,7 @@ def lloyd_bounded(X, columns, weights, centers, max_iter, tol, settled, spherica
             half[a] = np.inf
             for b in range(k):
                 if a != b:
-                    gap = 0.0
-                    for j in range(d):
-                        gap += (centers[a, j] - centers[b, j]) ** 2
-                    half[a] = min(half[a], gap)
+                    half[a] = min(half[a], _square(centers, a, centers, b))
             half[a] = np.sqrt(half[a]) / 2
         moved = 0
         if n_iter == 1:
@@ -170,17 +200,12 @@ def lloyd_bounded(X, columns, weights, centers, max_iter, tol, settled, spherica
                 safe = max(half[own], lower[i])
                 if upper[i] <= safe:
                     continue
-                gap = 0.0
-                for j in range(d):
-                    gap += (X[i, j] - centers[own, j]) ** 2
-                upper[i] = np.sqrt(gap)
+                upper[i] = np.sqrt(_square(X, i, centers, own))
                 if upper[i] <= safe:
                     continue
                 first, second, place = np.inf, np.inf, 0
                 for c in range(k):
-                    gap = 0.0
-                    for j in range(d):
-                        gap += (X[i, j] - centers[c, j]) ** 2
+                    gap = _square(X, i, centers, c)
                     place = c if gap < first else place
                     second = min(second, max(first, gap))
                     first = min(first, gap)
@@ -208,10 +233,14 @@ def lloyd_bounded(X, columns, weights, centers, max_iter, tol, settled, spherica
                     sums[labels[i], j] += weights[i] * X[i, j]
         moves = _place(sums, mass, spherical, centers)
         is_last = (moves * moves).sum() <= settled
-        furthest = moves.max()
+        furthest = moves.argmax()
+        others = np.full(k, moves[furthest])  # how far any other centre moved
+        moves_of_rest = moves.copy()
+        moves_of_rest[furthest] = 0
+        others[furthest] = moves_of_rest.max()
         for i in range(n):
             upper[i] += moves[labels[i]]
-            lower[i] -= furthest
+            lower[i] -= others[labels[i]]
     return labels, n_iter
 
 
@@ -399,28 +428,27 @@ def silhouette(X, codes, k):
         size = sizes[own + 1]
         if size == 1:
             continue
-        limit = np.inf
+        limit, near = np.inf, own
         for c in range(k):
-            gap = 0.0
-            for j in range(d):
-                gap += (X[i, j] - middles[c, j]) ** 2
-            least[c] = gap
-            if c != own:
-                limit = min(limit, gap + spreads[c])
+            least[c] = _square(X, i, middles, c)
+            if c != own and least[c] + spreads[c] < limit:
+                limit, near = least[c] + spreads[c], c
         other = np.inf
         limit *= 1 + 1e-6
-        for c in range(k):
-            if c == own or least[c] <= limit:
+        for turn in range(k + 1):  # the likeliest first, so that fewer others are measured
+            c = near if turn == 0 else turn - 1
+            if c == own or turn == 0 or (c != near and least[c] <= limit):
                 first, last = starts[c], starts[c + 1]
-                work[first:last] = 0
+                part = work[first:last]
+                part[:] = 0
                 for j in range(d):
-                    value = np.float32(X[i, j])
-                    for m in range(first, last):
-                        apart = columns[j, m] - value
-                        work[m] += apart * apart
+                    value, column = np.float32(X[i, j]), columns[j, first:last]
+                    for m in range(len(part)):
+                        apart = column[m] - value
+                        part[m] += apart * apart
                 summed = np.float32(0)
-                for m in range(first, last):
-                    summed += np.sqrt(work[m])
+                for m in range(len(part)):
+                    summed += np.sqrt(part[m])
                 gap = np.float64(summed)
                 gaps[c] = gap
                 if c != own:
