@@ -44,10 +44,10 @@ def cluster_rows(
 ) -> list[Clustering]:
     """Cluster rows with each number of clusters and return the best of ``n_init`` starts of each.
 
-    Every number of clusters is seeded from ``random_state`` anew (an int, or a generator that is drawn from once), by
-    the draws that scikit-learn's ``KMeans`` would make, so that an int gives its clusterings or better ones. Equal or
-    better, because a start goes on until at most ``tol`` of the rows change cluster, and because the best one is then
-    bettered by moves of single rows (Hartigan & Wong 1979).
+    Every number of clusters is seeded from ``random_state`` anew (an int, or a generator that is drawn from on), by the
+    draws that scikit-learn's ``KMeans`` would make. An int so gives scikit-learn's clusterings or, as a rule, better
+    ones: the best start goes on until at most ``tol`` of the rows change cluster, and is then bettered by moves of
+    single rows (Hartigan & Wong 1979). In single precision rounding may lead a start elsewhere.
 
     In up to 16 dimensions bounds by the triangle inequality save most distances (Hamerly 2010). In more, up to 8,192
     rows, all inner products are made once for all starts and all k. Otherwise, and for sparse rows, an iteration is one
