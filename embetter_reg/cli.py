@@ -217,6 +217,164 @@ def convert(
     Console().print(f"{len(written.documents):,} documents ({shapes}): {out}", highlight=False, soft_wrap=True)
 
 
+@app.command()
+def sweep(
+    embeddings: Annotated[
+        list[Path], typer.Argument(help="Spaces of the same documents: folders of embeddings, a space each.")
+    ],
+    out: Annotated[
+        Path, typer.Option(help="Folder for table, curves and maps. A sweep that was killed goes on there.")
+    ],
+    reducers: Annotated[
+        str, typer.Option(help="Reducers, such as none,pca,umap; 'none' is the space itself.")
+    ] = "none,umap",
+    n_components: Annotated[str, typer.Option(help="Dimensions to reduce to, such as 2,8.")] = "2",
+    k: Annotated[str | None, typer.Option(help="Numbers of clusters, such as 2-33,64.")] = None,
+    clusterers: Annotated[str, typer.Option(help="Some of kmeans,spherical,gaussian.")] = "kmeans,spherical",
+    seeds: Annotated[int, typer.Option(help="Repetitions, each with a seed of its own.")] = 3,
+    layers: Annotated[str | None, typer.Option(help="Layers to take, a space each; all by default.")] = None,
+    group: Annotated[str, typer.Option(help="Registers: 'all', 'main' or 'without_MT'.")] = "without_MT",
+    hybrids: Annotated[str, typer.Option(help="Documents of several registers: 'drop', 'keep' or 'explode'.")] = "drop",
+    seed: Seed = 0,
+    debug: Debug = False,
+) -> None:
+    """Cluster EMBEDDINGS over k and say, at each, whether register or language explains the clusters."""
+    from embetter_reg import analysis
+
+    spaces, documents = _spaces(embeddings, layers.split(",") if layers else None, group, hybrids)
+    found = analysis.sweep(
+        spaces,
+        register=documents["register"],
+        language=documents["lang"],
+        reducers=reducers.split(","),
+        n_components=_numbers("--n-components", n_components),
+        k=_numbers("--k", k) if k else None,
+        clusterers=clusterers.split(","),
+        seeds=range(seed, seed + seeds),
+        folder=out / "combinations",
+        show_progress=True,
+    )
+    _write_sweep(found, out)
+    for (space, reducer), rows in found[found["n_components"] == 2].groupby(["space", "reducer"], sort=False):
+        first = rows[rows["combination"] == rows["combination"].iloc[0]]
+        clusters, points = analysis.read_combination(out / "combinations", first["combination"].iloc[0])
+        labelings = {"language": documents["lang"].to_numpy(str), "register": documents["register"].to_numpy(str)}
+        for clusterer, group_rows in first.groupby("clusterer", sort=False):
+            best = group_rows.loc[group_rows["silhouette"].idxmax()]
+            heading = f"{clusterer}, k = {best['k']} (silhouette {best['silhouette']:.2f})"
+            labelings[heading] = clusters[clusterer, best["k"]]
+        title = f"{space}: {reducer}, seed {first['seed'].iloc[0]}"
+        _save(out / f"map_{_slug(str(space))}_{reducer}.png", "plot_labelled_map", points, labelings, title)
+    _summarize_sweep(found, out)
+
+
+@app.command()
+def average(
+    runs: Annotated[list[Path], typer.Argument(help="Folders that sweep wrote: of other models, folds or seeds.")],
+    out: Annotated[Path, typer.Option(help="Folder for the averages and curves.")],
+    debug: Debug = False,
+) -> None:
+    """Average sweeps of several RUNS, with standard deviations, and draw the curves."""
+    from embetter_reg.analysis import read_sweeps
+
+    found = read_sweeps(runs)
+    _write_sweep(found, out)
+    _summarize_sweep(found, out)
+
+
+def _spaces(paths: list[Path], layers: list[str] | None, group: str, policy: str):
+    """Return spaces by name, and their documents with one register each."""
+    from embetter_reg.corpus import hybrids, label_column, select_group
+    from embetter_reg.store import read_embeddings
+
+    spaces, documents, ids = {}, None, None
+    for path in paths:
+        stored = read_embeddings(path, layers=layers)
+        if documents is None:
+            labelled = stored.documents[stored.documents["labels"].map(len) > 0]
+            chosen = hybrids(select_group(labelled, group), policy)
+            if chosen.empty:
+                raise ValueError(f"got no document of the group {group!r}, expected some; check --group and --hybrids")
+            documents = chosen.assign(register=label_column(chosen))
+            ids = documents["document"] if "document" in documents else documents["id"]
+            console.print(f"{len(stored.documents):,} documents read, {len(chosen):,} kept ({group}, {policy} hybrids)")
+        rows = stored.documents.reset_index().set_index("id")["index"].reindex(ids)
+        if rows.isna().any():
+            raise ValueError(
+                f"got {path} without the document {rows.index[rows.isna()][0]!r} of {paths[0]}, expected the same "
+                "documents in each; encode them all"
+            )
+        for layer, X in stored.layers.items():
+            name = path.stem if layer == "embedding" else f"{path.stem} {layer}"
+            if name in spaces:
+                raise ValueError(f"got the space {name!r} twice, expected names that differ; rename a folder")
+            spaces[name] = X[rows.astype(int)]
+    return spaces, documents
+
+
+def _numbers(option: str, text: str) -> list[int]:
+    numbers: list[int] = []
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        if not (first.isdigit() and (last or first).isdigit()):
+            raise ValueError(f"got {option} {text}, expected numbers and ranges; pass for example 2-33,64")
+        numbers += range(int(first), int(last or first) + 1)
+    return numbers
+
+
+def _write_sweep(found, out: Path) -> None:
+    """Write the tables of a sweep and draw its curves."""
+    from embetter_reg.analysis import average as mean
+    from embetter_reg.analysis import best_k
+
+    out.mkdir(parents=True, exist_ok=True)
+    averaged = mean(found)
+    found.to_parquet(out / "sweep.parquet")
+    for name, table in (("sweep", found), ("average", averaged), ("best_k", best_k(averaged))):
+        table.to_csv(out / f"{name}.csv", index=False)
+    # The space itself has dimensions of its own in each space; they share a picture.
+    averaged["shown"] = averaged["n_components"].where(averaged["reducer"] != "none", 0)
+    for (reducer, size), rows in averaged.groupby(["reducer", "shown"], sort=False):
+        what = "the spaces themselves" if reducer == "none" else f"{reducer} to {size} dimensions"
+        title = f"{what}; means and standard deviations of {rows['n_runs'].max()} runs"
+        name = reducer if reducer == "none" else f"{reducer}_{size}"
+        _save(out / f"curves_{name}.png", "plot_sweep", rows, title)
+
+
+def _save(path: Path, plot: str, *arguments) -> None:
+    from embetter_reg import plots
+
+    getattr(plots, plot)(*arguments).savefig(path, dpi=130)
+
+
+def _slug(name: str) -> str:
+    return "".join(c if c.isalnum() else "_" for c in name)
+
+
+def _summarize_sweep(found, out: Path) -> None:
+    from embetter_reg.analysis import average as mean
+
+    averaged = mean(found)
+    table = Table(title="AMI of clusters with each label, at the numbers of languages and of registers")
+    for name in ("space", "reducer", "clusterer", "k", "register", "language", "explained by"):
+        table.add_column(name, justify="right" if name == "k" else "left", no_wrap=name in ("register", "language"))
+    marks = {averaged["n_registers"].iloc[0], averaged["n_languages"].iloc[0]}
+    for row in averaged[averaged["k"].isin(marks)].to_dict("records"):
+        figures = [f"{row[f'{label}_ami']:.2f} ± {row[f'{label}_ami_sd']:.2f}" for label in ("register", "language")]
+        reducer = f"{row['reducer']}, {row['n_components']}"
+        table.add_row(
+            row["space"],
+            reducer,
+            row["clusterer"],
+            str(row["k"]),
+            *(text.removesuffix(" ± nan") for text in figures),
+            row["explains"],
+        )
+    shown = Console()
+    shown.print(table)
+    shown.print(f"Tables, curves and maps: {out}", highlight=False, soft_wrap=True)
+
+
 def _read(docs: list[Path], language: str | None, skip_bad_rows: bool):
     from embetter_reg.corpus import read_documents
 

@@ -29,7 +29,7 @@ def corpus(tmp_path_factory):
 
 def test_help_names_the_commands():
     shown = CliRunner().invoke(app, ["--help"]).output
-    assert {"demo", "compare", "encode", "predict", "convert"} <= set(shown.split())
+    assert {"demo", "compare", "encode", "predict", "convert", "sweep", "average"} <= set(shown.split())
 
 
 def test_compare_writes_a_report_on_held_out_documents(corpus, tmp_path):
@@ -161,9 +161,32 @@ def test_convert(tmp_path):
         assert done.exit_code == 0 and "F1 against gold labels" in done.output, done.output
 
 
+def test_sweep_then_average(labelled, tmp_path):
+    for seed, name in enumerate(("a", "b")):
+        options = ["--encoder", "surface", "--seed", seed, "--no-text", "--out", tmp_path / name / "surface"]
+        assert invoke("encode", labelled, *options).exit_code == 0
+    swept = [tmp_path / f"swept_{name}" for name in ("a", "b")]
+    for name, out in zip(("a", "b"), swept, strict=True):
+        arguments = ["sweep", tmp_path / name / "surface", "--reducers", "none,pca", "--k", "2-4,6", "--group", "all"]
+        done = invoke(*arguments, "--seeds", 2, "--hybrids", "keep", "--out", out)
+        assert done.exit_code == 0, done.output
+        assert {"sweep.csv", "best_k.csv", "curves_none.png", "curves_pca_2.png", "map_surface_pca.png"} <= {
+            path.name for path in out.iterdir()
+        }
+    done = invoke("average", *swept, "--out", tmp_path / "mean")
+    assert done.exit_code == 0 and "Tables, curves and maps" in done.output
+    averaged = pd.read_csv(tmp_path / "mean" / "average.csv")
+    assert set(averaged["k"]) == {2, 3, 4, 6} and set(averaged["n_runs"]) == {4}
+    every = pd.concat([pd.read_csv(out / "sweep.csv") for out in swept])
+    expected = every.groupby(["reducer", "clusterer", "k"])["register_ami"].mean()
+    np.testing.assert_allclose(averaged.set_index(["reducer", "clusterer", "k"])["register_ami"].sort_index(), expected)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["sweep", "ONE"], "expected a folder of embeddings"),
+        (["average", "NOWHERE"], "expected a sweep"),
         (["encode", "ONE", "--encoder", "surface", "--layers", "last"], "for SurfaceEncoder, which has none to choose"),
         (
             ["encode", "ONE", "--encoder", "surface", "--device", "cpu"],
@@ -178,6 +201,6 @@ def test_convert(tmp_path):
     ],
 )
 def test_bad_input_of_the_other_commands(labelled, tiny_folder, tmp_path, arguments, message):
-    names = {"ONE": labelled / "one.jsonl", "CLASSIFIER": tiny_folder / "classifier"}
+    names = {"NOWHERE": tmp_path, "ONE": labelled / "one.jsonl", "CLASSIFIER": tiny_folder / "classifier"}
     done = invoke(*[names.get(argument, argument) for argument in arguments], "--out", tmp_path / "o")
     assert done.exit_code != 0 and message in str(done.exception)

@@ -1,8 +1,9 @@
 """Analysis: is a space organised by register or by language?"""
 
 from embetter_reg.analysis._classify import classification_reports
-from embetter_reg.analysis._cluster import SphericalKMeans
+from embetter_reg.analysis._cluster import SphericalKMeans, make_clusterer
 from embetter_reg.analysis._compare import Comparison, compare_spaces
+from embetter_reg.analysis._contingency import Majority, agreements, cluster_majority
 from embetter_reg.analysis._graph import NeighborGraph, SharedNeighbors
 from embetter_reg.analysis._lda import LDA
 from embetter_reg.analysis._metrics import (
@@ -20,6 +21,7 @@ from embetter_reg.analysis._project import CenterProjection, LabelAppended
 from embetter_reg.analysis._reduce import make_reducer
 from embetter_reg.analysis._retrieval import cross_language_retrieval, parallel_retrieval, register_purity
 from embetter_reg.analysis._silhouette import bras, silhouette_samples, silhouettes
+from embetter_reg.analysis._sweep import average, best_k, read_combination, read_sweeps, sweep
 from embetter_reg.analysis._trimap import TriMap
 from embetter_reg.analysis._tsne import TSNE
 from embetter_reg.analysis._umap import UMAP
@@ -31,6 +33,7 @@ __all__ = [
     "CenterProjection",
     "Comparison",
     "LabelAppended",
+    "Majority",
     "NeighborGraph",
     "Neighbors",
     "PaCMAP",
@@ -40,11 +43,15 @@ __all__ = [
     "TriMap",
     "agreement",
     "agreement_table",
+    "agreements",
+    "average",
+    "best_k",
     "bras",
     "center_languages",
     "cilisi",
     "classification_reports",
     "clisi",
+    "cluster_majority",
     "cluster_table",
     "compare_spaces",
     "cosine_silhouette",
@@ -55,10 +62,14 @@ __all__ = [
     "kbet",
     "leave_one_language_out",
     "lisi",
+    "make_clusterer",
     "make_reducer",
     "parallel_retrieval",
     "probe_space",
+    "read_combination",
+    "read_sweeps",
     "register_purity",
     "silhouette_samples",
     "silhouettes",
+    "sweep",
 ]

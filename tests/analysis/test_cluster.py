@@ -1,10 +1,22 @@
 import numpy as np
 import pytest
-from sklearn.cluster import KMeans
+from scipy.sparse import csr_matrix
+from sklearn import metrics
+from sklearn.cluster import KMeans, MiniBatchKMeans
+from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import normalize
 
-from embetter_reg.analysis import SphericalKMeans
+from embetter_reg.analysis import (
+    SphericalKMeans,
+    agreements,
+    cluster_majority,
+    cluster_table,
+    make_clusterer,
+    silhouettes,
+)
+from embetter_reg.analysis import _kmeans as engine
+from embetter_reg.analysis._kmeans import cluster_rows
 
 
 @pytest.fixture
@@ -62,3 +74,139 @@ def test_rows_of_zeros_and_too_few_rows():
         SphericalKMeans(4).fit(X)
     with pytest.raises(ValueError, match="got n_init=0"):
         SphericalKMeans(2, n_init=0).fit(X)
+
+
+def ways(monkeypatch, way):
+    """Take one of the engine's three ways whatever the shape."""
+    if way != "bounds":
+        monkeypatch.setattr(engine, "_FEW_DIMS", 0)
+    if way == "products":
+        monkeypatch.setattr(engine, "_GRAM_ROWS", 0)
+
+
+@pytest.mark.parametrize("way", ["bounds", "gram", "products"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_inertia_is_at_most_scikit_learns(monkeypatch, way, dtype):
+    ways(monkeypatch, way)
+    X = make_blobs(500, n_features=3, centers=7, cluster_std=1.5, random_state=2)[0].astype(dtype)
+    ks = [1, 2, 5, 7, 12]
+    for k, found in zip(ks, cluster_rows(X, ks, n_init=5, random_state=0), strict=True):
+        theirs = KMeans(k, n_init=5, random_state=0).fit(X)
+        assert found.inertia <= theirs.inertia_ * (1 + 1e-6)
+        assert np.bincount(found.labels, minlength=k).min() > 0
+        nearest = ((X[:, None].astype(float) - found.centers) ** 2).sum(axis=2)
+        assert found.inertia == pytest.approx(nearest.min(axis=1).sum(), rel=1e-5)
+        if k == 7:
+            assert adjusted_rand_score(theirs.labels_, found.labels) > 0.99
+
+
+@pytest.mark.parametrize("way", ["bounds", "gram", "products"])
+def test_one_start_is_that_of_scikit_learn(monkeypatch, way):
+    ways(monkeypatch, way)
+    monkeypatch.setattr(engine, "_MAX_PASS", 0)  # no moves of single rows
+    X = np.random.default_rng(0).normal(size=(300, 4))
+    for k in (2, 9):
+        found = cluster_rows(X, [k], n_init=1, random_state=3)[0]
+        theirs = KMeans(k, n_init=1, tol=0, random_state=3).fit(X)
+        np.testing.assert_array_equal(found.labels, theirs.labels_)
+        np.testing.assert_allclose(found.centers, theirs.cluster_centers_, atol=1e-8)
+
+
+@pytest.mark.parametrize("way", ["bounds", "gram", "products"])
+def test_the_sphere_is_found_in_every_way(monkeypatch, rays, way):
+    ways(monkeypatch, way)
+    X, y = rays
+    found = cluster_rows(normalize(X), [5], spherical=True, random_state=0)[0]
+    assert adjusted_rand_score(y, found.labels) == 1.0
+    np.testing.assert_allclose(np.linalg.norm(found.centers, axis=1), 1)
+
+
+@pytest.mark.parametrize("way", ["bounds", "gram", "products"])
+def test_empty_clusters_are_mended_with_repeated_rows(monkeypatch, way):
+    ways(monkeypatch, way)
+    X = np.repeat([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0], [5.0, 5.0]], [200, 1, 1, 1], axis=0)
+    for seed in range(5):
+        assert cluster_rows(X, [4], n_init=1, random_state=seed)[0].inertia == pytest.approx(0, abs=1e-9)
+
+
+def test_weights_repeat_rows(rays):
+    X, _ = rays
+    weights = np.random.default_rng(1).integers(0, 4, size=len(X))
+    weighted = SphericalKMeans(6, random_state=0).fit(X, sample_weight=weights)
+    repeated = SphericalKMeans(6, random_state=0).fit(np.repeat(X, weights, axis=0))
+    np.testing.assert_allclose(weighted.cluster_centers_, repeated.cluster_centers_, atol=1e-10)
+    assert weighted.inertia_ == pytest.approx(repeated.inertia_)
+    with pytest.raises(ValueError, match="n_samples=2 for n_clusters=3"):
+        SphericalKMeans(3).fit(X, sample_weight=np.arange(len(X)) < 2)
+
+
+def test_sparse_rows_give_the_clusters_of_dense_ones(rays):
+    X, y = rays
+    model = SphericalKMeans(5, n_init=10, random_state=0).fit(csr_matrix(X))
+    assert adjusted_rand_score(y, model.labels_) == 1.0
+    dense = SphericalKMeans(5, n_init=10, random_state=0).fit(X)
+    assert model.inertia_ == pytest.approx(dense.inertia_)
+    np.testing.assert_allclose(model.transform(csr_matrix(X)), model.transform(X), atol=1e-12)
+
+
+def test_a_stream_comes_near_the_whole(rays):
+    X, y = rays
+    order = np.random.default_rng(0).permutation(len(X))
+    stream = SphericalKMeans(5, n_init=10, random_state=0)
+    for part in np.array_split(order, 6):
+        stream.partial_fit(X[part])
+    assert adjusted_rand_score(y, stream.predict(X)) == 1.0
+    whole = SphericalKMeans(5, random_state=0).fit(X)
+    cosines = stream.cluster_centers_ @ whole.cluster_centers_.T
+    assert cosines.max(axis=1).min() > 0.9999
+    again = stream.fit(X)  # a fit starts afresh
+    np.testing.assert_array_equal(
+        again.cluster_centers_, SphericalKMeans(5, n_init=10, random_state=0).fit(X).cluster_centers_
+    )
+
+
+def test_clusterers_by_name():
+    assert isinstance(make_clusterer("kmeans", 3), KMeans) and make_clusterer("kmeans", 3).n_init == 10
+    assert isinstance(make_clusterer("kmeans", 3, n_documents=60_000), MiniBatchKMeans)
+    assert make_clusterer("gaussian", 3, n_dims=384).covariance_type == "diag"
+    assert make_clusterer("gaussian", 3, n_dims=2, covariance_type="tied").covariance_type == "tied"
+    X, y = make_blobs(200, centers=3, random_state=0, cluster_std=0.3)
+    assert adjusted_rand_score(y, make_clusterer("gaussian", 3, n_dims=2, random_state=0).fit_predict(X)) == 1.0
+    with pytest.raises(ValueError, match="got the clusterer 'dbscan'"):
+        make_clusterer("dbscan", 3)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+@pytest.mark.parametrize("n_dims", [2, 40])
+def test_silhouettes_are_scikit_learns(monkeypatch, metric, n_dims):
+    from embetter_reg.analysis import _silhouette
+
+    monkeypatch.setattr(_silhouette, "_ROWS", 64)
+    monkeypatch.setattr(_silhouette, "_COLUMNS", 100)  # tiles that cut across each other
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(230, n_dims)).astype(np.float32) + 3
+    X[5] = X[6]
+    labelings = [rng.integers(k, size=230) for k in (2, 3, 9)]
+    labelings.append(np.where(np.arange(230) == 7, "alone", "rest"))
+    expected = [metrics.silhouette_score(X.astype(float), labels, metric=metric) for labels in labelings]
+    np.testing.assert_allclose(silhouettes(X, labelings, metric), expected, atol=1e-5)
+    assert np.isnan(silhouettes(X, [np.zeros(230), np.arange(230)], metric)).all()
+
+
+def test_agreements_are_scikit_learns():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(9, size=400).astype(str)
+    clusterings = [labels, rng.integers(33, size=400), np.zeros(400), np.arange(400), (labels.astype(int) // 2)]
+    names = ["adjusted_rand_score", "adjusted_mutual_info_score", "normalized_mutual_info_score", "v_measure_score"]
+    expected = [[getattr(metrics, name)(labels, clusters) for name in names] for clusters in clusterings]
+    np.testing.assert_allclose(agreements(labels, clusterings), expected, atol=1e-9)
+    np.testing.assert_array_equal(agreements(["a", "a"], [[0, 0]]), np.ones((1, 4)))
+
+
+def test_majority_labels_and_their_accuracy():
+    clusters, labels = [4, 4, 4, 7, 7, 7, 7], ["NA", "NA", "HI", "HI", "HI", "HI", "OP"]
+    found = cluster_majority(clusters, labels)
+    assert found.table.loc[4, ["size", "label"]].tolist() == [3, "NA"] and found.table.loc[7, "purity"] == 0.75
+    assert found.labels.tolist() == ["NA"] * 3 + ["HI"] * 4
+    assert found.accuracy == pytest.approx(np.mean(found.labels == np.array(labels))) == pytest.approx(5 / 7)
+    assert cluster_table(clusters, labels).max(axis=1).tolist() == pytest.approx(found.table["purity"].tolist())

@@ -1,9 +1,16 @@
 import numpy as np
 import pytest
 
-from embetter_reg.analysis import compare_spaces
+from embetter_reg.analysis import average, compare_spaces, sweep
 from embetter_reg.corpus.registers import MAIN
-from embetter_reg.plots import label_styles, plot_agreement, plot_cluster_table, plot_maps
+from embetter_reg.plots import (
+    label_styles,
+    plot_agreement,
+    plot_cluster_table,
+    plot_labelled_map,
+    plot_maps,
+    plot_sweep,
+)
 from embetter_reg.plots.palette import REGISTER_COLORS
 
 # Brettel, Vienot & Mollon 1997 in the linear form of Vienot, Brettel & Mollon 1999.
@@ -67,3 +74,28 @@ def test_cluster_table_prints_its_shares(found):
     figure = plot_cluster_table(found.cluster_table("tuned"))
     shares = {text.get_text() for text in figure.axes[0].texts}
     assert "100%" in shares and figure.axes[0].get_xlabel() == "register"
+
+
+def test_a_sweep_has_its_figures_bars_and_marks(planted):
+    found = sweep({"tuned": planted["by_register"]}, register=planted["register"], language=planted["language"],
+                  k=[2, 4, 6], seeds=[0, 1], n_init=1)  # fmt: skip
+    averaged = average(found)
+    figure = plot_sweep(averaged)
+    assert len(figure.axes) == 6
+    curve = figure.axes[0].containers[0]
+    rows = averaged.query("clusterer == 'kmeans'")
+    np.testing.assert_allclose(curve.lines[0].get_ydata().astype(float), rows["register_ami"])
+    bars = np.array([segment[:, 1] for segment in curve.lines[2][0].get_segments()], dtype=float)
+    np.testing.assert_allclose(bars[:, 1] - bars[:, 0], 2 * rows["register_ami_sd"])
+    assert {text.get_text() for text in figure.axes[0].texts} == {"registers (4)", "languages (3)"}
+    with pytest.raises(ValueError, match="two rows of the space 'tuned'"):
+        plot_sweep(average(found).loc[[0, 0]])
+
+
+def test_a_labelled_map_numbers_its_clusters(planted):
+    points = planted["by_register"][:, :2]
+    clusters = np.arange(240) % 5
+    figure = plot_labelled_map(points, {"language": planted["language"], "kmeans, k = 5": clusters})
+    languages, numbered = figure.axes
+    assert [text.get_text() for text in languages.get_legend().get_texts()] == ["en", "fi", "fr"]
+    assert {text.get_text() for text in numbered.texts} == set("01234") and numbered.get_legend() is None
