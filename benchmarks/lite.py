@@ -12,7 +12,7 @@ from _corpora import single_register
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import Normalizer
 
 from embetter_reg.corpus import label_column
@@ -22,8 +22,12 @@ MAX_CHARS = 4000
 
 
 def reference():
+    how = {"sublinear_tf": True, "min_df": 2, "dtype": np.float32}
     return make_pipeline(
-        TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, min_df=2, dtype=np.float32),
+        make_union(
+            TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), **how),
+            TfidfVectorizer(token_pattern=r"\w+|[^\w\s]|\n", **how),
+        ),
         TruncatedSVD(384, random_state=0),
         Normalizer(),
     )

@@ -1,6 +1,7 @@
 """Heads: re-project embeddings toward register labels."""
 
+from embetter_reg.finetune._contrastive import ContrastiveLearner, ContrastiveTuner
 from embetter_reg.finetune._feedforward import FeedForwardTuner
 from embetter_reg.finetune._sbert import SbertLearner, SbertTuner
 
-__all__ = ["FeedForwardTuner", "SbertLearner", "SbertTuner"]
+__all__ = ["ContrastiveLearner", "ContrastiveTuner", "FeedForwardTuner", "SbertLearner", "SbertTuner"]

@@ -63,7 +63,7 @@ class Labelled:
             if self.mixup:
                 share = rng.beta(self.mixup, self.mixup)
                 partner = torch.from_numpy(rng.permutation(len(batch[0]))).to(order.device)
-                batch = tuple(torch.lerp(column[partner], column, share) for column in batch)  # noqa: PLW2901
+                batch = tuple(torch.lerp(column[partner], column, share) for column in batch)
             yield batch
 
     def loss(self, network, rows, targets, weight=None):
@@ -77,7 +77,10 @@ class Labelled:
 
 @dataclass
 class Paired:
-    """Prepared rows, and ``n_pairs`` pairs of them with similarities: the same every epoch, or drawn anew by ``draw``."""
+    """Prepared rows, and pairs of them with similarities: the same every epoch, or drawn anew by ``draw``.
+
+    ``weight`` has one number a row, of which a pair takes the product, or one a pair.
+    """
 
     rows: Tensor
     n_pairs: int
@@ -91,11 +94,11 @@ class Paired:
 
     def batches(self, size, rng):
         """Yield first rows, second rows, similarities and weights in random order."""
-        first, second, similarity, weight = self._pairs()
-        order = torch.from_numpy(rng.permutation(len(first))).to(self.rows.device)
+        columns = self._pairs()
+        order = torch.from_numpy(rng.permutation(self.n_pairs)).to(self.rows.device)
         for pick in order.split(size):
-            batch = self.rows[first[pick]], self.rows[second[pick]], similarity[pick]
-            yield batch if weight is None else (*batch, weight[pick])
+            first, second, *rest = (column[pick] for column in columns)
+            yield self.rows[first], self.rows[second], *rest
 
     def loss(self, network, first, second, similarity, weight=None):
         """Return the loss and its gradient at the tuned space."""
@@ -105,14 +108,15 @@ class Paired:
 
     def everything(self):
         """Return all pairs."""
-        first, second, similarity, weight = self._pairs()
-        batch = self.rows[first], self.rows[second], similarity
-        return batch if weight is None else (*batch, weight)
+        first, second, *rest = self._pairs()
+        return self.rows[first], self.rows[second], *rest
 
-    def _pairs(self):
-        first, second, similarity = (torch.from_numpy(column).to(self.rows.device) for column in self.draw())
-        weight = None if self.weight is None else self.weight[first] * self.weight[second]
-        return first, second, similarity, weight
+    def _pairs(self) -> list[Tensor]:
+        columns = [torch.from_numpy(column).to(self.rows.device) for column in self.draw()]
+        if self.weight is None:
+            return columns
+        a_pair = len(self.weight) == self.n_pairs != len(self.rows)
+        return [*columns, self.weight if a_pair else self.weight[columns[0]] * self.weight[columns[1]]]
 
 
 @dataclass

@@ -54,7 +54,7 @@ class HeadNetwork(nn.Module):
         self.register_buffer("scale", torch.ones(n_in))
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip([n_in, *widths], widths, strict=False))
         self.output = nn.Linear(widths[-1], n_out) if n_out else None
-        self.activate, self._activation_gradient = ACTIVATIONS[activation]
+        self.activation = activation
         self.n_active = len(widths) if activate_last else len(widths) - 1
         self.dropout, self.input_dropout, self.standardize = dropout, input_dropout, standardize
 
@@ -69,6 +69,10 @@ class HeadNetwork(nn.Module):
         else:
             scale = variance.sum().sqrt().expand_as(variance)
         self.scale.copy_(torch.where(scale > 0, scale, 1.0))
+
+    def activate(self, rows: Tensor) -> Tensor:
+        """Return rows after the activation."""
+        return ACTIVATIONS[self.activation][0](rows)
 
     @property
     def n_multiplications(self) -> int:
@@ -107,6 +111,7 @@ class HeadNetwork(nn.Module):
         """Return rows centred and scaled, as `propagate` takes them."""
         return (X - self.offset) / self.scale
 
+    @torch.no_grad()
     def propagate(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return tuned space and outputs of prepared rows, in training with dropout, and keep what `backpropagate` needs."""
         self._steps: list[tuple] = []
@@ -124,6 +129,7 @@ class HeadNetwork(nn.Module):
         self._dropped, self._output_mask = _drop(x, dropout)
         return x, torch.addmm(self.output.bias, self._dropped, self.output.weight.T)
 
+    @torch.no_grad()
     def backpropagate(self, embedding_gradient: Tensor | None, output_gradient: Tensor | None) -> None:
         """Fill the parameters' gradients from the loss's gradients at the tuned space and at the outputs."""
         gradient = embedding_gradient
@@ -135,7 +141,7 @@ class HeadNetwork(nn.Module):
             x, before, after, mask = self._steps[place]
             gradient = _undrop(gradient, mask, self.dropout)
             if place < self.n_active:
-                gradient = self._activation_gradient(gradient, before, after)
+                gradient = ACTIVATIONS[self.activation][1](gradient, before, after)
             _fill(self.layers[place], gradient, x)
             if place:
                 gradient = gradient @ self.layers[place].weight

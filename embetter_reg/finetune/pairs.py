@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from embetter_reg._random import draw_seed
 from embetter_reg._validation import check_labels
@@ -97,8 +98,7 @@ def from_labels(
     ([1, 0, 3, 2], [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0])
 
     """
-    labels = check_labels("y", y, len(y))
-    names, codes = np.unique(labels, return_inverse=True)
+    names, codes = _names_and_codes("y", y, len(y))
     if len(names) < 2:
         raise ValueError(f"got {len(names)} label, expected at least two to tell apart; pass documents of more labels")
     for name, value in (("positives", positives), ("negatives", negatives)):
@@ -106,10 +106,10 @@ def from_labels(
             raise ValueError(f"got {name}={value!r}, expected one of {list(LANGUAGES)}; pick one")
         if value != "any" and language is None:
             raise ValueError(f"got {name}={value!r} without language, expected one a document; pass language=")
-    itself, everything = np.arange(len(codes)), np.zeros(len(codes), dtype=np.intp)
-    spoken = everything if language is None else _codes(check_labels("language", language, len(codes)))
-    cell = _codes(codes * (spoken.max() + 1) + spoken)
-    block, hole = {"any": (codes, itself), "other": (codes, cell), "same": (cell, itself)}[positives]
+    everything = np.zeros(len(codes), dtype=np.intp)
+    spoken = everything if language is None else _names_and_codes("language", language, len(codes))[1]
+    cell = codes if language is None else np.unique(codes * (spoken.max() + 1) + spoken, return_inverse=True)[1]
+    block, hole = {"any": (codes, None), "other": (codes, spoken), "same": (cell, None)}[positives]
     positive = Within(block, hole, similarity=1.0)
     if n_pos and not positive.able.all():
         lonely = sorted({str(name) for name in names[codes[~positive.able]]})
@@ -140,7 +140,7 @@ def from_groups(groups, *, n_pos: int = 1, n_neg: int = 3, random_state=None) ->
     [(0, 0), (1, 0)]
 
     """
-    return from_labels(np.asarray(groups).astype(str), n_pos=n_pos, n_neg=n_neg, random_state=random_state)
+    return from_labels(groups, n_pos=n_pos, n_neg=n_neg, random_state=random_state)
 
 
 def from_indicator(Y, *, n_pos: int = 1, n_neg: int = 3, random_state=None) -> PairSampler:
@@ -229,22 +229,27 @@ def from_examples(
 class Within:
     """Partners from a document's block but outside its hole, such as its register but not its language.
 
-    Sorted by block and then hole, both are runs of rows, so a partner is one random number away.
+    Sorted by block and then hole, both are runs of rows, so a partner is one random number away. Without ``hole`` only
+    the document itself is left out.
     """
 
-    def __init__(self, block: np.ndarray, hole: np.ndarray, *, similarity: float):
-        self._order = np.lexsort((hole, block))
+    def __init__(self, block: np.ndarray, hole: np.ndarray | None, *, similarity: float):
+        cell = block if hole is None else block * (hole.max() + 1) + hole
+        self._order = _sorted(cell)
         self._similarity = similarity
-        self._block_start, self._block_size = _runs(block[self._order], self._order)
-        hole = _codes(block * (hole.max() + 1) + hole)
-        self._hole_start, self._hole_size = _runs(hole[self._order], self._order)
-        self.able = self._block_size > self._hole_size
+        self._block_start, block_size = _runs(block)
+        if hole is None:
+            self._hole_start, self._hole_size = np.empty(len(block), np.intp), np.ones(len(block), np.intp)
+            self._hole_start[self._order] = np.arange(len(block))
+        else:
+            self._hole_start, self._hole_size = _runs(cell)
+        self._room = block_size - self._hole_size
+        self.able = self._room > 0
 
     def __call__(self, first: np.ndarray, rng: np.random.Generator) -> Pairs:
         """Return a partner for each row of ``first``."""
-        hole_size = self._hole_size[first]
-        place = self._block_start[first] + _below(self._block_size[first] - hole_size, rng)
-        place += (place >= self._hole_start[first]) * hole_size
+        place = self._block_start[first] + _below(self._room[first], rng)
+        place += (place >= self._hole_start[first]) * self._hole_size[first]
         return Pairs(first, self._order[place], np.full(len(first), self._similarity, np.float32))
 
 
@@ -253,8 +258,7 @@ class Across:
 
     def __init__(self, kind: np.ndarray, allowed: np.ndarray, similarity: np.ndarray):
         self._kind, self._similarity = kind, similarity
-        self._order = np.argsort(kind, kind="stable")
-        self._start, self._size = _runs(kind[self._order], self._order)
+        self._order = _sorted(kind)
         self._first_of = np.searchsorted(kind[self._order], np.arange(len(allowed)))
         counts = allowed * np.bincount(kind, minlength=len(allowed))
         counts[np.diag_indices_from(counts)] -= np.diagonal(allowed)  # not with itself
@@ -282,18 +286,25 @@ def _below(limits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return (rng.random(len(limits)) * limits).astype(np.intp)
 
 
-def _codes(values: np.ndarray) -> np.ndarray:
-    return np.unique(values, return_inverse=True)[1]
+def _names_and_codes(name: str, values, n_documents: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the labels there are, sorted, and each document's number among them."""
+    given = np.asarray(values)
+    if given.ndim != 1 or len(given) != n_documents or given.dtype.kind not in "iub":
+        given = check_labels(name, values, n_documents)
+    codes, names = pd.factorize(given, sort=True)
+    return names, codes
 
 
-def _runs(keys: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return, for each document, where the run of its key begins among sorted ``keys``, and how long it is."""
-    begins = np.flatnonzero(np.diff(keys, prepend=keys[:1] - 1))
-    sizes = np.diff(begins, append=len(keys))
-    start, size = np.empty(len(keys), dtype=np.intp), np.empty(len(keys), dtype=np.intp)
-    start[order], size[order] = np.repeat(begins, sizes), np.repeat(sizes, sizes)
-    return start, size
+def _runs(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return, for each document, where the run of its code begins once sorted, and how long it is."""
+    sizes = np.bincount(codes)
+    return (sizes.cumsum() - sizes)[codes], sizes[codes]
+
+
+def _sorted(codes: np.ndarray) -> np.ndarray:
+    # Short whole numbers are sorted by radix.
+    return np.argsort(codes.astype(np.uint16) if codes.max(initial=0) < 1 << 16 else codes, kind="stable")
 
 
 def _generator(random_state) -> np.random.Generator:
-    return np.random.default_rng(draw_seed(random_state))
+    return np.random.default_rng(random_state if isinstance(random_state, int) else draw_seed(random_state))

@@ -1,4 +1,4 @@
-"""A light encoder: hashed n-grams of characters or words, TF-IDF, then SVD. No download."""
+"""A light encoder: hashed character n-grams and words, TF-IDF, then SVD. No download."""
 
 import warnings
 from pathlib import Path
@@ -19,7 +19,7 @@ _OVERSAMPLING = 16
 
 
 class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """TF-IDF of character or word n-grams reduced by a truncated SVD.
+    """TF-IDF of character n-grams and words reduced by a truncated SVD.
 
     Surface habits (punctuation, function words, inflection) carry much of what makes a register, and
     character n-grams see them in any language. Same idea as ``TfidfVectorizer(analyzer="char_wb",
@@ -31,18 +31,18 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     n_components : int
         Width of the embedding; as many as there are documents or n-grams to fit on, where that is fewer.
     ngram_range : tuple of two ints
-        Shortest and longest n-gram.
-    analyzer : {"char_wb", "word"}
-        N-grams of characters inside words, or of words, punctuation marks and line ends (of which one or two make an
-        n-gram worth counting: ``ngram_range=(1, 2)``). The two complement each other in a ``FeatureUnion``.
+        Shortest and longest n-gram of characters.
+    word_weight : float
+        Length of the part of a document's vector that counts whole words, punctuation marks and line ends, beside the
+        n-grams' length of 1; 0 leaves it out.
     lowercase : bool
         Fold case first.
     min_df : int
         Drop n-grams found in fewer documents than this.
     max_features : int or None
-        Keep the n-grams found in most documents; None keeps all.
+        Keep the n-grams, and as many words, found in most documents; None keeps all.
     n_bits : int
-        N-grams are hashed into ``2**n_bits`` columns, 8 to 26.
+        N-grams are hashed into ``2**n_bits`` columns, 8 to 26, and words into as many others.
     max_chars : int or None
         Read only this many characters of a document; None reads all.
     n_iter : int
@@ -78,7 +78,7 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         n_components=384,
         *,
         ngram_range=(2, 5),
-        analyzer="char_wb",
+        word_weight=1.0,
         lowercase=True,
         min_df=2,
         max_features=30_000,
@@ -90,7 +90,7 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     ):
         self.n_components = n_components
         self.ngram_range = ngram_range
-        self.analyzer = analyzer
+        self.word_weight = word_weight
         self.lowercase = lowercase
         self.min_df = min_df
         self.max_features = max_features
@@ -111,10 +111,7 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         counts = self._count(check_texts(X))
         n_documents = counts.shape[0]
         df = np.bincount(counts.indices, minlength=counts.shape[1])
-        columns = np.flatnonzero(df >= self.min_df)
-        if self.max_features is not None and len(columns) > self.max_features:
-            widest = np.argsort(-df[columns], kind="stable")[: self.max_features]
-            columns = np.sort(columns[widest])
+        columns = np.concatenate([self._widest(part) + start for start, part in self._parts(df)])
         if len(columns) == 0:
             raise ValueError(
                 f"got {n_documents} documents with no n-gram found in min_df={self.min_df} of them, "
@@ -160,8 +157,8 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
                 f"got ngram_range={self.ngram_range}, expected (shortest, longest) with "
                 "1 <= shortest <= longest; pass for example (2, 5)"
             )
-        if self.analyzer not in ("char_wb", "word"):
-            raise ValueError(f"got analyzer={self.analyzer!r}, expected 'char_wb' or 'word'; pick one")
+        if not self.word_weight >= 0:
+            raise ValueError(f"got word_weight={self.word_weight!r}, expected at least 0; pass for example 1")
         if self.n_components < 1:
             raise ValueError(f"got n_components={self.n_components}, expected at least 1; pass a larger one")
         if not 8 <= self.n_bits <= MAX_BITS:
@@ -172,12 +169,30 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             texts = [text[: self.max_chars] for text in texts]
         if self.lowercase:
             texts = [text.lower() for text in texts]
-        return count_ngrams(texts, self.ngram_range, self.n_bits, words=self.analyzer == "word")
+        ngrams = count_ngrams(texts, self.ngram_range, self.n_bits)
+        if not self.word_weight:
+            return ngrams
+        return sp.hstack([ngrams, count_ngrams(texts, (1, 1), self.n_bits, words=True)], format="csr")
+
+    def _parts(self, values: np.ndarray) -> list[tuple[int, np.ndarray]]:
+        """Return where the columns of n-grams and of words begin, and their values."""
+        middle = 1 << self.n_bits
+        return [(0, values[:middle]), (middle, values[middle:])]
+
+    def _widest(self, df: np.ndarray) -> np.ndarray:
+        columns = np.flatnonzero(df >= self.min_df)
+        if self.max_features is None or len(columns) <= self.max_features:
+            return columns
+        return np.sort(columns[np.argsort(-df[columns], kind="stable")[: self.max_features]])
 
     def _weigh(self, counts: sp.csr_matrix) -> sp.csr_matrix:
-        """Sublinear TF-IDF with rows of unit length."""
+        """Sublinear TF-IDF with rows of unit length, those of n-grams and of words weighed against each other."""
         weights = counts[:, self.columns_]
         weights.data = (1 + np.log(weights.data)) * self.idf_[weights.indices]
+        if self.word_weight:
+            middle = np.searchsorted(self.columns_, 1 << self.n_bits)
+            ngrams, words = normalize(weights[:, :middle]), normalize(weights[:, middle:])
+            weights = sp.hstack([ngrams, words * self.word_weight], format="csr", dtype=np.float32)
         return normalize(weights, copy=False)
 
     def _svd(self, weights: sp.csr_matrix) -> np.ndarray:

@@ -122,14 +122,21 @@ def test_construction_loads_nothing(kind):
         encoder.transform(["a"])
 
 
-def test_lite_is_tfidf_and_svd():
+@pytest.mark.parametrize("word_weight", [0, 1, 2])
+def test_lite_is_tfidf_and_svd(word_weight):
     """Against scikit-learn: the same cosines as TfidfVectorizer and TruncatedSVD at full rank."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     texts = [f"{a} {b}" for a in ("cats sleep", "dogs bark", "birds sing") for b in ("at night", "all day", "often")]
-    ours = LiteTextEncoder(n_components=9, ngram_range=(2, 3), min_df=1, n_bits=22, random_state=0).fit_transform(texts)
+    texts = [f"{text}!{line}" for text, line in zip(texts, ["", "\n"] * 5, strict=False)]
     grams = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 3), sublinear_tf=True).fit_transform(texts)
-    np.testing.assert_allclose(ours @ ours.T, (grams @ grams.T).toarray(), atol=1e-5)
+    words = TfidfVectorizer(token_pattern=r"\w+|[^\w\s]|\n", sublinear_tf=True).fit_transform(texts)
+    expected = (grams @ grams.T + word_weight**2 * (words @ words.T)).toarray() / (1 + word_weight**2)
+    encoder = LiteTextEncoder(
+        n_components=9, ngram_range=(2, 3), word_weight=word_weight, min_df=1, n_bits=22, random_state=0
+    )
+    ours = encoder.fit_transform(texts)
+    np.testing.assert_allclose(ours @ ours.T, expected, atol=1e-5)
 
 
 def test_lite_seed_saving_and_loading(tmp_path):
@@ -151,6 +158,6 @@ def test_lite_parameters():
     np.testing.assert_allclose(short.transform(["cat", "cat xyz"])[0], X[0], atol=1e-5)
     with pytest.raises(ValueError, match="no n-gram found in min_df=2"):
         LiteTextEncoder().fit(["", " "])
-    for change in ({"ngram_range": (3, 2)}, {"n_components": 0}, {"n_bits": 40}):
+    for change in ({"ngram_range": (3, 2)}, {"word_weight": -1}, {"n_components": 0}, {"n_bits": 40}):
         with pytest.raises(ValueError, match=f"got {next(iter(change))}="):
             LiteTextEncoder(**change).fit(TEXTS)
