@@ -124,7 +124,7 @@ class Numbered:
         self.head = head
         self.transform = head.transform
 
-    def fit(self, X, y):
+    def fit(self, X, y):  # noqa: D102
         self.head.fit(X, np.unique(y, return_inverse=True)[1])
         return self
 
@@ -254,22 +254,23 @@ def speed(rounds: int = 5) -> None:
         last = "" if losses is None else "; final training loss {:.3f}, ours {:.3f}".format(*np.mean(ends, axis=0))
         print(f"{name}: {statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f}){last}", flush=True)
 
-    def cross_entropies(theirs, mine):
-        with torch.no_grad():
-            logits = theirs._model(torch.from_numpy(X_part))
-            return float(torch.nn.functional.cross_entropy(logits, torch.from_numpy(codes_part))), mine.history_[-1][
-                "loss"
-            ]
+    def feed_forward(X, codes):
+        def losses(theirs, mine):
+            with torch.no_grad():
+                outputs = theirs._model(torch.from_numpy(X))
+            theirs = torch.nn.functional.cross_entropy(outputs, torch.from_numpy(codes))
+            logits = mine.network_(torch.from_numpy(X))
+            return float(theirs), float(torch.nn.functional.cross_entropy(logits, torch.from_numpy(codes)))
 
-    for n in (1200, len(X)):
-        X_part, codes_part = np.ascontiguousarray(X[:n]), codes[:n]
         compare(
-            f"FeedForwardTuner, {n} × 384, 20 epochs of batches of 32",
-            lambda: PeerFeedForward(n_epochs=20).fit(X_part, codes_part),
-            lambda: FeedForwardTuner(50, 20, 0.01, 32, random_state=0, **plain).fit(X_part, codes_part),
-            cross_entropies,
+            f"FeedForwardTuner, {len(X)} × 384, 20 epochs of batches of 32",
+            lambda: PeerFeedForward(n_epochs=20).fit(X, codes),
+            lambda: FeedForwardTuner(50, 20, 0.01, 32, random_state=0, **plain).fit(X, codes),
+            losses,
         )
 
+    feed_forward(X[:1200].copy(), codes[:1200])
+    feed_forward(X, codes)
     sampler = pairs.from_labels(codes, n_neg=3, random_state=0)
     fixed = sampler.draw()
 

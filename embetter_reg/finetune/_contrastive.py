@@ -33,8 +33,8 @@ class ContrastiveLearner(Head):
         Of Adam with decoupled weight decay, at its highest.
     loss : {"cosine", "margin"}
         ``"cosine"``: squared difference of cosine and similarity. ``"margin"``: similar pairs as near as possible,
-        dissimilar ones at least ``margin`` apart (Hadsell, Chopra & LeCun 2006, "Dimensionality Reduction by Learning an
-        Invariant Mapping").
+        dissimilar ones at least ``margin`` apart (Hadsell, Chopra & LeCun 2006, "Dimensionality Reduction by Learning
+        an Invariant Mapping").
     margin : float
         Cosine distance, in (0, 2], that dissimilar pairs should keep.
     hidden_layers : tuple of int or None
@@ -389,7 +389,7 @@ class ContrastiveTuner(Tuner):
         classify = self._classifier()
 
         def criterion(embedding, logits, wanted, weight):
-            loss, slope, at_logits = 0.0, None, None
+            loss, slope, at_logits = torch.zeros(()), None, None
             if self.loss == "supcon" or self.supcon_weight:
                 share = 1.0 if self.loss == "supcon" else self.supcon_weight
                 loss, slope = supervised_contrastive(embedding, wanted, weight, temperature=self.temperature)

@@ -16,11 +16,11 @@ from embetter_reg.finetune._saving import from_json, load_head, push_head, save_
 
 
 def _whole(value):
-    return isinstance(value, Integral) and value >= 1
+    return isinstance(value, Integral) and int(value) >= 1
 
 
 def _between(low, high):
-    return lambda value: isinstance(value, Real) and low <= value < high
+    return lambda value: isinstance(value, Real) and low <= float(value) < high
 
 
 _EXPECTED = {
@@ -33,9 +33,9 @@ _EXPECTED = {
     **dict.fromkeys(("weight_decay", "mixup", "supcon_weight"), (_between(0, np.inf), "at least 0")),
     **dict.fromkeys(("region_weight", "language_weight"), (_between(0, 1 + 1e-9), "in [0, 1]")),
     **dict.fromkeys(
-        ("learning_rate", "temperature", "margin"), (lambda x: isinstance(x, Real) and x > 0, "a number above 0")
+        ("learning_rate", "temperature", "margin"), (lambda x: isinstance(x, Real) and float(x) > 0, "a number above 0")
     ),
-    "validation_fraction": (lambda x: isinstance(x, Real) and 0 < x < 1, "in (0, 1)"),
+    "validation_fraction": (lambda x: isinstance(x, Real) and 0 < float(x) < 1, "in (0, 1)"),
     "hidden_layers": (
         lambda x: x is None or (isinstance(x, tuple | list) and all(map(_whole, x))),
         "a tuple of widths",
@@ -122,7 +122,7 @@ class Head(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     @property
     def _n_features_out(self) -> int:
-        return self.network_.layers[-1].out_features
+        return self.network_.n_dims
 
     def _open(self) -> None:
         """Check parameters and forget what was learned."""
@@ -144,10 +144,7 @@ class Head(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
 
     def _sample_weight(self, sample_weight, X) -> np.ndarray:
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float32, ensure_non_negative=True)
-        if not weights.any():
-            raise ValueError("got sample_weight of zeros only, expected some above 0; pass others")
-        return weights
+        return _check_sample_weight(sample_weight, X, dtype=np.float32, ensure_non_negative=True)
 
     def _build(self, rows: torch.Tensor) -> None:
         """Make a new network that fits these rows."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ class Task(Protocol):
     def batches(self, size: int, rng: np.random.Generator) -> Iterator[tuple[Tensor, ...]]:
         """Yield one epoch; the first tensor of a batch has a row for each document or pair."""
 
-    def loss(self, network: HeadNetwork, *batch: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    def loss(self, network: HeadNetwork, *batch: Any) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Return the loss of a batch, and its gradients at the tuned space and at the outputs."""
 
     def everything(self) -> tuple[Tensor, ...]:
@@ -66,9 +66,10 @@ class Labelled:
                 batch = tuple(torch.lerp(column[partner], column, share) for column in batch)
             yield batch
 
-    def loss(self, network, rows, targets, weight=None):
+    def loss(self, network, *batch):
         """Return the loss and its gradients."""
-        return self.criterion(*network.propagate(rows), targets, weight)
+        rows, targets, *weight = batch
+        return self.criterion(*network.propagate(rows), targets, *(weight or [None]))
 
     def everything(self):
         """Return rows, targets and weights."""
@@ -100,10 +101,12 @@ class Paired:
             first, second, *rest = (column[pick] for column in columns)
             yield self.rows[first], self.rows[second], *rest
 
-    def loss(self, network, first, second, similarity, weight=None):
+    def loss(self, network, *batch):
         """Return the loss and its gradient at the tuned space."""
+        first, second, similarity, *weight = batch
         embedding, _ = network.propagate(torch.cat([first, second]))
-        loss, *gradients = cosine_loss(*embedding.split(len(first)), similarity, weight, margin=self.margin)
+        a, b = embedding.split(len(first))
+        loss, *gradients = cosine_loss(a, b, similarity, *weight, margin=self.margin)
         return loss, torch.cat(gradients), None
 
     def everything(self):
@@ -175,12 +178,12 @@ class Trainer:
         patience: int = 10,
         show_progress: bool = False,
     ) -> None:
-        """Train; with ``validation`` stop when its loss is past its best for ``patience`` epochs, and restore the best."""
+        """Train; with ``validation`` stop once its loss is not better for ``patience`` epochs, and restore the best."""
         best_loss, best_epoch, best_weights = float("inf"), 0, None
         held = None if validation is None else validation.everything()
         for epoch in (bar := tqdm(range(1, n_epochs + 1), desc="tuning", disable=not show_progress, mininterval=0.5)):
             record = {"epoch": epoch, "loss": self.epoch(task, (epoch - 1) / n_epochs, epoch / n_epochs)}
-            if validation is not None:
+            if validation is not None and held is not None:
                 record["validation_loss"] = self.evaluate(validation, held)
             self.history.append(record)
             bar.set_postfix({key: f"{value:.3f}" for key, value in record.items() if key != "epoch"}, refresh=False)

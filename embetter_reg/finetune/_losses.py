@@ -45,9 +45,9 @@ def cosine_loss(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Loss on the cosine of pairs, and its gradients at both sides.
 
-    Without ``margin`` the squared difference of cosine and similarity. With it the contrastive loss of Hadsell, Chopra &
-    LeCun (2006, "Dimensionality Reduction by Learning an Invariant Mapping") on the cosine distance ``d = 1 - cosine``:
-    ``s d² + (1 - s) max(0, margin - d)²``.
+    Without ``margin`` the squared difference of cosine and similarity. With it the contrastive loss of Hadsell, Chopra
+    & LeCun (2006, "Dimensionality Reduction by Learning an Invariant Mapping") on the cosine distance
+    ``d = 1 - cosine``: ``s d² + (1 - s) max(0, margin - d)²``.
     """
     (a, norm_a), (b, norm_b) = _unit(first), _unit(second)
     cosine = (a * b).sum(dim=1)

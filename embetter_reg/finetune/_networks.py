@@ -1,6 +1,8 @@
 """The network of the heads. Its gradients are written out, which for layers this small is several times faster."""
 
 from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -52,9 +54,10 @@ class HeadNetwork(nn.Module):
         super().__init__()
         self.register_buffer("offset", torch.zeros(n_in))
         self.register_buffer("scale", torch.ones(n_in))
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip([n_in, *widths], widths, strict=False))
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise([n_in, *widths]))
         self.output = nn.Linear(widths[-1], n_out) if n_out else None
         self.activation = activation
+        self.n_dims = widths[-1]
         self.n_active = len(widths) if activate_last else len(widths) - 1
         self.dropout, self.input_dropout, self.standardize = dropout, input_dropout, standardize
 
@@ -82,7 +85,7 @@ class HeadNetwork(nn.Module):
     @torch.no_grad()
     def embed(self, X: Tensor) -> Tensor:
         """Return the tuned space of rows as they come, shape (n_documents, widths[-1])."""
-        first = self.layers[0]
+        first: Any = self.layers[0]
         weight = first.weight / self.scale  # scaling is folded into the first layer
         z = torch.addmm(first.bias - weight @ self.offset, X, weight.T)
         for place, layer in enumerate(self.layers):
@@ -93,7 +96,8 @@ class HeadNetwork(nn.Module):
     @torch.no_grad()
     def forward(self, X: Tensor) -> Tensor:
         """Return the outputs, shape (n_documents, n_out)."""
-        return self.output(self.embed(X))
+        outputs: Any = self.output
+        return outputs(self.embed(X))
 
     # -- training -----------------------------------------------------------------------------------
 
@@ -113,12 +117,12 @@ class HeadNetwork(nn.Module):
 
     @torch.no_grad()
     def propagate(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return tuned space and outputs of prepared rows, in training with dropout, and keep what `backpropagate` needs."""
+        """Return tuned space and outputs of prepared rows, with dropout in training; keep all for `backpropagate`."""
         self._steps: list[tuple] = []
         dropout = self.dropout if self.training else 0.0
         x, _ = _drop(x, self.input_dropout if self.training else 0.0)
         for place, layer in enumerate(self.layers):
-            before = torch.addmm(layer.bias, x, layer.weight.T)
+            before = layer(x)
             after = self.activate(before) if place < self.n_active else before
             is_last = place == len(self.layers) - 1
             dropped, mask = (after, None) if is_last else _drop(after, dropout)
@@ -127,13 +131,13 @@ class HeadNetwork(nn.Module):
         if self.output is None:
             return x, None
         self._dropped, self._output_mask = _drop(x, dropout)
-        return x, torch.addmm(self.output.bias, self._dropped, self.output.weight.T)
+        return x, self.output(self._dropped)
 
     @torch.no_grad()
     def backpropagate(self, embedding_gradient: Tensor | None, output_gradient: Tensor | None) -> None:
         """Fill the parameters' gradients from the loss's gradients at the tuned space and at the outputs."""
-        gradient = embedding_gradient
-        if output_gradient is not None:
+        gradient: Any = embedding_gradient
+        if output_gradient is not None and self.output is not None:
             _fill(self.output, output_gradient, self._dropped)
             from_output = _undrop(output_gradient @ self.output.weight, self._output_mask, self.dropout)
             gradient = from_output if gradient is None else gradient + from_output
@@ -142,9 +146,10 @@ class HeadNetwork(nn.Module):
             gradient = _undrop(gradient, mask, self.dropout)
             if place < self.n_active:
                 gradient = ACTIVATIONS[self.activation][1](gradient, before, after)
-            _fill(self.layers[place], gradient, x)
+            layer: Any = self.layers[place]
+            _fill(layer, gradient, x)
             if place:
-                gradient = gradient @ self.layers[place].weight
+                gradient = gradient @ layer.weight
         self._steps = []
 
 
@@ -156,6 +161,6 @@ def _undrop(gradient: Tensor, mask: Tensor | None, share: float) -> Tensor:
     return gradient if mask is None else _aten.native_dropout_backward(gradient, mask, 1 / (1 - share))
 
 
-def _fill(layer: nn.Linear, gradient: Tensor, x: Tensor) -> None:
+def _fill(layer: Any, gradient: Tensor, x: Tensor) -> None:
     torch.mm(gradient.T, x, out=layer.weight.grad)
     torch.sum(gradient, 0, out=layer.bias.grad)

@@ -83,7 +83,8 @@ class Labels:
 def independence_weights(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return document weights that make two labelings independent: p(a) p(b) / p(a, b), at most 10.
 
-    The weighting of Kamiran & Calders (2012, "Data preprocessing techniques for classification without discrimination").
+    The weighting of Kamiran & Calders (2012, "Data preprocessing techniques for classification without
+    discrimination").
 
     Examples
     --------

@@ -89,7 +89,8 @@ def test_early_stopping_restores_the_best_weights(nuisance):
     X, y, *_ = nuisance
     noisy = np.where(np.random.default_rng(0).random(400) < 0.5, np.random.default_rng(1).integers(4, size=400), y)
     tuner = FeedForwardTuner(
-        n_epochs=300, mixup=0, dropout=0, input_dropout=0, region_weight=0, learning_rate=0.02, early_stopping=True, validation_fraction=0.3, n_iter_no_change=8,
+        n_epochs=300, mixup=0, dropout=0, input_dropout=0, region_weight=0, learning_rate=0.02, early_stopping=True,
+        validation_fraction=0.3, n_iter_no_change=8,
         random_state=0,
     ).fit(X, noisy)  # fmt: skip
     held = [record["validation_loss"] for record in tuner.history_]
