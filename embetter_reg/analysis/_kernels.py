@@ -15,8 +15,8 @@ _fast: Any = {"cache": True, "nogil": True, "fastmath": {"reassoc", "contract", 
 
 def announce() -> None:
     """Say once on stderr that kernels are compiled, where none are on disk yet."""
-    cache = Path(lloyd_bounded.stats.cache_path)
-    if not lloyd_bounded.signatures and not any(cache.glob(f"{Path(__file__).stem}.lloyd_*.nbi")):
+    cache = Path(start_few.stats.cache_path)
+    if not (start_few.signatures or start_gram.signatures) and not any(cache.glob(f"{Path(__file__).stem}.start_*.nbi")):
         print("compiling the clustering kernels; this is done once and kept on disk", file=sys.stderr, flush=True)
 
 
@@ -64,34 +64,20 @@ def _pick(shares, weights, gaps, out):
 
 
 @njit(**_fast)
-def seed(columns, gram, norms, weights, draws):
-    """Return the rows that greedy k-means++ picks by ``draws``: one number in [0, 1), and k - 1 rows of candidates.
-
-    The first row is drawn by weight, each later one is the best of its candidates. With the draws of scikit-learn's
-    generator the rows are those of scikit-learn's ``KMeans``.
-    """
-    n = len(weights)
-    first, others = draws
-    k, n_trials = len(others) + 1, others.shape[1]
-    chosen, rows = np.empty(k, np.int64), np.empty(n_trials, np.int64)
-    nearest, trial, best = np.ones(n), np.empty(n), np.empty(n)
-    _pick(np.full(1, first), weights, nearest, chosen)
-    _distances_to(chosen[0], columns, gram, norms, nearest)
-    for c in range(1, k):
-        _pick(others[c - 1], weights, nearest, rows)
-        lowest = np.inf
-        for row in rows:
-            _distances_to(row, columns, gram, norms, trial)
-            left = 0.0
-            for i in range(n):
-                trial[i] = min(trial[i], nearest[i])
-                left += weights[i] * trial[i]
-            if left < lowest:
-                lowest = left
-                chosen[c] = row
-                best, trial = trial, best
-        nearest, best = best, nearest
-    return chosen
+def _draw(shares, columns, gram, norms, weights, nearest, trial, best):
+    """Return the best of the rows that k-means++ draws by ``shares``, with the distances to it and a spare array."""
+    rows = np.empty(len(shares), np.int64)
+    _pick(shares, weights, nearest, rows)
+    lowest, chosen = np.inf, rows[0]
+    for row in rows:
+        _distances_to(row, columns, gram, norms, trial)
+        left = 0.0
+        for i in range(len(trial)):
+            left += weights[i] * min(trial[i], nearest[i])
+        if left < lowest:
+            lowest, chosen = left, row
+            best, trial = trial, best
+    return chosen, best, trial
 
 
 @njit(**_fast)
@@ -111,9 +97,9 @@ def mend(labels, gaps, weights, mass):
 
 
 @njit(**_fast)
-def _place(sums, mass, spherical, centers):
+def _place(sums, mass, k, spherical, centers):
     """Turn sums into centres and return how far each moved; a cluster of no mass or direction keeps its centre."""
-    k, d = centers.shape
+    d = sums.shape[1]
     moves = np.zeros(k)
     for c in range(k):
         scale = mass[c]
@@ -144,104 +130,20 @@ def _square(X, i, Y, c):
 
 
 @njit(**_fast)
-def _nearest_two(columns, centers, first, second):
-    """Write the distances of every row to its nearest and second nearest centre, and return the nearest."""
-    n = len(first)
-    place, gaps = np.zeros(n, np.int64), np.empty(n)
-    first[:], second[:] = np.inf, np.inf
-    for c in range(len(centers)):
-        gaps[:] = 0
-        for j in range(len(columns)):
-            value = centers[c, j]
-            for i in range(n):
-                gap = columns[j, i] - value
-                gaps[i] += gap * gap
-        for i in range(n):
-            gap, least = gaps[i], first[i]
-            place[i] = c if gap < least else place[i]
-            second[i] = min(second[i], max(least, gap))
-            first[i] = min(least, gap)
-    for i in range(n):
-        first[i], second[i] = np.sqrt(first[i]), np.sqrt(second[i])
-    return place
+def _add_row(X, i, weight, sums, mass, c):
+    """Add a row to a cluster, or take it away by a negative weight."""
+    mass[c] += weight
+    for j in range(X.shape[1]):
+        sums[c, j] += weight * X[i, j]
 
 
 @njit(**_fast)
-def lloyd_bounded(X, columns, weights, centers, max_iter, tol, settled, spherical):
-    """Run k-means in few dimensions and return labels and iterations; ``centers`` is changed.
-
-    It ends when no more than a share ``tol`` of the rows change cluster, or after the iteration in which the centres
-    move by no more than ``settled`` (squares added up).
-
-    Hamerly 2010: a row whose upper bound on the distance to its centre lies below its lower bound on all others, or
-    below half the way to the next centre, is not looked at.
-    """
-    n, d = X.shape
-    k = len(centers)
-    labels = np.full(n, -1, np.int32)
-    upper, lower = np.full(n, np.inf), np.zeros(n)
-    sums, mass, half = np.zeros((k, d)), np.zeros(k), np.zeros(k)
-    is_last = False
-    for n_iter in range(1, max_iter + 1):
-        for a in range(k):
-            half[a] = np.inf
-            for b in range(k):
-                if a != b:
-                    half[a] = min(half[a], _square(centers, a, centers, b))
-            half[a] = np.sqrt(half[a]) / 2
-        moved = 0
-        if n_iter == 1:
-            first_place = _nearest_two(columns, centers, upper, lower)
-        for i in range(n):
-            own = labels[i]
-            if n_iter == 1:
-                place = first_place[i]
-            else:
-                safe = max(half[own], lower[i])
-                if upper[i] <= safe:
-                    continue
-                upper[i] = np.sqrt(_square(X, i, centers, own))
-                if upper[i] <= safe:
-                    continue
-                first, second, place = np.inf, np.inf, 0
-                for c in range(k):
-                    gap = _square(X, i, centers, c)
-                    place = c if gap < first else place
-                    second = min(second, max(first, gap))
-                    first = min(first, gap)
-                upper[i], lower[i] = np.sqrt(first), np.sqrt(second)
-            if place != own:
-                moved += 1
-                labels[i] = place
-                mass[place] += weights[i]
-                for j in range(d):
-                    sums[place, j] += weights[i] * X[i, j]
-                if own >= 0:
-                    mass[own] -= weights[i]
-                    for j in range(d):
-                        sums[own, j] -= weights[i] * X[i, j]
-        if moved <= tol * n or is_last:
-            break
-        if mass.min() <= 1e-12:
-            mend(labels, upper.copy(), weights, mass)
-            mass[:] = 0
-            sums[:] = 0
-            upper[:] = np.inf
-            for i in range(n):
-                mass[labels[i]] += weights[i]
-                for j in range(d):
-                    sums[labels[i], j] += weights[i] * X[i, j]
-        moves = _place(sums, mass, spherical, centers)
-        is_last = (moves * moves).sum() <= settled
-        furthest = moves.argmax()
-        others = np.full(k, moves[furthest])  # how far any other centre moved
-        moves_of_rest = moves.copy()
-        moves_of_rest[furthest] = 0
-        others[furthest] = moves_of_rest.max()
-        for i in range(n):
-            upper[i] += moves[labels[i]]
-            lower[i] -= others[labels[i]]
-    return labels, n_iter
+def _sum_rows(X, weights, labels, k):
+    """Return the sums of the clusters and their masses."""
+    sums, mass = np.zeros((k, X.shape[1])), np.zeros(k)
+    for i in range(len(X)):
+        _add_row(X, i, weights[i], sums, mass, labels[i])
+    return sums, mass
 
 
 @njit(**_fast)
@@ -253,98 +155,270 @@ def _worth(square, mass, spherical):
 
 
 @njit(**_fast)
-def _sum_products(X, weights, labels, k):
-    """Return the sums of the clusters and their masses."""
-    sums, mass = np.zeros((k, X.shape[1])), np.zeros(k)
-    for i in range(len(X)):
-        mass[labels[i]] += weights[i]
-        for j in range(X.shape[1]):
-            sums[labels[i], j] += weights[i] * X[i, j]
-    return sums, mass
+def _lloyd_few(X, weights, k, labels, upper, lower, centers, sums, mass, max_iter, tol, settled, spherical):
+    """Run k-means in few dimensions from labels and their sums; return iterations.
+
+    It ends when no more than a share ``tol`` of the rows change cluster, or after the iteration in which the centres
+    move by no more than ``settled`` (squares added up).
+
+    Hamerly 2010: a row whose upper bound on the distance to its centre lies below its lower bound on all others, or
+    below half the way to the next centre, is not looked at.
+    """
+    n = len(X)
+    half, others = np.empty(k), np.empty(k)
+    for n_iter in range(1, max_iter + 1):  # noqa: B007
+        if mass[:k].min() <= 1e-12:
+            mend(labels, upper.copy(), weights, mass[:k])
+            sums[:k], mass[:k] = _sum_rows(X, weights, labels, k)
+            upper[:] = np.inf
+        moves = _place(sums, mass, k, spherical, centers)
+        furthest = moves.argmax()
+        rest = 0.0
+        for a in range(k):
+            others[a] = moves[furthest]  # how far any other centre moved
+            rest = rest if a == furthest else max(rest, moves[a])
+            half[a] = np.inf
+            for b in range(k):
+                if a != b:
+                    half[a] = min(half[a], _square(centers, a, centers, b))
+            half[a] = np.sqrt(half[a]) / 2
+        others[furthest] = rest
+        moved = 0
+        for i in range(n):
+            own = labels[i]
+            upper[i] += moves[own]
+            lower[i] -= others[own]
+            safe = max(half[own], lower[i])
+            if upper[i] <= safe:
+                continue
+            upper[i] = np.sqrt(_square(X, i, centers, own))
+            if upper[i] <= safe:
+                continue
+            first, second, place = np.inf, np.inf, 0
+            for c in range(k):
+                gap = _square(X, i, centers, c)
+                place = c if gap < first else place
+                second = min(second, max(first, gap))
+                first = min(first, gap)
+            upper[i], lower[i] = np.sqrt(first), np.sqrt(second)
+            if place != own:
+                moved += 1
+                labels[i] = place
+                _add_row(X, i, weights[i], sums, mass, place)
+                _add_row(X, i, -weights[i], sums, mass, own)
+        if moved <= tol * n or (moves * moves).sum() <= settled:
+            break
+    return n_iter
 
 
 @njit(**_fast)
-def total_worth(X, weights, labels, k, spherical):
-    """Return the sum that k-means maximises: squared lengths of sums over masses, or lengths on the sphere."""
-    sums, mass = _sum_products(X, weights, labels, k)
-    total = 0.0
+def start_few(X, columns, weights, first, others, ks, max_iter, tol, settled, spherical):
+    """Run one start of k-means in few dimensions through rising ``ks``: labels, worth and iterations at each.
+
+    The first row is drawn by the number ``first`` in [0, 1), each later one is the best of those that greedy k-means++
+    draws by a row of ``others``; with the draws of scikit-learn they are its own. Each k goes on from the clusters of
+    the k before.
+    """
+    n, d = X.shape
+    labels, found = np.zeros(n, np.int32), np.empty((len(ks), n), np.int32)
+    worths, iterations = np.empty(len(ks)), np.zeros(len(ks), np.int64)
+    upper, lower = np.empty(n), np.full(n, np.inf)
+    centers, sums, mass = np.zeros((ks[-1], d)), np.zeros((ks[-1], d)), np.zeros(ks[-1])
+    nearest, trial, gaps = np.ones(n), np.empty(n), np.empty(n)
+    gram, norms = np.empty((0, 0), np.float32), np.empty(0)
+    chosen = np.empty(1, np.int64)
+    _pick(np.full(1, first), weights, nearest, chosen)
+    centers[0] = X[chosen[0]]
+    sums[:1], mass[:1] = _sum_rows(X, weights, labels, 1)
+    k = 1
+    for step in range(len(ks)):
+        for i in range(n):
+            nearest[i] = _square(X, i, centers, labels[i])
+            upper[i] = np.sqrt(nearest[i])
+        while k < ks[step]:
+            row, gaps, trial = _draw(others[k - 1], columns, gram, norms, weights, nearest, trial, gaps)
+            centers[k] = X[row]
+            for i in range(n):
+                gap = np.sqrt(gaps[i])
+                if gaps[i] < nearest[i]:
+                    _add_row(X, i, weights[i], sums, mass, k)
+                    _add_row(X, i, -weights[i], sums, mass, labels[i])
+                    labels[i], nearest[i] = k, gaps[i]
+                    gap, upper[i] = upper[i], gap
+                lower[i] = min(lower[i], gap)
+            k += 1
+        iterations[step] = _lloyd_few(
+            X, weights, k, labels, upper, lower, centers, sums, mass, max_iter, tol, settled, spherical
+        )
+        found[step] = labels
+        worths[step] = 0.0
+        for c in range(k):
+            worths[step] += _worth((sums[c] ** 2).sum(), mass[c], spherical)
+    return found, worths, iterations
+
+
+@njit(**_fast)
+def finish_few(X, norms, weights, labels, k, max_iter, tol, max_pass, spherical):
+    """Go on from labels until nothing gains; return centres, nearest labels, inertia and iterations."""
+    n, d = X.shape
+    labels = labels.copy()
+    sums, mass = _sum_rows(X, weights, labels, k)
+    centers = np.empty((k, d))
+    centers[:] = X[0]
+    upper, lower = np.full(n, np.inf), np.zeros(n)
+    n_iter = _lloyd_few(X, weights, k, labels, upper, lower, centers, sums, mass, max_iter, tol, -1.0, spherical)
+    polish(X, np.empty((0, 0), np.float32), norms, weights, labels, k, spherical, max_pass)
+    sums, mass = _sum_rows(X, weights, labels, k)
+    _place(sums, mass, k, spherical, centers)
+    inertia = 0.0
+    for i in range(n):
+        first = np.inf
+        for c in range(k):
+            gap = _square(X, i, centers, c)
+            if gap < first:
+                first, labels[i] = gap, c
+        inertia += weights[i] * ((first - norms[i] + 1) / 2 if spherical else first)
+    return centers, labels, inertia, n_iter
+
+
+@njit(**_fast)
+def _score(products, scale, shift, k, best, place):
+    """Write the best centre of each row and its score: ``row · centre - |centre|² / 2``, on the sphere the cosine."""
+    best[:] = -np.inf
     for c in range(k):
-        total += _worth((sums[c] ** 2).sum(), mass[c], spherical)
-    return total
+        a, b = scale[c], shift[c]
+        for i in range(len(best)):
+            score = a * products[c, i] - b
+            better = score > best[i]
+            best[i] = score if better else best[i]
+            place[i] = c if better else place[i]
 
 
 @njit(**_fast)
-def lloyd_gram(X, gram, norms, weights, rows, max_iter, tol, spherical):
-    """Run k-means on all pairs of inner products, seeded by ``rows``; return labels and iterations.
+def _lloyd_gram(X, gram, norms, weights, k, labels, products, scale, shift, mass, best, max_iter, tol, spherical):
+    """Run k-means on all pairs of inner products; return iterations.
 
     ``products[c, i]``, row i times the sum of cluster c, is all that Lloyd's iterations need. It is made anew by one
     matrix product while many rows move, and later brought up to date by the rows that moved alone.
     """
-    n, k = len(X), len(rows)
-    labels = np.full(n, -1, np.int32)
-    products = np.empty((k, n), X.dtype)
-    scale, shift, mass = np.ones(k, X.dtype), np.zeros(k, X.dtype), np.ones(k)
-    for c in range(k):
-        products[c] = gram[rows[c]]
-        shift[c] = 0.0 if spherical else norms[rows[c]] / 2
-    best, place = np.empty(n, X.dtype), np.empty(n, np.int32)
-    gaps = np.empty(n)
+    n = len(X)
+    place, gaps = np.empty(n, np.int32), np.empty(n)
     for n_iter in range(1, max_iter + 1):  # noqa: B007
-        best[:] = -np.inf
-        for c in range(k):
-            a, b = scale[c], shift[c]
-            for i in range(n):
-                score = a * products[c, i] - b
-                better = score > best[i]
-                best[i] = score if better else best[i]
-                place[i] = c if better else place[i]
+        _score(products, scale, shift, k, best, place)
         moved = 0
         for i in range(n):
             moved += place[i] != labels[i]
         if moved <= tol * n:
             break
-        mass[:] = 0
+        mass[:k] = 0
         for i in range(n):
             mass[place[i]] += weights[i]
-        if mass.min() <= 1e-12:
+        if mass[:k].min() <= 1e-12:
             for i in range(n):
                 gaps[i] = max(norms[i] / 2 - best[i] + 1, 0.0)
-            mend(place, gaps, weights, mass)
+            mend(place, gaps, weights, mass[:k])
         if 6 * moved > n:
-            sums, mass = _sum_products(X, weights, place, k)
-            products = np.dot(sums.astype(X.dtype), X.T)
+            sums, _ = _sum_rows(X, weights, place, k)
+            products[:k] = np.dot(sums.astype(X.dtype), X.T)
             labels[:] = place
         else:
             for i in range(n):
-                old, new = labels[i], place[i]
-                if old != new:
-                    w = weights[i]
-                    for j in range(n):
-                        products[new, j] += w * gram[i, j]
-                        products[old, j] -= w * gram[i, j]
-                    labels[i] = new
-        squares = np.zeros(k)
-        for i in range(n):
-            squares[labels[i]] += weights[i] * products[labels[i], i]
+                if labels[i] != place[i]:
+                    _move(gram, i, weights[i], products, labels[i], place[i])
+                    labels[i] = place[i]
+        _scales(products, weights, labels, mass, k, spherical, scale, shift)
+    return n_iter
+
+
+@njit(**_fast)
+def _move(gram, i, weight, products, old, new):
+    """Bring the products up to date where a row changes cluster."""
+    for j in range(gram.shape[1]):
+        change = np.float32(weight) * gram[i, j]
+        products[new, j] += change
+        products[old, j] -= change
+
+
+@njit(**_fast)
+def _scales(products, weights, labels, mass, k, spherical, scale, shift):
+    """Write what turns products into scores."""
+    squares = np.zeros(k)
+    for i in range(len(labels)):
+        squares[labels[i]] += weights[i] * products[labels[i], i]
+    for c in range(k):
+        if mass[c] <= 1e-12:
+            continue
+        if not spherical:
+            scale[c] = 1 / mass[c]
+            shift[c] = squares[c] / (2 * mass[c] * mass[c])
+        elif squares[c] > 1e-24:
+            scale[c] = 1 / np.sqrt(squares[c])
+    return squares
+
+
+@njit(**_fast)
+def start_gram(X, gram, norms, weights, first, others, ks, max_iter, tol, spherical):
+    """Run one start of k-means on all pairs of inner products, as `start_few` does."""
+    n = len(X)
+    labels, found = np.full(n, -1, np.int32), np.empty((len(ks), n), np.int32)
+    worths, iterations = np.empty(len(ks)), np.zeros(len(ks), np.int64)
+    products, best = np.empty((ks[-1], n), X.dtype), np.empty(n, X.dtype)
+    scale, shift, mass = np.ones(ks[-1], X.dtype), np.zeros(ks[-1], X.dtype), np.ones(ks[-1])
+    nearest, trial, gaps = np.ones(n), np.empty(n), np.empty(n)
+    columns = np.empty((0, 0))
+    chosen = np.empty(1, np.int64)
+    _pick(np.full(1, first), weights, nearest, chosen)
+    row, k = chosen[0], 0
+    for step in range(len(ks)):
+        if k:
+            for i in range(n):
+                nearest[i] = max(norms[i] - 2 * best[i] + spherical, 0.0)
+        while k < ks[step]:
+            if k:
+                row, gaps, trial = _draw(others[k - 1], columns, gram, norms, weights, nearest, trial, gaps)
+                for i in range(n):
+                    nearest[i] = min(nearest[i], gaps[i])
+            else:
+                _distances_to(row, columns, gram, norms, nearest)
+            products[k] = gram[row]
+            shift[k] = 0.0 if spherical else norms[row] / 2
+            k += 1
+        iterations[step] = _lloyd_gram(
+            X, gram, norms, weights, k, labels, products, scale, shift, mass, best, max_iter, tol, spherical
+        )
+        found[step] = labels
+        worths[step] = 0.0
+        squares = _scales(products, weights, labels, mass, k, spherical, scale, shift)
         for c in range(k):
-            if mass[c] <= 1e-12:
-                continue
-            if not spherical:
-                scale[c] = 1 / mass[c]
-                shift[c] = squares[c] / (2 * mass[c] * mass[c])
-            elif squares[c] > 1e-24:
-                scale[c] = 1 / np.sqrt(squares[c])
-    return labels, n_iter
+            worths[step] += _worth(squares[c], mass[c], spherical)
+    return found, worths, iterations
+
+
+@njit(**_fast)
+def finish_gram(X, gram, norms, weights, labels, k, max_iter, tol, max_pass, spherical):
+    """Go on from labels until nothing gains; return labels, worth and iterations."""
+    n = len(X)
+    labels = labels.copy()
+    sums, mass = _sum_rows(X, weights, labels, k)
+    products = np.dot(sums.astype(X.dtype), X.T)
+    scale, shift, best = np.ones(k, X.dtype), np.zeros(k, X.dtype), np.empty(n, X.dtype)
+    _scales(products, weights, labels, mass, k, spherical, scale, shift)
+    n_iter = _lloyd_gram(
+        X, gram, norms, weights, k, labels, products, scale, shift, mass, best, max_iter, tol, spherical
+    )
+    return labels, polish(X, gram, norms, weights, labels, k, spherical, max_pass), n_iter
 
 
 @njit(**_fast)
 def polish(X, gram, norms, weights, labels, k, spherical, max_pass):
-    """Move single rows while that lowers the inertia (Hartigan & Wong 1979); ``labels`` is changed.
+    """Move single rows while that lowers the inertia (Hartigan & Wong 1979); return what it then is worth.
 
     A labelling that Lloyd's iterations cannot better may still gain by such a move, since the centres go along.
+    ``labels`` is changed. After the first pass only rows that were near to moving, or lie in a cluster that changed,
+    could gain; the first are looked at until none moves, then all.
     """
     n, d = X.shape
-    sums, mass = _sum_products(X, weights, labels, k)
+    sums, mass = _sum_rows(X, weights, labels, k)
     products = np.dot(sums.astype(X.dtype), X.T) if len(gram) else np.zeros((0, 0), X.dtype)
     squares = np.zeros(k)
     for c in range(k):
@@ -352,12 +426,14 @@ def polish(X, gram, norms, weights, labels, k, spherical, max_pass):
             squares[c] += sums[c, j] * sums[c, j]
     worth = np.array([_worth(squares[c], mass[c], spherical) for c in range(k)])
     inner = np.empty(k)
+    is_near = np.ones(n, np.bool_)
     least = 1e-5 if X.itemsize == 4 else 1e-10
+    is_full = True
     for _ in range(max_pass):
         moved = 0
         for i in range(n):
             a, w = labels[i], weights[i]
-            if w <= 0 or mass[a] <= w + 1e-12:
+            if not (is_full or is_near[i]) or w <= 0 or mass[a] <= w + 1e-12:
                 continue
             for c in range(k):
                 inner[c] = 0.0
@@ -368,34 +444,34 @@ def polish(X, gram, norms, weights, labels, k, spherical, max_pass):
                         inner[c] += sums[c, j] * X[i, j]
             own = squares[a] - 2 * w * inner[a] + w * w * norms[i]
             loss = worth[a] - _worth(own, mass[a] - w, spherical)
-            place, most = a, loss + least * w * (norms[i] + 1e-12)
+            place, most = a, -np.inf
             for b in range(k):
                 if b != a:
                     square = squares[b] + 2 * w * inner[b] + w * w * norms[i]
                     gain = _worth(square, mass[b] + w, spherical) - worth[b]
                     if gain > most:
                         place, most = b, gain
-            if place == a:
+            span = w * (norms[i] + 1e-12)
+            is_near[i] = most > loss - 0.05 * span
+            if most <= loss + least * span:
                 continue
             moved += 1
             squares[place] += 2 * w * inner[place] + w * w * norms[i]
             squares[a] = own
-            mass[a] -= w
-            mass[place] += w
-            worth[a] = _worth(squares[a], mass[a], spherical)
-            worth[place] = _worth(squares[place], mass[place], spherical)
+            worth[a] = _worth(squares[a], mass[a] - w, spherical)
+            worth[place] = _worth(squares[place], mass[place] + w, spherical)
             labels[i] = place
             if len(gram):
-                for j in range(n):
-                    products[place, j] += w * gram[i, j]
-                    products[a, j] -= w * gram[i, j]
+                _move(gram, i, w, products, a, place)
+                mass[a] -= w
+                mass[place] += w
             else:
-                for j in range(d):
-                    sums[place, j] += w * X[i, j]
-                    sums[a, j] -= w * X[i, j]
-        if moved == 0:
+                _add_row(X, i, w, sums, mass, place)
+                _add_row(X, i, -w, sums, mass, a)
+        if moved == 0 and is_full:
             break
-    return labels
+        is_full = moved == 0
+    return worth.sum()
 
 
 @njit(**_fast)

@@ -15,6 +15,8 @@ _GRAM_ROWS = 8192  # where all inner products fit in 256 MB
 _BLOCK = 8192
 _MAX_PASS = 50
 _SETTLED = 1e-4  # movement of centres, as a share of the variance, at which starts are compared
+_LOOSE = 1e-3  # share of rows that change cluster, the same
+_FEW, _MANY = 1, 3  # starts that go on from there
 
 
 @dataclass(frozen=True)
@@ -79,21 +81,21 @@ def cluster_rows(
 
     _kernels.announce()
     rng = check_random_state(random_state)
-    state = rng.get_state() if isinstance(random_state, int | np.integer) else None
     weights = np.ones(rows.shape[0]) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     data = _Rows(rows, weights, spherical)
-    draws = []
-    for k in ks:
-        if state is not None:
-            rng.set_state(state)
-        trials = 2 + int(np.log(k))
-        draws.append([(rng.random_sample(), rng.random_sample((k - 1, trials))) for _ in range(n_init)])
-    jobs = sorted(range(len(ks)), key=lambda job: -ks[job])  # the longest first
-    with threadpool_limits(1, user_api="blas"):  # results then do not depend on the cores
-        found = Parallel(min(n_jobs or cpu_count(), len(ks)), prefer="threads")(
-            delayed(data.best)(draws[job], max_iter, tol) for job in jobs
+    rising = np.unique(ks)
+    shape = rising[-1] - 1, 2 + int(np.log(rising[-1]))
+    draws = [(rng.random_sample(), rng.random_sample(shape)) for _ in range(n_init)]
+    n_jobs = n_jobs or cpu_count()
+    with threadpool_limits(1, user_api="blas"), Parallel(n_jobs, prefer="threads") as parallel:
+        # results do not depend on the cores
+        starts = parallel(delayed(data.start)(draw, rising, max_iter, tol) for draw in draws)
+        worths = np.stack([worth for _, worth, _ in starts], axis=1)
+        found = parallel(
+            delayed(data.finish)([starts[n][0][step] for n in np.argsort(-worths[step])], k, max_iter, tol)
+            for step, k in enumerate(rising)
         )
-    return [found[jobs.index(job)] for job in range(len(ks))]
+    return [found[step] for step in np.searchsorted(rising, ks)]
 
 
 class _Rows:
@@ -102,58 +104,54 @@ class _Rows:
     def __init__(self, rows, weights: np.ndarray, spherical: bool):
         self.given, self.weights, self.spherical = rows, weights, spherical
         n, n_dims = rows.shape
-        self.is_sparse = sp.issparse(rows)
-        self.is_few = not self.is_sparse and n_dims <= _FEW_DIMS
-        if not self.is_sparse:
-            if not spherical:  # distances lose fewer digits near 0
-                rows = (rows - rows.mean(axis=0, dtype=np.float64)).astype(rows.dtype)
-            rows = np.ascontiguousarray(rows, dtype=np.float64 if self.is_few else None)
-        self.rows = rows
-        self.columns = np.ascontiguousarray(rows.T) if self.is_few else np.empty((0, 0))
-        self.settled = _SETTLED * float(rows.var(axis=0).mean()) if self.is_few else 0.0
-        self.norms = row_norms(rows, squared=True).astype(np.float64)
-        self.has_gram = not self.is_sparse and not self.is_few and n <= _GRAM_ROWS
-        self.gram = rows @ rows.T if self.has_gram else np.empty((0, 0), rows.dtype)
+        is_sparse = sp.issparse(rows)
+        self.is_few = not is_sparse and n_dims <= _FEW_DIMS
+        self.has_gram = not is_sparse and not self.is_few and n <= _GRAM_ROWS
+        self.middle = 0.0
+        if not is_sparse and not spherical:  # distances lose fewer digits near 0
+            self.middle = rows.mean(axis=0, dtype=np.float64)
+        if self.is_few:
+            rows = np.ascontiguousarray(rows - self.middle, dtype=np.float64)
+            self.columns = np.ascontiguousarray(rows.T)
+            self.settled = _SETTLED * float(rows.var(axis=0).mean())
+        elif self.has_gram:
+            rows = np.ascontiguousarray(rows - self.middle, dtype=np.float32)
+            self.gram = rows @ rows.T
+        self.rows, self.norms = rows, row_norms(rows, squared=True).astype(np.float64)
 
-    def best(self, draws, max_iter: int, tol: float) -> Clustering:
-        """Return the best of as many starts as there are draws."""
+    def start(self, draw, ks, max_iter: int, tol: float):
+        """Return labels of one start for each of rising ks, what is to be as large as can be, and iterations."""
         from embetter_reg.analysis import _kernels
 
-        k = len(draws[0][1]) + 1
-        runs = [self._start(draw, max_iter, tol) for draw in draws]
-        _, labels, n_iter, chosen, centers = max(runs, key=lambda run: run[0])
-        if self.is_few:  # starts were compared once they had settled; the best one goes on
-            labels, more = _kernels.lloyd_bounded(
-                self.rows, self.columns, self.weights, centers, max_iter, tol, -1.0, self.spherical
+        if self.is_few:
+            return _kernels.start_few(
+                self.rows, self.columns, self.weights, *draw, ks, max_iter, tol, self.settled, self.spherical
             )
-            n_iter = min(n_iter + more, max_iter)
-        if self.is_few or self.has_gram:
-            labels = _kernels.polish(
-                self.rows, self.gram, self.norms, self.weights, labels.copy(), k, self.spherical, _MAX_PASS
+        if self.has_gram:
+            return _kernels.start_gram(
+                self.rows, self.gram, self.norms, self.weights, *draw, ks, max_iter, max(tol, _LOOSE), self.spherical
             )
-        centers = _centers(self.given, self.weights, labels, _dense(self.given[chosen]), self.spherical)
+        return _start_products(self.rows, self.norms, self.weights, draw, ks, max_iter, tol, self.spherical)
+
+    def finish(self, starts, k: int, max_iter: int, tol: float) -> Clustering:
+        """Return the clustering that the best starts lead to."""
+        from embetter_reg.analysis import _kernels
+
+        how = k, max_iter, tol, _MAX_PASS, self.spherical
+        if self.is_few:
+            runs = [_kernels.finish_few(self.rows, self.norms, self.weights, labels, *how) for labels in starts[:_FEW]]
+            centers, labels, inertia, n_iter = min(runs, key=lambda run: run[2])
+            return Clustering((centers + self.middle).astype(self.given.dtype), labels, inertia, n_iter)
+        labels, n_iter = starts[0], 0
+        if self.has_gram:
+            runs = [
+                _kernels.finish_gram(self.rows, self.gram, self.norms, self.weights, labels, *how)
+                for labels in starts[:_MANY]
+            ]
+            labels, _, n_iter = max(runs, key=lambda run: run[1])
+        centers = _centers(self.given, self.weights, labels, _dense(self.given[:k]), self.spherical)
         labels, gaps = assign(self.given, centers, self.spherical)
         return Clustering(centers, labels, float(gaps @ self.weights), n_iter)
-
-    def _start(self, draw, max_iter: int, tol: float):
-        """Return what is to be as large as can be, labels, iterations, the rows that seeded, and centres."""
-        from embetter_reg.analysis import _kernels
-
-        rows, weights = self.rows, self.weights
-        k = len(draw[1]) + 1
-        if not (self.is_few or self.has_gram):
-            return _lloyd_products(rows, self.norms, weights, draw, max_iter, tol, self.spherical)
-        chosen = _kernels.seed(self.columns, self.gram, self.norms, weights, draw)
-        centers = rows[chosen]
-        if self.is_few:
-            labels, n_iter = _kernels.lloyd_bounded(
-                rows, self.columns, weights, centers, max_iter, tol, self.settled, self.spherical
-            )
-        else:
-            labels, n_iter = _kernels.lloyd_gram(
-                rows, self.gram, self.norms, weights, chosen, max_iter, tol, self.spherical
-            )
-        return _kernels.total_worth(rows, weights, labels, k, self.spherical), labels, n_iter, chosen, centers
 
 
 def _dense(rows) -> np.ndarray:
@@ -189,41 +187,37 @@ def _centers(rows, weights: np.ndarray, labels: np.ndarray, old: np.ndarray, sph
     return np.where(scale > 1e-12, sums / np.maximum(scale, 1e-12), old).astype(rows.dtype)
 
 
-def _lloyd_products(rows, norms, weights, draw, max_iter: int, tol: float, spherical: bool):
-    """Run Lloyd's iterations, each one matrix product; for many rows, and for sparse ones."""
+def _start_products(rows, norms, weights, draw, ks, max_iter: int, tol: float, spherical: bool):
+    """Run one start, each iteration one matrix product; for many rows, and for sparse ones."""
     from embetter_reg.analysis._kernels import mend
 
-    chosen = _seed(rows, norms, weights, draw)
-    centers = _dense(rows[chosen])
-    labels = np.full(len(weights), -1, np.int32)
-    for n_iter in range(1, max_iter + 1):  # noqa: B007
-        place, gaps = assign(rows, centers, spherical)
-        moved = np.count_nonzero(place != labels)
-        labels = place
-        if moved <= tol * len(labels):
-            break
-        mass = np.bincount(labels, weights, minlength=len(centers))
-        mend(labels, gaps.copy(), weights, mass)
-        centers = _centers(rows, weights, labels, centers, spherical)
-    return -float(gaps @ weights), labels, n_iter, chosen, centers
-
-
-def _seed(rows, norms, weights, draw) -> np.ndarray:
-    """Return the rows that greedy k-means++ picks, as the compiled `seed` does."""
     first, others = draw
-
-    def pick(mass, shares, side):
-        total = np.cumsum(mass)
-        return np.minimum(np.searchsorted(total, np.multiply(shares, total[-1]), side=side), len(mass) - 1)
-
-    chosen = [int(pick(weights, first, "right"))]
-    nearest = np.full(len(weights), np.inf)
-    for shares in [None, *others]:
-        candidates = np.array(chosen) if shares is None else pick(weights * nearest, shares, "left")
-        products = safe_sparse_dot(rows[candidates], rows.T, dense_output=True)
-        gaps = np.minimum(np.maximum(norms + norms[candidates][:, None] - 2 * products, 0), nearest)
-        best = (gaps @ weights).argmin()
-        nearest = gaps[best]
-        if shares is not None:
-            chosen.append(int(candidates[best]))
-    return np.array(chosen)
+    centers, nearest = None, np.ones(len(weights))
+    found, worths, iterations = [], [], []
+    for k in ks:
+        while centers is None or len(centers) < k:
+            shares = first if centers is None else others[len(centers) - 1]
+            total = np.cumsum(weights * nearest)
+            side = "right" if centers is None else "left"
+            rows_drawn = np.minimum(np.searchsorted(total, np.atleast_1d(shares) * total[-1], side), len(total) - 1)
+            products = safe_sparse_dot(rows[rows_drawn], rows.T, dense_output=True)
+            gaps = np.maximum(norms + norms[rows_drawn][:, None] - 2 * products, 0)
+            gaps = gaps if centers is None else np.minimum(gaps, nearest)
+            best = (gaps @ weights).argmin()
+            nearest, row = gaps[best], _dense(rows[rows_drawn[[best]]])
+            centers = row if centers is None else np.vstack([centers, row])
+        labels = np.full(len(weights), -1, np.int32)
+        for n_iter in range(1, max_iter + 1):  # noqa: B007
+            place, gaps = assign(rows, centers, spherical)
+            moved = np.count_nonzero(place != labels)
+            labels = place
+            if moved <= tol * len(labels):
+                break
+            mass = np.bincount(labels, weights, minlength=k)
+            mend(labels, gaps.copy(), weights, mass)
+            centers = _centers(rows, weights, labels, centers, spherical)
+        nearest = gaps * (2 if spherical else 1)
+        found.append(labels)
+        worths.append(-float(gaps @ weights))
+        iterations.append(n_iter)
+    return found, worths, iterations
