@@ -18,7 +18,7 @@ from _corpora import all_documents
 from sklearn.cluster import KMeans
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from embetter_reg.analysis import agreement, classification_reports
+from embetter_reg.analysis import agreements, classification_reports
 from embetter_reg.corpus import label_column, train_test_documents
 from embetter_reg.corpus.registers import MAIN, PARENT, is_hybrid
 from embetter_reg.text import RegisterEncoder
@@ -96,7 +96,7 @@ def main(folder: str | None = None) -> None:
     for layer, X in found.layers.items():
         clusters = KMeans(8, n_init=10, random_state=0).fit_predict(X[single])
         by = {
-            name: agreement(labels, clusters)["ami"]
+            name: agreements(labels, [clusters])["ami"][0]
             for name, labels in (("register", register), ("language", language))
         }
         print(f"{layer}: register {by['register']:.3f}, language {by['language']:.3f}", flush=True)

@@ -89,7 +89,7 @@ def check(X, gold, theirs) -> None:
         labelings = [theirs[k][name][0].labels_ for k in KS]
         exact = [metrics.silhouette_score(X.astype(np.float64), labels, metric=metric) for labels in labelings]
         scores = np.hstack([agreements(labels, labelings) for labels in gold.values()])
-        apart = np.abs(silhouettes(X, labelings, metric) - exact).max()
+        apart = np.abs(silhouettes(X, labelings, metric=metric) - exact).max()
         agreement = np.abs(scores - [theirs[k][name][2] for k in KS]).max()
         print(f"{name}: largest difference of a silhouette {apart:.1e}, of agreement {agreement:.1e}")
 

@@ -3,13 +3,14 @@
 from embetter_reg.analysis._classify import classification_reports
 from embetter_reg.analysis._cluster import SphericalKMeans, make_clusterer
 from embetter_reg.analysis._compare import Comparison, compare_spaces
-from embetter_reg.analysis._contingency import Majority, agreements, cluster_majority
 from embetter_reg.analysis._graph import NeighborGraph, SharedNeighbors
 from embetter_reg.analysis._lda import LDA
 from embetter_reg.analysis._metrics import (
-    agreement,
+    Majority,
     agreement_table,
+    agreements,
     center_languages,
+    cluster_majority,
     cluster_table,
     cosine_silhouette,
 )
@@ -41,7 +42,6 @@ __all__ = [
     "SharedNeighbors",
     "SphericalKMeans",
     "TriMap",
-    "agreement",
     "agreement_table",
     "agreements",
     "average",

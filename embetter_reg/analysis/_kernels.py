@@ -267,7 +267,8 @@ def finish_few(X, norms, weights, labels, k, max_iter, tol, max_pass, spherical)
     centers[:] = X[0]
     upper, lower = np.full(n, np.inf), np.zeros(n)
     n_iter = _lloyd_few(X, weights, k, labels, upper, lower, centers, sums, mass, max_iter, tol, -1.0, spherical)
-    polish(X, np.empty((0, 0), np.float32), norms, weights, labels, k, spherical, max_pass)
+    margin = np.sqrt(1 + 4 * weights.max() / max(mass.min(), 1e-12))
+    _polish(X, np.empty((0, 0), X.dtype), norms, weights, labels, lower < upper * margin, k, spherical, max_pass)
     sums, mass = _sum_rows(X, weights, labels, k)
     _place(sums, mass, k, spherical, centers)
     inertia = 0.0
@@ -406,16 +407,16 @@ def finish_gram(X, gram, norms, weights, labels, k, max_iter, tol, max_pass, sph
     n_iter = _lloyd_gram(
         X, gram, norms, weights, k, labels, products, scale, shift, mass, best, max_iter, tol, spherical
     )
-    return labels, polish(X, gram, norms, weights, labels, k, spherical, max_pass), n_iter
+    return labels, _polish(X, gram, norms, weights, labels, np.ones(n, np.bool_), k, spherical, max_pass), n_iter
 
 
 @njit(**_fast)
-def polish(X, gram, norms, weights, labels, k, spherical, max_pass):
+def _polish(X, gram, norms, weights, labels, is_near, k, spherical, max_pass):
     """Move single rows while that lowers the inertia (Hartigan & Wong 1979); return what it then is worth.
 
     A labelling that Lloyd's iterations cannot better may still gain by such a move, since the centres go along.
-    ``labels`` is changed. After the first pass only rows that were near to moving, or lie in a cluster that changed,
-    could gain; the first are looked at until none moves, then all.
+    Only rows that ``is_near`` names are looked at, and after each pass those of them that came near to gaining.
+    ``labels`` and ``is_near`` are changed.
     """
     n, d = X.shape
     sums, mass = _sum_rows(X, weights, labels, k)
@@ -426,14 +427,12 @@ def polish(X, gram, norms, weights, labels, k, spherical, max_pass):
             squares[c] += sums[c, j] * sums[c, j]
     worth = np.array([_worth(squares[c], mass[c], spherical) for c in range(k)])
     inner = np.empty(k)
-    is_near = np.ones(n, np.bool_)
     least = 1e-5 if X.itemsize == 4 else 1e-10
-    is_full = True
     for _ in range(max_pass):
         moved = 0
         for i in range(n):
             a, w = labels[i], weights[i]
-            if not (is_full or is_near[i]) or w <= 0 or mass[a] <= w + 1e-12:
+            if not is_near[i] or w <= 0 or mass[a] <= w + 1e-12:
                 continue
             for c in range(k):
                 inner[c] = 0.0
@@ -468,15 +467,14 @@ def polish(X, gram, norms, weights, labels, k, spherical, max_pass):
             else:
                 _add_row(X, i, w, sums, mass, place)
                 _add_row(X, i, -w, sums, mass, a)
-        if moved == 0 and is_full:
+        if moved == 0:
             break
-        is_full = moved == 0
     return worth.sum()
 
 
 @njit(**_fast)
-def silhouette(X, codes, k):
-    """Return the mean silhouette of one labelling (0 to k - 1) in few dimensions.
+def silhouettes_few(X, codes, k, out):
+    """Write the silhouette of every row under one labelling (0 to k - 1) in few dimensions.
 
     The mean distance of a row to a cluster is no less than that to its middle, and no more than the root of the mean
     squared one; only clusters that may be the nearest by these bounds are measured.
@@ -498,10 +496,10 @@ def silhouette(X, codes, k):
         for j in range(d):
             spreads[codes[i]] += (X[i, j] - middles[codes[i], j]) ** 2 / sizes[codes[i] + 1]
     gaps, least, work = np.empty(k), np.empty(k), np.empty(n, np.float32)
-    total = 0.0
     for i in range(n):
         own = codes[i]
         size = sizes[own + 1]
+        out[i] = 0.0
         if size == 1:
             continue
         limit, near = np.inf, own
@@ -532,8 +530,7 @@ def silhouette(X, codes, k):
                     limit = min(limit, other * other * (1 + 1e-6))
         mine = gaps[own] / (size - 1)
         if max(mine, other) > 0:
-            total += (other - mine) / max(mine, other)
-    return total / n
+            out[i] = (other - mine) / max(mine, other)
 
 
 @njit(**_fast)
@@ -563,3 +560,35 @@ def expected_information(a, b, table):
                 m -= 1
                 total += m / n * np.log(n * m / (x * y)) * chance
     return total
+
+
+@njit(**_fast)
+def agreement(labels, clusters, table):
+    """Return ARI, AMI, NMI and V-measure of two labellings from 0 on; ``table[m]`` is log(m!)."""
+    n = len(labels)
+    counts = np.zeros((labels.max() + 1, clusters.max() + 1), np.int64)
+    for i in range(n):
+        counts[labels[i], clusters[i]] += 1
+    a, b = counts.sum(axis=1), counts.sum(axis=0)
+    (of_labels, h_labels), (of_clusters, h_clusters) = _pairs_and_entropy(a, n), _pairs_and_entropy(b, n)
+    together, h_both = _pairs_and_entropy(counts.ravel(), n)
+    chance = of_labels * of_clusters / max(n * (n - 1), 1)
+    spare = (of_labels + of_clusters) / 2 - chance
+    ari = (together - chance) / spare if spare else 1.0
+    mutual, mean = max(h_labels + h_clusters - h_both, 0.0), (h_labels + h_clusters) / 2
+    if mean < 1e-12:  # one label and one cluster
+        return ari, 1.0, 1.0, 1.0
+    expected = expected_information(a, b, table)
+    ami = (mutual - expected) / (mean - expected) if abs(mean - expected) > 1e-12 else 1.0
+    return ari, ami, mutual / mean, mutual / mean
+
+
+@njit(**_fast)
+def _pairs_and_entropy(counts, n):
+    """Return ordered pairs within the counts, and the entropy in nats."""
+    pairs, entropy = 0.0, 0.0
+    for count in counts:
+        pairs += count * (count - 1.0)
+        if count:
+            entropy -= count / n * np.log(count / n)
+    return pairs, entropy

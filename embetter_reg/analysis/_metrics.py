@@ -1,45 +1,46 @@
 """Figures that say how a space is organised. Pure functions: arrays in, numbers or tables out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import xlogy
-from sklearn.metrics import (
-    adjusted_mutual_info_score,
-    adjusted_rand_score,
-    normalized_mutual_info_score,
-    v_measure_score,
-)
-from sklearn.metrics.cluster import contingency_matrix, expected_mutual_information
+from scipy.special import gammaln, xlogy
 
 from embetter_reg._validation import check_labels, check_space
 from embetter_reg.analysis._cluster import one_hot
-from embetter_reg.analysis._silhouette import silhouettes
+from embetter_reg.analysis._silhouette import label_codes, silhouettes
+
+AGREEMENT = ("ari", "ami", "nmi", "v_measure")
 
 
-def agreement(labels, clusters) -> dict[str, float]:
-    """Return how far clusters and labels agree, ``{"ami", "ari", "v_measure"}``; higher agrees more.
+def agreements(labels, labelings: Sequence) -> pd.DataFrame:
+    """Return ``ari, ami, nmi`` and ``v_measure`` of labels with each clustering, one row each.
 
-    AMI (adjusted mutual information, Vinh, Epps & Bailey 2010) and ARI (adjusted Rand index) are 0 on
-    average for chance and 1 for identity. The V-measure lies in [0, 1] and is not adjusted for chance:
-    it grows with the number of clusters.
+    Higher agrees more; 1 is identity. ARI (adjusted Rand index, Hubert & Arabie 1985) and AMI (adjusted mutual
+    information, Vinh, Epps & Bailey 2010) are 0 on average for chance. NMI and the V-measure (Rosenberg & Hirschberg
+    2007), in [0, 1], are the same number where entropies are averaged arithmetically, as here and in scikit-learn, and
+    grow with the number of clusters. The figures are those of scikit-learn, but many times faster.
+
+    Raises
+    ------
+    ValueError
+        If a clustering has another length than ``labels``.
 
     Examples
     --------
-    >>> from embetter_reg.analysis import agreement
-    >>> agreement(["NA", "NA", "HI", "HI"], [1, 1, 0, 0])
-    {'ami': 1.0, 'ari': 1.0, 'v_measure': 1.0}
+    >>> from embetter_reg.analysis import agreements
+    >>> agreements(["NA", "NA", "HI", "HI"], [[1, 1, 0, 0], [0, 0, 0, 1]]).round(2).values.tolist()
+    [[1.0, 1.0, 1.0, 1.0], [0.0, 0.0, 0.34, 0.34]]
 
     """
-    clusters = np.asarray(clusters)
-    labels = check_labels("true", labels, len(clusters))
-    return {
-        "ami": float(adjusted_mutual_info_score(labels, clusters)),
-        "ari": float(adjusted_rand_score(labels, clusters)),
-        "v_measure": float(v_measure_score(labels, clusters)),
-    }
+    from embetter_reg.analysis._kernels import agreement
+
+    codes = label_codes(labels, len(labels))
+    table = _log_factorials(len(codes))
+    rows = [agreement(codes, label_codes(clusters, len(codes)), table) for clusters in labelings]
+    return pd.DataFrame(rows, columns=list(AGREEMENT))
 
 
 def agreement_table(clusterings: Mapping[Any, Any], *, register, language) -> pd.DataFrame:
@@ -72,27 +73,22 @@ def agreement_table(clusterings: Mapping[Any, Any], *, register, language) -> pd
     1           2  language -0.5 -0.5  0.0        0.0
 
     """
-    rows = []
-    for name, clusters in clusterings.items():
-        for label, values in (("register", register), ("language", language)):
-            figures = agreement(values, clusters)
-            nmi = float(normalized_mutual_info_score(check_labels(label, values, len(clusters)), clusters))
-            rows.append(
-                {
-                    "clustering": name,
-                    "label": label,
-                    "ari": figures["ari"],
-                    "ami": figures["ami"],
-                    "nmi": nmi,
-                    "v_measure": figures["v_measure"],
-                }
-            )
-    return pd.DataFrame(rows)
+    tables = []
+    for label, values in (("register", register), ("language", language)):
+        figures = agreements(values, list(clusterings.values()))
+        tables.append(figures.assign(clustering=list(clusterings), label=label))
+    return pd.concat(tables).sort_index(kind="stable").reset_index(drop=True)[["clustering", "label", *AGREEMENT]]
 
 
-def expected_information(labels, clusters) -> float:
-    """Return the mutual information (nats) that chance alone gives labels and clusters of these sizes."""
-    return float(expected_mutual_information(contingency_matrix(labels, clusters, sparse=True), len(labels)))
+def expected_information(labels: np.ndarray, clusters: np.ndarray) -> float:
+    """Return the mutual information (nats) that chance alone gives labels and clusters, as codes, of these sizes."""
+    from embetter_reg.analysis._kernels import expected_information as expected
+
+    return float(expected(np.bincount(labels), np.bincount(clusters), _log_factorials(len(labels))))
+
+
+def _log_factorials(n: int) -> np.ndarray:
+    return gammaln(np.arange(n + 1) + 1.0)
 
 
 def adjusted_information(tables: np.ndarray, expected: float) -> np.ndarray:
@@ -139,6 +135,52 @@ def cluster_table(clusters, labels, *, normalize: bool = True) -> pd.DataFrame:
     labels = check_labels("true", labels, len(clusters))
     counts = pd.crosstab(pd.Series(clusters, name="cluster"), pd.Series(labels, name="label"))
     return counts.div(counts.sum(axis=1), axis=0) if normalize else counts
+
+
+@dataclass(frozen=True)
+class Majority:
+    """What `cluster_majority` found.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row a cluster: ``size``, its majority ``label``, and its ``purity``, the share of that label, in (0, 1].
+    labels : ndarray of str, shape (n_documents,)
+        The majority label of each document's cluster.
+    accuracy : float
+        Share of documents whose label is the majority label of their cluster, in (0, 1]; higher is better. This is the
+        purity of the whole clustering.
+
+    """
+
+    table: pd.DataFrame
+    labels: np.ndarray
+    accuracy: float
+
+
+def cluster_majority(clusters, labels) -> Majority:
+    """Call each cluster by its majority label, to compare a clustering with a classifier's accuracy.
+
+    The labels name the clusters, so the accuracy is that of a perfect namer, never below the share of the most common
+    label, and it grows with the number of clusters to 1. Of equal counts the label first in the alphabet wins.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many clusters as labels.
+
+    Examples
+    --------
+    >>> found = cluster_majority([0, 0, 0, 1, 1], ["NA", "NA", "HI", "HI", "HI"])
+    >>> found.table["label"].tolist(), found.accuracy
+    (['NA', 'HI'], 0.8)
+
+    """
+    clusters = np.asarray(clusters)
+    counts = cluster_table(clusters, labels, normalize=False)
+    size, most = counts.sum(axis=1), counts.max(axis=1)
+    table = pd.DataFrame({"size": size, "label": counts.idxmax(axis=1), "purity": most / size})
+    return Majority(table, table["label"].loc[clusters].to_numpy(dtype=str), float(most.sum() / size.sum()))
 
 
 def center_languages(X, *, language) -> np.ndarray:

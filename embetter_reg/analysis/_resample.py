@@ -3,9 +3,8 @@
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from embetter_reg.analysis._metrics import adjusted_information, agreement, expected_information
+from embetter_reg.analysis._metrics import adjusted_information, agreements, expected_information
 
 
 class Resampler:
@@ -40,7 +39,7 @@ class Resampler:
 
             boots.append(ami(codes[self.draws], clusters[self.draws]))
             nulls.append(ami(self.shuffles[label], clusters[None]))
-        figures = pd.DataFrame([agreement(self.gold[label], clusters) for clusters in runs])
+        figures = agreements(self.gold[label], runs)
         return {"figures": figures, "boot": np.mean(boots, axis=0), "null": np.mean(nulls, axis=0)}
 
 

@@ -11,6 +11,8 @@ from sklearn.utils import gen_batches
 from embetter_reg._validation import check_groups, check_labels, check_space
 from embetter_reg.analysis._distances import check_metric, distance_blocks
 
+_FEW_DIMS = 16
+
 
 def silhouettes(X, labelings: Sequence[Any], *, metric: str = "euclidean") -> np.ndarray:
     """Return the mean silhouette of each labeling, in [-1, 1]; higher means tighter and better apart.
@@ -115,6 +117,8 @@ def _samples(X: np.ndarray, labelings: Sequence[Any], metric: str, others: str) 
     coded = [_codes(labels, len(X), place) for place, labels in enumerate(labelings)]
     if not coded:
         raise ValueError("got no labelings, expected at least one; pass a list of label arrays")
+    if metric == "euclidean" and others == "nearest" and X.shape[1] <= _FEW_DIMS:
+        return _few_dims(X, coded)
     sizes = [np.bincount(codes) for codes in coded]
     starts = np.cumsum([0, *map(len, sizes)])
     columns = np.stack([codes + start for codes, start in zip(coded, starts[:-1], strict=True)], axis=1)
@@ -131,15 +135,37 @@ def _samples(X: np.ndarray, labelings: Sequence[Any], metric: str, others: str) 
 
 
 def _codes(labels, n_documents: int, place: int) -> np.ndarray:
-    is_clusters = isinstance(labels, np.ndarray) and labels.dtype.kind in "iu" and labels.shape == (n_documents,)
-    labels = labels if is_clusters else check_labels("cluster", labels, n_documents)
-    names, codes = np.unique(labels, return_inverse=True)
-    if not 2 <= len(names) < n_documents:
+    codes = label_codes(labels, n_documents)
+    n_labels = codes.max() + 1
+    if not 2 <= n_labels < n_documents:
         raise ValueError(
-            f"got {len(names)} labels for {n_documents} documents in labeling {place}, expected from 2 to "
+            f"got {n_labels} labels for {n_documents} documents in labeling {place}, expected from 2 to "
             f"{n_documents - 1}; check the labels"
         )
     return codes
+
+
+def label_codes(labels, n_documents: int) -> np.ndarray:
+    """Return labels, of which none is missing, as whole numbers from 0 in their order."""
+    values = np.asarray(labels)
+    if values.dtype.kind not in "iu" or values.shape != (n_documents,):
+        values = check_labels("cluster", labels, n_documents)
+    if values.dtype.kind in "iu" and 0 <= values.min() and values.max() <= n_documents:
+        seen = np.bincount(values) > 0  # without a sort
+        return (np.cumsum(seen) - 1)[values]
+    return np.unique(values, return_inverse=True)[1]
+
+
+def _few_dims(X: np.ndarray, coded: list[np.ndarray]) -> np.ndarray:
+    """Return silhouettes where bounds on mean distances leave out most clusters of a document."""
+    from embetter_reg.analysis._kernels import announce, silhouettes_few
+
+    announce()
+    rows = X - X.mean(axis=0, dtype=np.float64)
+    scores = np.empty((len(coded), len(X)))
+    for codes, out in zip(coded, scores, strict=True):
+        silhouettes_few(rows, codes, codes.max() + 1, out)
+    return scores
 
 
 def _euclidean_sums(X: np.ndarray, members: csr_matrix) -> Iterator[tuple[slice, np.ndarray]]:

@@ -5,6 +5,7 @@ import json
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ from tqdm.auto import tqdm
 
 from embetter_reg._validation import check_labels, check_space
 from embetter_reg.analysis._cluster import CLUSTERERS, MINIBATCH_ABOVE, make_clusterer
-from embetter_reg.analysis._contingency import AGREEMENT, agreements
 from embetter_reg.analysis._kmeans import cluster_rows
+from embetter_reg.analysis._metrics import AGREEMENT, agreements
 from embetter_reg.analysis._reduce import make_reducer
 from embetter_reg.analysis._silhouette import silhouettes
 from embetter_reg.store._files import atomically
@@ -78,7 +79,7 @@ def sweep(
     DataFrame
         One row a clustering: ``space, reducer, n_components, clusterer, k, seed``; ``n_clusters``, which a mixture may
         leave below k; ``inertia``; ``silhouette`` in [-1, 1] under ``metric`` (cosine for spherical k-means, else
-        Euclidean); ``register_ari, register_ami, register_nmi, register_v_measure`` and the same for language (see
+        Euclidean), NaN for a single cluster; ``register_ari, register_ami, register_nmi, register_v_measure`` and the same for language (see
         `agreements`); ``difference``, register AMI minus language AMI; ``n_registers``, ``n_languages``; and
         ``combination``, the name of the file in ``folder``.
 
@@ -283,13 +284,18 @@ def _run(each: Combination, X, gold, options, ks, clusterers, n_init: int, folde
     for clusterer in clusterers:
         found, inertia = _cluster(clusterer, points, ks, each.seed, n_init, n_jobs)
         metric = "cosine" if clusterer == "spherical" else "euclidean"
+        n_clusters = [np.count_nonzero(np.bincount(labels)) for labels in found]
+        apart = [n > 1 for n in n_clusters]  # a mixture may leave one cluster
+        silhouette = np.full(len(ks), np.nan)
+        if any(apart):
+            silhouette[apart] = silhouettes(points, list(compress(found, apart)), metric=metric)
         table = pd.DataFrame({
             "clusterer": clusterer,
             "k": ks,
-            "n_clusters": [len(np.unique(labels)) for labels in found],
+            "n_clusters": n_clusters,
             "inertia": inertia,
             "metric": metric,
-            "silhouette": silhouettes(points, found, metric=metric),
+            "silhouette": silhouette,
         })  # fmt: skip
         agreed = [agreements(gold[label], found).add_prefix(f"{label}_") for label in LABELS]
         parts.append(pd.concat([table, *agreed], axis=1))

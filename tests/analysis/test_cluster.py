@@ -1,20 +1,12 @@
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
-from sklearn import metrics
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import normalize
 
-from embetter_reg.analysis import (
-    SphericalKMeans,
-    agreements,
-    cluster_majority,
-    cluster_table,
-    make_clusterer,
-    silhouettes,
-)
+from embetter_reg.analysis import SphericalKMeans, make_clusterer
 from embetter_reg.analysis import _kmeans as engine
 from embetter_reg.analysis._kmeans import cluster_rows
 
@@ -174,39 +166,3 @@ def test_clusterers_by_name():
     assert adjusted_rand_score(y, make_clusterer("gaussian", 3, n_dims=2, random_state=0).fit_predict(X)) == 1.0
     with pytest.raises(ValueError, match="got the clusterer 'dbscan'"):
         make_clusterer("dbscan", 3)
-
-
-@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
-@pytest.mark.parametrize("n_dims", [2, 40])
-def test_silhouettes_are_scikit_learns(monkeypatch, metric, n_dims):
-    from embetter_reg.analysis import _silhouette
-
-    monkeypatch.setattr(_silhouette, "_ROWS", 64)
-    monkeypatch.setattr(_silhouette, "_COLUMNS", 100)  # tiles that cut across each other
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(230, n_dims)).astype(np.float32) + 3
-    X[5] = X[6]
-    labelings = [rng.integers(k, size=230) for k in (2, 3, 9)]
-    labelings.append(np.where(np.arange(230) == 7, "alone", "rest"))
-    expected = [metrics.silhouette_score(X.astype(float), labels, metric=metric) for labels in labelings]
-    np.testing.assert_allclose(silhouettes(X, labelings, metric), expected, atol=1e-5)
-    assert np.isnan(silhouettes(X, [np.zeros(230), np.arange(230)], metric)).all()
-
-
-def test_agreements_are_scikit_learns():
-    rng = np.random.default_rng(0)
-    labels = rng.integers(9, size=400).astype(str)
-    clusterings = [labels, rng.integers(33, size=400), np.zeros(400), np.arange(400), (labels.astype(int) // 2)]
-    names = ["adjusted_rand_score", "adjusted_mutual_info_score", "normalized_mutual_info_score", "v_measure_score"]
-    expected = [[getattr(metrics, name)(labels, clusters) for name in names] for clusters in clusterings]
-    np.testing.assert_allclose(agreements(labels, clusterings), expected, atol=1e-9)
-    np.testing.assert_array_equal(agreements(["a", "a"], [[0, 0]]), np.ones((1, 4)))
-
-
-def test_majority_labels_and_their_accuracy():
-    clusters, labels = [4, 4, 4, 7, 7, 7, 7], ["NA", "NA", "HI", "HI", "HI", "HI", "OP"]
-    found = cluster_majority(clusters, labels)
-    assert found.table.loc[4, ["size", "label"]].tolist() == [3, "NA"] and found.table.loc[7, "purity"] == 0.75
-    assert found.labels.tolist() == ["NA"] * 3 + ["HI"] * 4
-    assert found.accuracy == pytest.approx(np.mean(found.labels == np.array(labels))) == pytest.approx(5 / 7)
-    assert cluster_table(clusters, labels).max(axis=1).tolist() == pytest.approx(found.table["purity"].tolist())

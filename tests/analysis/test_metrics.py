@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from embetter_reg.analysis import agreement, agreement_table, center_languages, cluster_table, cosine_silhouette
+from embetter_reg.analysis import (
+    agreement_table,
+    agreements,
+    center_languages,
+    cluster_majority,
+    cluster_table,
+    cosine_silhouette,
+)
 from embetter_reg.analysis._metrics import adjusted_information, expected_information
 
 
@@ -12,13 +19,14 @@ def labelled():
     return rng.normal(size=(300, 10)), rng.integers(5, size=300).astype(str), rng.integers(7, size=300)
 
 
-def test_agreement_is_scikit_learns(labelled):
-    _, labels, clusters = labelled
-    assert agreement(labels, clusters) == {
-        "ami": pytest.approx(metrics.adjusted_mutual_info_score(labels, clusters)),
-        "ari": pytest.approx(metrics.adjusted_rand_score(labels, clusters)),
-        "v_measure": pytest.approx(metrics.v_measure_score(labels, clusters)),
-    }
+def test_agreements_are_scikit_learns():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(9, size=400).astype(str)
+    clusterings = [labels, rng.integers(33, size=400), np.zeros(400), np.arange(400), (labels.astype(int) // 2)]
+    names = ["adjusted_rand_score", "adjusted_mutual_info_score", "normalized_mutual_info_score", "v_measure_score"]
+    expected = [[getattr(metrics, name)(labels, clusters) for name in names] for clusters in clusterings]
+    np.testing.assert_allclose(agreements(labels, clusterings), expected, atol=1e-9)
+    np.testing.assert_array_equal(agreements(["a", "a"], [[0, 0]]), np.ones((1, 4)))
 
 
 def test_agreement_table_is_scikit_learns_for_each_label(labelled):
@@ -65,6 +73,15 @@ def test_cluster_table():
     table = cluster_table([1, 1, 0, 0], ["NA", "IN", "IN", "IN"])
     assert table.loc[1].to_dict() == {"IN": 0.5, "NA": 0.5} and table.loc[0, "IN"] == 1
     assert cluster_table([1, 1, 0, 0], ["NA", "IN", "IN", "IN"], normalize=False).loc[0, "IN"] == 2
+
+
+def test_majority_labels_and_their_accuracy():
+    clusters, labels = [4, 4, 4, 7, 7, 7, 7], ["NA", "NA", "HI", "HI", "HI", "HI", "OP"]
+    found = cluster_majority(clusters, labels)
+    assert found.table.loc[4, ["size", "label"]].tolist() == [3, "NA"] and found.table.loc[7, "purity"] == 0.75
+    assert found.labels.tolist() == ["NA"] * 3 + ["HI"] * 4
+    assert found.accuracy == pytest.approx(np.mean(found.labels == np.array(labels))) == pytest.approx(5 / 7)
+    assert cluster_table(clusters, labels).max(axis=1).tolist() == pytest.approx(found.table["purity"].tolist())
 
 
 def test_centring_takes_each_languages_mean(labelled):

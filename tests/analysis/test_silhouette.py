@@ -33,9 +33,10 @@ def naive_bras(X, register, language, metric):
 
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_equal_to_scikit_learns(cloud, metric, dtype):
+@pytest.mark.parametrize("n_dims", [2, 20])  # bounds, or blocks
+def test_equal_to_scikit_learns(cloud, metric, dtype, n_dims):
     X, labelings = cloud
-    X = X.astype(dtype)
+    X = X[:, :n_dims].astype(dtype)
     X[3], lone = 0, labelings[1].copy()
     lone[0] = 99  # a label of one document
     labelings = [*labelings, lone]

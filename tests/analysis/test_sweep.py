@@ -32,7 +32,7 @@ def test_figures_are_those_of_the_clusters(spaces, gold, tmp_path):
                 figures = agreements(values, [labels]).iloc[0]
                 assert row[f"{label}_ami"] == figures["ami"] and row[f"{label}_ari"] == figures["ari"]
             X = spaces[row["space"]] if points is None else points
-            assert row["silhouette"] == pytest.approx(silhouettes(X, [labels], row["metric"])[0], abs=1e-6)
+            assert row["silhouette"] == pytest.approx(silhouettes(X, [labels], metric=row["metric"])[0], abs=1e-6)
     assert set(found.groupby("clusterer")["metric"].first().items()) == {
         ("kmeans", "euclidean"),
         ("spherical", "cosine"),
