@@ -296,8 +296,8 @@ def _score(products, scale, shift, k, best, place):
 
 
 @njit(**_fast)
-def _lloyd_gram(X, gram, norms, weights, k, labels, products, scale, shift, mass, best, max_iter, tol, spherical):
-    """Run k-means on all pairs of inner products; return iterations.
+def _lloyd_gram(X, gram, norms, weights, old, k, labels, products, scale, shift, mass, best, max_iter, tol, spherical):
+    """Run k-means on all pairs of inner products; return iterations. Clusters from ``old`` on have a seed, no rows yet.
 
     ``products[c, i]``, row i times the sum of cluster c, is all that Lloyd's iterations need. It is made anew by one
     matrix product while many rows move, and later brought up to date by the rows that moved alone.
@@ -318,6 +318,8 @@ def _lloyd_gram(X, gram, norms, weights, k, labels, products, scale, shift, mass
             for i in range(n):
                 gaps[i] = max(norms[i] / 2 - best[i] + 1, 0.0)
             mend(place, gaps, weights, mass[:k])
+        if n_iter == 1:
+            products[old:k] = 0
         if 6 * moved > n:
             sums, _ = _sum_rows(X, weights, place, k)
             products[:k] = np.dot(sums.astype(X.dtype), X.T)
@@ -371,6 +373,7 @@ def start_gram(X, gram, norms, weights, first, others, ks, max_iter, tol, spheri
     _pick(np.full(1, first), weights, nearest, chosen)
     row, k = chosen[0], 0
     for step in range(len(ks)):
+        old = k
         if k:
             for i in range(n):
                 nearest[i] = max(norms[i] - 2 * best[i] + spherical, 0.0)
@@ -385,7 +388,7 @@ def start_gram(X, gram, norms, weights, first, others, ks, max_iter, tol, spheri
             shift[k] = 0.0 if spherical else norms[row] / 2
             k += 1
         iterations[step] = _lloyd_gram(
-            X, gram, norms, weights, k, labels, products, scale, shift, mass, best, max_iter, tol, spherical
+            X, gram, norms, weights, old, k, labels, products, scale, shift, mass, best, max_iter, tol, spherical
         )
         found[step] = labels
         worths[step] = 0.0
@@ -405,7 +408,7 @@ def finish_gram(X, gram, norms, weights, labels, k, max_iter, tol, max_pass, sph
     scale, shift, best = np.ones(k, X.dtype), np.zeros(k, X.dtype), np.empty(n, X.dtype)
     _scales(products, weights, labels, mass, k, spherical, scale, shift)
     n_iter = _lloyd_gram(
-        X, gram, norms, weights, k, labels, products, scale, shift, mass, best, max_iter, tol, spherical
+        X, gram, norms, weights, k, k, labels, products, scale, shift, mass, best, max_iter, tol, spherical
     )
     return labels, _polish(X, gram, norms, weights, labels, np.ones(n, np.bool_), k, spherical, max_pass), n_iter
 
