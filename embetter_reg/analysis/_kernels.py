@@ -155,6 +155,15 @@ def _worth(square, mass, spherical):
 
 
 @njit(**_fast)
+def _total(squares, mass, spherical):
+    """Return the sum that k-means maximises."""
+    total = 0.0
+    for c in range(len(mass)):
+        total += _worth(squares[c], mass[c], spherical)
+    return total
+
+
+@njit(**_fast)
 def _lloyd_few(X, weights, k, labels, upper, lower, centers, sums, mass, max_iter, tol, settled, spherical):
     """Run k-means in few dimensions from labels and their sums; return iterations.
 
@@ -230,30 +239,34 @@ def start_few(X, columns, weights, first, others, ks, max_iter, tol, settled, sp
     _pick(np.full(1, first), weights, nearest, chosen)
     centers[0] = X[chosen[0]]
     sums[:1], mass[:1] = _sum_rows(X, weights, labels, 1)
+    for i in range(n):
+        upper[i] = np.sqrt(_square(X, i, centers, 0))
     k = 1
     for step in range(len(ks)):
         for i in range(n):
-            nearest[i] = _square(X, i, centers, labels[i])
-            upper[i] = np.sqrt(nearest[i])
+            nearest[i] = upper[i] * upper[i] if step else _square(X, i, centers, 0)
         while k < ks[step]:
             row, gaps, trial = _draw(others[k - 1], columns, gram, norms, weights, nearest, trial, gaps)
             centers[k] = X[row]
             for i in range(n):
-                gap = np.sqrt(gaps[i])
+                trial[i] = np.sqrt(gaps[i])
+            for i in range(n):
                 if gaps[i] < nearest[i]:
-                    _add_row(X, i, weights[i], sums, mass, k)
-                    _add_row(X, i, -weights[i], sums, mass, labels[i])
-                    labels[i], nearest[i] = k, gaps[i]
-                    gap, upper[i] = upper[i], gap
-                lower[i] = min(lower[i], gap)
+                    nearest[i] = _square(X, i, centers, labels[i])  # was a bound
+                    upper[i] = np.sqrt(nearest[i])
+                    if gaps[i] < nearest[i]:
+                        _add_row(X, i, weights[i], sums, mass, k)
+                        _add_row(X, i, -weights[i], sums, mass, labels[i])
+                        labels[i], nearest[i] = k, gaps[i]
+                        trial[i], upper[i] = upper[i], trial[i]
+            for i in range(n):
+                lower[i] = min(lower[i], trial[i])
             k += 1
         iterations[step] = _lloyd_few(
             X, weights, k, labels, upper, lower, centers, sums, mass, max_iter, tol, settled, spherical
         )
         found[step] = labels
-        worths[step] = 0.0
-        for c in range(k):
-            worths[step] += _worth((sums[c] ** 2).sum(), mass[c], spherical)
+        worths[step] = _total((sums[:k] ** 2).sum(axis=1), mass[:k], spherical)
     return found, worths, iterations
 
 
@@ -296,8 +309,8 @@ def _score(products, scale, shift, k, best, place):
 
 
 @njit(**_fast)
-def _lloyd_gram(X, gram, norms, weights, old, k, labels, products, scale, shift, mass, best, max_iter, tol, spherical):
-    """Run k-means on all pairs of inner products; return iterations. Clusters from ``old`` on have a seed, no rows yet.
+def _lloyd_gram(X, gram, norms, weights, k, labels, products, scale, shift, mass, best, max_iter, tol, spherical):
+    """Run k-means on all pairs of inner products; return iterations.
 
     ``products[c, i]``, row i times the sum of cluster c, is all that Lloyd's iterations need. It is made anew by one
     matrix product while many rows move, and later brought up to date by the rows that moved alone.
@@ -318,8 +331,6 @@ def _lloyd_gram(X, gram, norms, weights, old, k, labels, products, scale, shift,
             for i in range(n):
                 gaps[i] = max(norms[i] / 2 - best[i] + 1, 0.0)
             mend(place, gaps, weights, mass[:k])
-        if n_iter == 1:
-            products[old:k] = 0
         if 6 * moved > n:
             sums, _ = _sum_rows(X, weights, place, k)
             products[:k] = np.dot(sums.astype(X.dtype), X.T)
@@ -360,57 +371,39 @@ def _scales(products, weights, labels, mass, k, spherical, scale, shift):
 
 
 @njit(**_fast)
-def start_gram(X, gram, norms, weights, first, others, ks, max_iter, tol, spherical):
-    """Run one start of k-means on all pairs of inner products, as `start_few` does."""
-    n = len(X)
-    labels, found = np.full(n, -1, np.int32), np.empty((len(ks), n), np.int32)
-    worths, iterations = np.empty(len(ks)), np.zeros(len(ks), np.int64)
-    products, best = np.empty((ks[-1], n), X.dtype), np.empty(n, X.dtype)
-    scale, shift, mass = np.ones(ks[-1], X.dtype), np.zeros(ks[-1], X.dtype), np.ones(ks[-1])
-    nearest, trial, gaps = np.ones(n), np.empty(n), np.empty(n)
-    columns = np.empty((0, 0))
+def start_gram(X, gram, norms, weights, first, others, max_iter, tol, spherical):
+    """Run one start of k-means on all pairs of inner products; return labels, worth and iterations.
+
+    Seeds are drawn as in `start_few`, by one row of ``others`` for each but the first.
+    """
+    n, k = len(X), len(others) + 1
+    labels = np.full(n, -1, np.int32)
+    products, best = np.empty((k, n), X.dtype), np.empty(n, X.dtype)
+    scale, shift, mass = np.ones(k, X.dtype), np.zeros(k, X.dtype), np.ones(k)
+    nearest, trial, gaps = np.full(n, np.inf), np.empty(n), np.empty(n)
     chosen = np.empty(1, np.int64)
-    _pick(np.full(1, first), weights, nearest, chosen)
-    row, k = chosen[0], 0
-    for step in range(len(ks)):
-        old = k
-        if k:
-            for i in range(n):
-                nearest[i] = max(norms[i] - 2 * best[i] + spherical, 0.0)
-        while k < ks[step]:
-            if k:
-                row, gaps, trial = _draw(others[k - 1], columns, gram, norms, weights, nearest, trial, gaps)
-                for i in range(n):
-                    nearest[i] = min(nearest[i], gaps[i])
-            else:
-                _distances_to(row, columns, gram, norms, nearest)
-            products[k] = gram[row]
-            shift[k] = 0.0 if spherical else norms[row] / 2
-            k += 1
-        iterations[step] = _lloyd_gram(
-            X, gram, norms, weights, old, k, labels, products, scale, shift, mass, best, max_iter, tol, spherical
-        )
-        found[step] = labels
-        worths[step] = 0.0
-        squares = _scales(products, weights, labels, mass, k, spherical, scale, shift)
-        for c in range(k):
-            worths[step] += _worth(squares[c], mass[c], spherical)
-    return found, worths, iterations
+    _pick(np.full(1, first), weights, np.ones(n), chosen)
+    row = chosen[0]
+    _distances_to(row, np.empty((0, 0)), gram, norms, gaps)
+    for c in range(k):
+        if c:
+            row, gaps, trial = _draw(others[c - 1], np.empty((0, 0)), gram, norms, weights, nearest, trial, gaps)
+        for i in range(n):
+            nearest[i] = min(nearest[i], gaps[i])
+        products[c] = gram[row]
+        shift[c] = 0.0 if spherical else norms[row] / 2
+    n_iter = _lloyd_gram(
+        X, gram, norms, weights, k, labels, products, scale, shift, mass, best, max_iter, tol, spherical
+    )
+    squares = _scales(products, weights, labels, mass, k, spherical, scale, shift)
+    return labels, _total(squares, mass, spherical), n_iter
 
 
 @njit(**_fast)
-def finish_gram(X, gram, norms, weights, labels, k, max_iter, tol, max_pass, spherical):
-    """Go on from labels until nothing gains; return labels, worth and iterations."""
-    n = len(X)
+def polish_gram(X, gram, norms, weights, labels, k, max_pass, spherical):
+    """Return labels that no move of a single row betters, and their worth."""
     labels = labels.copy()
-    sums, mass = _sum_rows(X, weights, labels, k)
-    products = np.dot(sums.astype(X.dtype), X.T)
-    scale, shift, best = np.ones(k, X.dtype), np.zeros(k, X.dtype), np.empty(n, X.dtype)
-    _scales(products, weights, labels, mass, k, spherical, scale, shift)
-    n_iter = _lloyd_gram(
-        X, gram, norms, weights, k, k, labels, products, scale, shift, mass, best, max_iter, tol, spherical
-    )
-    return labels, _polish(X, gram, norms, weights, labels, np.ones(n, np.bool_), k, spherical, max_pass), n_iter
+    return labels, _polish(X, gram, norms, weights, labels, np.ones(len(X), np.bool_), k, spherical, max_pass)
 
 
 @njit(**_fast)

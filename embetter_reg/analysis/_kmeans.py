@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 from joblib import Parallel, cpu_count, delayed
+from sklearn.metrics import euclidean_distances
 from sklearn.utils import check_random_state
 from sklearn.utils.extmath import row_norms, safe_sparse_dot
 from threadpoolctl import threadpool_limits
@@ -15,8 +16,7 @@ _GRAM_ROWS = 8192  # where all inner products fit in 256 MB
 _BLOCK = 8192
 _MAX_PASS = 50
 _SETTLED = 1e-4  # movement of centres, as a share of the variance, at which starts are compared
-_LOOSE = 1e-3  # share of rows that change cluster, the same
-_FEW, _MANY = 1, 3  # starts that go on from there
+_POLISHED = 3  # starts that single rows are moved in
 
 
 @dataclass(frozen=True)
@@ -80,22 +80,47 @@ def cluster_rows(
     from embetter_reg.analysis import _kernels
 
     _kernels.announce()
+    state = check_random_state(random_state).get_state() if isinstance(random_state, int | np.integer) else None
     rng = check_random_state(random_state)
     weights = np.ones(rows.shape[0]) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     data = _Rows(rows, weights, spherical)
-    rising = np.unique(ks)
-    shape = rising[-1] - 1, 2 + int(np.log(rising[-1]))
-    draws = [(rng.random_sample(), rng.random_sample(shape)) for _ in range(n_init)]
-    n_jobs = n_jobs or cpu_count()
-    with threadpool_limits(1, user_api="blas"), Parallel(n_jobs, prefer="threads") as parallel:
-        # results do not depend on the cores
-        starts = parallel(delayed(data.start)(draw, rising, max_iter, tol) for draw in draws)
-        worths = np.stack([worth for _, worth, _ in starts], axis=1)
-        found = parallel(
-            delayed(data.finish)([starts[n][0][step] for n in np.argsort(-worths[step])], k, max_iter, tol)
-            for step, k in enumerate(rising)
-        )
+
+    def draw(k):
+        if state is not None:
+            rng.set_state(state)
+        return [(rng.random_sample(), rng.random_sample((k - 1, 2 + int(np.log(k))))) for _ in range(n_init)]
+
+    with threadpool_limits(1, user_api="blas"), Parallel(n_jobs or cpu_count(), prefer="threads") as parallel:
+        # results then do not depend on the cores
+        rising = np.unique(ks)
+        if data.is_few:
+            starts = parallel(delayed(data.chain)(each, rising, max_iter, tol) for each in draw(rising[-1]))
+            best = np.argmax([worths for _, worths, _ in starts], axis=0)
+            runs = [[tuple(each[step] for each in starts[start])] for step, start in enumerate(best)]
+        else:  # the longest first
+            runs = parallel(delayed(data.best_starts)(draw(k), max_iter, tol) for k in rising[::-1])[::-1]
+        found = parallel(delayed(data.finish)(*each, max_iter, tol) for each in zip(rising, runs, strict=True))
+        for step in range(len(rising) - 2, -1, -1):
+            merged = _merge(found[step + 1], weights, rising[step]), 0.0, found[step].n_iter
+            other = data.finish(rising[step], [merged], max_iter, tol)
+            found[step] = min(found[step], other, key=lambda each: each.inertia)
     return [found[step] for step in np.searchsorted(rising, ks)]
+
+
+def _merge(found: Clustering, weights: np.ndarray, k: int) -> np.ndarray:
+    """Return labels of k clusters, made by merging the two that are the cheapest to merge (Ward 1963)."""
+    labels, centers = found.labels.copy(), found.centers.astype(np.float64)
+    mass = np.bincount(labels, weights, minlength=len(centers))
+    while len(centers) > k:
+        costs = euclidean_distances(centers, squared=True) / (1 / np.maximum(mass, 1e-12) + 1 / np.maximum(mass, 1e-12)[:, None])
+        costs[np.tril_indices_from(costs)] = np.inf
+        a, b = np.unravel_index(costs.argmin(), costs.shape)
+        centers[a] = (mass[a] * centers[a] + mass[b] * centers[b]) / max(mass[a] + mass[b], 1e-12)
+        mass[a] += mass[b]
+        centers, mass = np.delete(centers, b, axis=0), np.delete(mass, b)
+        labels[labels == b] = a
+        labels[labels > b] -= 1
+    return labels
 
 
 class _Rows:
@@ -119,36 +144,41 @@ class _Rows:
             self.gram = rows @ rows.T
         self.rows, self.norms = rows, row_norms(rows, squared=True).astype(np.float64)
 
-    def start(self, draw, ks, max_iter: int, tol: float):
-        """Return labels of one start for each of rising ks, what is to be as large as can be, and iterations."""
-        from embetter_reg.analysis import _kernels
+    def chain(self, draw, ks, max_iter: int, tol: float):
+        """Return labels of one start for each of rising ks, in few dimensions, and what is to be as large as can be."""
+        from embetter_reg.analysis._kernels import start_few
 
-        if self.is_few:
-            return _kernels.start_few(
-                self.rows, self.columns, self.weights, *draw, ks, max_iter, tol, self.settled, self.spherical
-            )
+        return start_few(
+            self.rows, self.columns, self.weights, *draw, ks, max_iter, tol, self.settled, self.spherical
+        )
+
+    def best_starts(self, draws, max_iter: int, tol: float):
+        """Return labels, what is to be as large as can be, and iterations of the best starts for one k."""
+        from embetter_reg.analysis._kernels import start_gram
+
         if self.has_gram:
-            return _kernels.start_gram(
-                self.rows, self.gram, self.norms, self.weights, *draw, ks, max_iter, max(tol, _LOOSE), self.spherical
-            )
-        return _start_products(self.rows, self.norms, self.weights, draw, ks, max_iter, tol, self.spherical)
+            shared = self.rows, self.gram, self.norms, self.weights
+            runs = [start_gram(*shared, *draw, max_iter, tol, self.spherical) for draw in draws]
+        else:
+            shared = self.rows, self.norms, self.weights
+            runs = [_start_products(*shared, draw, max_iter, tol, self.spherical) for draw in draws]
+        return sorted(runs, key=lambda run: -run[1])[:_POLISHED]
 
-    def finish(self, starts, k: int, max_iter: int, tol: float) -> Clustering:
-        """Return the clustering that the best starts lead to."""
-        from embetter_reg.analysis import _kernels
+    def finish(self, k: int, runs, max_iter: int, tol: float) -> Clustering:
+        """Return the best clustering that runs lead to by moves of single rows."""
+        from embetter_reg.analysis._kernels import finish_few, polish_gram
 
-        how = k, max_iter, tol, _MAX_PASS, self.spherical
         if self.is_few:
-            runs = [_kernels.finish_few(self.rows, self.norms, self.weights, labels, *how) for labels in starts[:_FEW]]
-            centers, labels, inertia, n_iter = min(runs, key=lambda run: run[2])
+            labels, _, n_iter = runs[0]
+            centers, labels, inertia, more = finish_few(
+                self.rows, self.norms, self.weights, labels, k, max_iter, tol, _MAX_PASS, self.spherical
+            )
+            n_iter = min(n_iter + more, max_iter)
             return Clustering((centers + self.middle).astype(self.given.dtype), labels, inertia, n_iter)
-        labels, n_iter = starts[0], 0
         if self.has_gram:
-            runs = [
-                _kernels.finish_gram(self.rows, self.gram, self.norms, self.weights, labels, *how)
-                for labels in starts[:_MANY]
-            ]
-            labels, _, n_iter = max(runs, key=lambda run: run[1])
+            shared = self.rows, self.gram, self.norms, self.weights
+            runs = [(*polish_gram(*shared, run[0], k, _MAX_PASS, self.spherical), run[2]) for run in runs]
+        labels, _, n_iter = max(runs, key=lambda run: run[1])
         centers = _centers(self.given, self.weights, labels, _dense(self.given[:k]), self.spherical)
         labels, gaps = assign(self.given, centers, self.spherical)
         return Clustering(centers, labels, float(gaps @ self.weights), n_iter)
@@ -187,37 +217,40 @@ def _centers(rows, weights: np.ndarray, labels: np.ndarray, old: np.ndarray, sph
     return np.where(scale > 1e-12, sums / np.maximum(scale, 1e-12), old).astype(rows.dtype)
 
 
-def _start_products(rows, norms, weights, draw, ks, max_iter: int, tol: float, spherical: bool):
+def _start_products(rows, norms, weights, draw, max_iter: int, tol: float, spherical: bool):
     """Run one start, each iteration one matrix product; for many rows, and for sparse ones."""
     from embetter_reg.analysis._kernels import mend
 
+    centers = _dense(rows[_seed(rows, norms, weights, draw)])
+    labels = np.full(len(weights), -1, np.int32)
+    for n_iter in range(1, max_iter + 1):  # noqa: B007
+        place, gaps = assign(rows, centers, spherical)
+        moved = np.count_nonzero(place != labels)
+        labels = place
+        if moved <= tol * len(labels):
+            break
+        mass = np.bincount(labels, weights, minlength=len(centers))
+        mend(labels, gaps.copy(), weights, mass)
+        centers = _centers(rows, weights, labels, centers, spherical)
+    return labels, -float(gaps @ weights), n_iter
+
+
+def _seed(rows, norms, weights, draw) -> np.ndarray:
+    """Return the rows that greedy k-means++ picks, as the compiled starts do."""
     first, others = draw
-    centers, nearest = None, np.ones(len(weights))
-    found, worths, iterations = [], [], []
-    for k in ks:
-        while centers is None or len(centers) < k:
-            shares = first if centers is None else others[len(centers) - 1]
-            total = np.cumsum(weights * nearest)
-            side = "right" if centers is None else "left"
-            rows_drawn = np.minimum(np.searchsorted(total, np.atleast_1d(shares) * total[-1], side), len(total) - 1)
-            products = safe_sparse_dot(rows[rows_drawn], rows.T, dense_output=True)
-            gaps = np.maximum(norms + norms[rows_drawn][:, None] - 2 * products, 0)
-            gaps = gaps if centers is None else np.minimum(gaps, nearest)
-            best = (gaps @ weights).argmin()
-            nearest, row = gaps[best], _dense(rows[rows_drawn[[best]]])
-            centers = row if centers is None else np.vstack([centers, row])
-        labels = np.full(len(weights), -1, np.int32)
-        for n_iter in range(1, max_iter + 1):  # noqa: B007
-            place, gaps = assign(rows, centers, spherical)
-            moved = np.count_nonzero(place != labels)
-            labels = place
-            if moved <= tol * len(labels):
-                break
-            mass = np.bincount(labels, weights, minlength=k)
-            mend(labels, gaps.copy(), weights, mass)
-            centers = _centers(rows, weights, labels, centers, spherical)
-        nearest = gaps * (2 if spherical else 1)
-        found.append(labels)
-        worths.append(-float(gaps @ weights))
-        iterations.append(n_iter)
-    return found, worths, iterations
+
+    def pick(mass, shares, side):
+        total = np.cumsum(mass)
+        return np.minimum(np.searchsorted(total, np.multiply(shares, total[-1]), side=side), len(mass) - 1)
+
+    chosen = [int(pick(weights, first, "right"))]
+    nearest = np.full(len(weights), np.inf)
+    for shares in [None, *others]:
+        candidates = np.array(chosen) if shares is None else pick(weights * nearest, shares, "left")
+        products = safe_sparse_dot(rows[candidates], rows.T, dense_output=True)
+        gaps = np.minimum(np.maximum(norms + norms[candidates][:, None] - 2 * products, 0), nearest)
+        best = (gaps @ weights).argmin()
+        nearest = gaps[best]
+        if shares is not None:
+            chosen.append(int(candidates[best]))
+    return np.array(chosen)
