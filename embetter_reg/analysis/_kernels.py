@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 
 _fast: Any = {"cache": True, "nogil": True, "fastmath": {"reassoc", "contract", "arcp", "nsz"}}
+_NEAR = 0.9  # share of what a move must gain at which a row is looked at again
 
 
 def announce() -> None:
@@ -446,9 +447,8 @@ def _polish(X, gram, norms, weights, labels, is_near, k, spherical, max_pass):
                     gain = _worth(square, mass[b] + w, spherical) - worth[b]
                     if gain > most:
                         place, most = b, gain
-            span = w * (norms[i] + 1e-12)
-            is_near[i] = most > loss - 0.05 * span
-            if most <= loss + least * span:
+            is_near[i] = most > _NEAR * loss
+            if most <= loss + least * w * (norms[i] + 1e-12):
                 continue
             moved += 1
             squares[place] += 2 * w * inner[place] + w * w * norms[i]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 from joblib import Parallel, cpu_count, delayed
-from sklearn.metrics import euclidean_distances
+from scipy.spatial.distance import cdist
 from sklearn.utils import check_random_state
 from sklearn.utils.extmath import row_norms, safe_sparse_dot
 from threadpoolctl import threadpool_limits
@@ -15,7 +15,7 @@ _FEW_DIMS = 16  # where bounds on distances pay
 _GRAM_ROWS = 8192  # where all inner products fit in 256 MB
 _BLOCK = 8192
 _MAX_PASS = 50
-_SETTLED = 1e-4  # movement of centres, as a share of the variance, at which starts are compared
+_SETTLED = 1e-5  # movement of centres, as a share of the variance, at which starts are compared
 _POLISHED = 3  # starts that single rows are moved in
 
 
@@ -112,7 +112,8 @@ def _merge(found: Clustering, weights: np.ndarray, k: int) -> np.ndarray:
     labels, centers = found.labels.copy(), found.centers.astype(np.float64)
     mass = np.bincount(labels, weights, minlength=len(centers))
     while len(centers) > k:
-        costs = euclidean_distances(centers, squared=True) / (1 / np.maximum(mass, 1e-12) + 1 / np.maximum(mass, 1e-12)[:, None])
+        light = 1 / np.maximum(mass, 1e-12)
+        costs = cdist(centers, centers, "sqeuclidean") / (light + light[:, None])
         costs[np.tril_indices_from(costs)] = np.inf
         a, b = np.unravel_index(costs.argmin(), costs.shape)
         centers[a] = (mass[a] * centers[a] + mass[b] * centers[b]) / max(mass[a] + mass[b], 1e-12)
