@@ -131,6 +131,29 @@ def _square(X, i, Y, c):
 
 
 @njit(**_fast)
+def _nearest_two(columns, centers, first, second):
+    """Write the distances of every row to its nearest and second nearest centre, and return the nearest."""
+    n = len(first)
+    place, gaps = np.zeros(n, np.int32), np.empty(n)
+    first[:], second[:] = np.inf, np.inf
+    for c in range(len(centers)):
+        gaps[:] = 0
+        for j in range(len(columns)):
+            value = centers[c, j]
+            for i in range(n):
+                gap = columns[j, i] - value
+                gaps[i] += gap * gap
+        for i in range(n):
+            gap, least = gaps[i], first[i]
+            place[i] = c if gap < least else place[i]
+            second[i] = min(second[i], max(least, gap))
+            first[i] = min(least, gap)
+    for i in range(n):
+        first[i], second[i] = np.sqrt(first[i]), np.sqrt(second[i])
+    return place
+
+
+@njit(**_fast)
 def _add_row(X, i, weight, sums, mass, c):
     """Add a row to a cluster, or take it away by a negative weight."""
     mass[c] += weight
@@ -272,27 +295,30 @@ def start_few(X, columns, weights, first, others, ks, max_iter, tol, settled, sp
 
 
 @njit(**_fast)
-def finish_few(X, norms, weights, labels, k, max_iter, tol, max_pass, spherical):
+def finish_few(X, columns, norms, weights, labels, k, max_iter, tol, max_pass, spherical):
     """Go on from labels until nothing gains; return centres, nearest labels, inertia and iterations."""
     n, d = X.shape
-    labels = labels.copy()
     sums, mass = _sum_rows(X, weights, labels, k)
     centers = np.empty((k, d))
     centers[:] = X[0]
-    upper, lower = np.full(n, np.inf), np.zeros(n)
+    _place(sums, mass, k, spherical, centers)
+    upper, lower = np.empty(n), np.empty(n)
+    labels = _nearest_two(columns, centers, upper, lower)
+    sums, mass = _sum_rows(X, weights, labels, k)
     n_iter = _lloyd_few(X, weights, k, labels, upper, lower, centers, sums, mass, max_iter, tol, -1.0, spherical)
-    margin = np.sqrt(1 + 4 * weights.max() / max(mass.min(), 1e-12))
-    _polish(X, np.empty((0, 0), X.dtype), norms, weights, labels, lower < upper * margin, k, spherical, max_pass)
+    least = max(mass.min(), 1e-12)
+    is_near = np.empty(n, np.bool_)
+    for i in range(n):
+        margin = (1 + weights[i] / least) * (1 + 2 * weights[i] / max(mass[labels[i]], 1e-12))
+        is_near[i] = lower[i] * lower[i] < margin * upper[i] * upper[i]
+    _polish(X, np.empty((0, 0), X.dtype), norms, weights, labels, is_near, k, spherical, max_pass)
     sums, mass = _sum_rows(X, weights, labels, k)
     _place(sums, mass, k, spherical, centers)
+    labels = _nearest_two(columns, centers, upper, lower)
     inertia = 0.0
     for i in range(n):
-        first = np.inf
-        for c in range(k):
-            gap = _square(X, i, centers, c)
-            if gap < first:
-                first, labels[i] = gap, c
-        inertia += weights[i] * ((first - norms[i] + 1) / 2 if spherical else first)
+        gap = upper[i] * upper[i]
+        inertia += weights[i] * ((gap - norms[i] + 1) / 2 if spherical else gap)
     return centers, labels, inertia, n_iter
 
 

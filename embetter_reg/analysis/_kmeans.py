@@ -172,7 +172,7 @@ class _Rows:
         if self.is_few:
             labels, _, n_iter = runs[0]
             centers, labels, inertia, more = finish_few(
-                self.rows, self.norms, self.weights, labels, k, max_iter, tol, _MAX_PASS, self.spherical
+                self.rows, self.columns, self.norms, self.weights, labels, k, max_iter, tol, _MAX_PASS, self.spherical
             )
             n_iter = min(n_iter + more, max_iter)
             return Clustering((centers + self.middle).astype(self.given.dtype), labels, inertia, n_iter)
