@@ -17,7 +17,9 @@ _NEAR = 0.9  # share of what a move must gain at which a row is looked at again
 def announce() -> None:
     """Say once on stderr that kernels are compiled, where none are on disk yet."""
     cache = Path(start_few.stats.cache_path)
-    if not (start_few.signatures or start_gram.signatures) and not any(cache.glob(f"{Path(__file__).stem}.start_*.nbi")):
+    if not (start_few.signatures or start_gram.signatures) and not any(
+        cache.glob(f"{Path(__file__).stem}.start_*.nbi")
+    ):
         print("compiling the clustering kernels; this is done once and kept on disk", file=sys.stderr, flush=True)
 
 
@@ -250,7 +252,7 @@ def start_few(X, columns, weights, first, others, ks, max_iter, tol, settled, sp
 
     The first row is drawn by the number ``first`` in [0, 1), each later one is the best of those that greedy k-means++
     draws by a row of ``others``; with the draws of scikit-learn they are its own. Each k goes on from the clusters of
-    the k before.
+    k - 1, if that is among ``ks``.
     """
     n, d = X.shape
     labels, found = np.zeros(n, np.int32), np.empty((len(ks), n), np.int32)
@@ -261,14 +263,16 @@ def start_few(X, columns, weights, first, others, ks, max_iter, tol, settled, sp
     gram, norms = np.empty((0, 0), np.float32), np.empty(0)
     chosen = np.empty(1, np.int64)
     _pick(np.full(1, first), weights, nearest, chosen)
-    centers[0] = X[chosen[0]]
-    sums[:1], mass[:1] = _sum_rows(X, weights, labels, 1)
-    for i in range(n):
-        upper[i] = np.sqrt(_square(X, i, centers, 0))
-    k = 1
+    k = 0
     for step in range(len(ks)):
+        if k == 0 or ks[step] > k + 1:
+            labels[:], lower[:], sums[:], mass[:], k = 0, np.inf, 0, 0, 1
+            centers[0] = X[chosen[0]]
+            for i in range(n):
+                _add_row(X, i, weights[i], sums, mass, 0)
+                upper[i] = np.sqrt(_square(X, i, centers, 0))
         for i in range(n):
-            nearest[i] = upper[i] * upper[i] if step else _square(X, i, centers, 0)
+            nearest[i] = upper[i] * upper[i]
         while k < ks[step]:
             row, gaps, trial = _draw(others[k - 1], columns, gram, norms, weights, nearest, trial, gaps)
             centers[k] = X[row]

@@ -46,14 +46,18 @@ def cluster_rows(
 ) -> list[Clustering]:
     """Cluster rows with each number of clusters and return the best of ``n_init`` starts of each.
 
-    Every number of clusters is seeded from ``random_state`` anew (an int, or a generator that is drawn from on), by the
-    draws that scikit-learn's ``KMeans`` would make. An int so gives scikit-learn's clusterings or, as a rule, better
-    ones: the best start goes on until at most ``tol`` of the rows change cluster, and is then bettered by moves of
-    single rows (Hartigan & Wong 1979). In single precision rounding may lead a start elsewhere.
+    In up to 16 dimensions a start goes through rising numbers of clusters: each goes on from the clusters of the number
+    before, if that is asked for, and otherwise seeds anew; bounds by the triangle inequality save most distances
+    (Hamerly 2010). The best start goes on until at most ``tol`` of the rows change cluster.
 
-    In up to 16 dimensions bounds by the triangle inequality save most distances (Hamerly 2010). In more, up to 8,192
-    rows, all inner products are made once for all starts and all k. Otherwise, and for sparse rows, an iteration is one
-    matrix product.
+    In more dimensions every number of clusters is seeded from ``random_state`` anew (an int, or a generator that is
+    drawn from on), by the draws that scikit-learn's ``KMeans`` would make. Up to 8,192 rows, all inner products are
+    made once for all starts and all k, in single precision; otherwise, and for sparse rows, an iteration is one matrix
+    product.
+
+    But for many rows, the best starts are then bettered by moves of single rows (Hartigan & Wong 1979), and each
+    clustering is set against the next larger one with its nearest clusters merged (Ward 1963). The inertia so is as a
+    rule lower than scikit-learn's; it need not be, since no start is sure to lead to the lowest.
 
     Parameters
     ----------
@@ -100,7 +104,7 @@ def cluster_rows(
         else:  # the longest first
             runs = parallel(delayed(data.best_starts)(draw(k), max_iter, tol) for k in rising[::-1])[::-1]
         found = parallel(delayed(data.finish)(*each, max_iter, tol) for each in zip(rising, runs, strict=True))
-        for step in range(len(rising) - 2, -1, -1):
+        for step in range(len(rising) - 2, -1, -1) if data.is_few or data.has_gram else ():
             merged = _merge(found[step + 1], weights, rising[step]), 0.0, found[step].n_iter
             other = data.finish(rising[step], [merged], max_iter, tol)
             found[step] = min(found[step], other, key=lambda each: each.inertia)
@@ -149,9 +153,7 @@ class _Rows:
         """Return labels of one start for each of rising ks, in few dimensions, and what is to be as large as can be."""
         from embetter_reg.analysis._kernels import start_few
 
-        return start_few(
-            self.rows, self.columns, self.weights, *draw, ks, max_iter, tol, self.settled, self.spherical
-        )
+        return start_few(self.rows, self.columns, self.weights, *draw, ks, max_iter, tol, self.settled, self.spherical)
 
     def best_starts(self, draws, max_iter: int, tol: float):
         """Return labels, what is to be as large as can be, and iterations of the best starts for one k."""

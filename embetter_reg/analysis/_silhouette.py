@@ -150,7 +150,7 @@ def label_codes(labels, n_documents: int) -> np.ndarray:
     values = np.asarray(labels)
     if values.dtype.kind not in "iu" or values.shape != (n_documents,):
         values = check_labels("cluster", labels, n_documents)
-    if values.dtype.kind in "iu" and 0 <= values.min() and values.max() <= n_documents:
+    if values.dtype.kind in "iu" and values.min() >= 0 and values.max() <= n_documents:
         seen = np.bincount(values) > 0  # without a sort
         return (np.cumsum(seen) - 1)[values]
     return np.unique(values, return_inverse=True)[1]

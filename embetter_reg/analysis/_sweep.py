@@ -78,10 +78,10 @@ def sweep(
     -------
     DataFrame
         One row a clustering: ``space, reducer, n_components, clusterer, k, seed``; ``n_clusters``, which a mixture may
-        leave below k; ``inertia``; ``silhouette`` in [-1, 1] under ``metric`` (cosine for spherical k-means, else
-        Euclidean), NaN for a single cluster; ``register_ari, register_ami, register_nmi, register_v_measure`` and the same for language (see
-        `agreements`); ``difference``, register AMI minus language AMI; ``n_registers``, ``n_languages``; and
-        ``combination``, the name of the file in ``folder``.
+        leave below k; ``inertia``; ``silhouette`` in [-1, 1], NaN for a single cluster, under ``metric`` (cosine for
+        spherical k-means, else Euclidean); ``register_ari, register_ami, register_nmi, register_v_measure`` and the
+        same for language (see `agreements`); ``difference``, register AMI minus language AMI; ``n_registers``,
+        ``n_languages``; and ``combination``, the name of the file in ``folder``.
 
     Raises
     ------
