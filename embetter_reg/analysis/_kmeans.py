@@ -98,9 +98,11 @@ def cluster_rows(
         # results then do not depend on the cores
         rising = np.unique(ks)
         if data.is_few:
-            starts = parallel(delayed(data.chain)(each, rising, max_iter, tol) for each in draw(rising[-1]))
-            best = np.argmax([worths for _, worths, _ in starts], axis=0)
-            runs = [[tuple(each[step] for each in starts[start])] for step, start in enumerate(best)]
+            runs = []
+            for series in np.split(rising, np.flatnonzero(np.diff(rising) > 1) + 1):
+                starts = parallel(delayed(data.chain)(each, series, max_iter, tol) for each in draw(series[-1]))
+                best = np.argmax([worths for _, worths, _ in starts], axis=0)
+                runs += [[tuple(each[step] for each in starts[start])] for step, start in enumerate(best)]
         else:  # the longest first
             runs = parallel(delayed(data.best_starts)(draw(k), max_iter, tol) for k in rising[::-1])[::-1]
         found = parallel(delayed(data.finish)(*each, max_iter, tol) for each in zip(rising, runs, strict=True))
@@ -120,7 +122,7 @@ def _merge(found: Clustering, weights: np.ndarray, k: int) -> np.ndarray:
         costs = cdist(centers, centers, "sqeuclidean") / (light + light[:, None])
         costs[np.tril_indices_from(costs)] = np.inf
         a, b = np.unravel_index(costs.argmin(), costs.shape)
-        centers[a] = (mass[a] * centers[a] + mass[b] * centers[b]) / max(mass[a] + mass[b], 1e-12)
+        centers[a] = (mass[a] * centers[a] + mass[b] * centers[b]) / np.maximum(mass[a] + mass[b], 1e-12)
         mass[a] += mass[b]
         centers, mass = np.delete(centers, b, axis=0), np.delete(mass, b)
         labels[labels == b] = a
@@ -159,12 +161,11 @@ class _Rows:
         """Return labels, what is to be as large as can be, and iterations of the best starts for one k."""
         from embetter_reg.analysis._kernels import start_gram
 
+        how = max_iter, tol, self.spherical
         if self.has_gram:
-            shared = self.rows, self.gram, self.norms, self.weights
-            runs = [start_gram(*shared, *draw, max_iter, tol, self.spherical) for draw in draws]
+            runs = [start_gram(self.rows, self.gram, self.norms, self.weights, *draw, *how) for draw in draws]
         else:
-            shared = self.rows, self.norms, self.weights
-            runs = [_start_products(*shared, draw, max_iter, tol, self.spherical) for draw in draws]
+            runs = [_start_products(self.rows, self.norms, self.weights, draw, *how) for draw in draws]
         return sorted(runs, key=lambda run: -run[1])[:_POLISHED]
 
     def finish(self, k: int, runs, max_iter: int, tol: float) -> Clustering:
