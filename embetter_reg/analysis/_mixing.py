@@ -117,11 +117,18 @@ def cilisi(neighbors: Neighbors, *, perplexity: float = 30) -> float:
     0.98
 
     """
+    return float(np.nanmean(cilisi_samples(neighbors, perplexity=perplexity)))
+
+
+def cilisi_samples(neighbors: Neighbors, *, perplexity: float = 30) -> np.ndarray:
+    """Return each query's share of `cilisi`, float64 (n_queries,); NaN where its register is left out."""
     _, codes, sizes = _table(neighbors)
     n_languages = (sizes > 0).sum(axis=1)[codes[neighbors.queries]]
     kept = _judged(sizes)[codes[neighbors.queries]]
     ranking = Ranking(*(array[kept] for array in neighbors.same_register))
-    return float(((lisi(ranking, neighbors.language, perplexity=perplexity) - 1) / (n_languages[kept] - 1)).mean())
+    samples = np.full(len(kept), np.nan)
+    samples[kept] = (lisi(ranking, neighbors.language, perplexity=perplexity) - 1) / (n_languages[kept] - 1)
+    return samples
 
 
 def kbet(neighbors: Neighbors, *, alpha: float = 0.05) -> float:

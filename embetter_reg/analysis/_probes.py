@@ -162,16 +162,7 @@ def leave_one_language_out(
     if probe not in PROBES:
         raise ValueError(f"got probe={probe!r}, expected one of {list(PROBES)}; pick one")
     rng = check_random_state(random_state)
-    guesses, common = np.empty_like(registers), np.empty_like(registers)
-    for name in np.unique(languages):
-        held_out = languages == name
-        fitted = _sample(~held_out, max_documents, rng)
-        if len(np.unique(registers[fitted])) < 2:
-            raise ValueError(
-                f"got one register outside {name}, expected at least two to fit a probe on; pass more documents"
-            )
-        guesses[held_out] = _guess(probe, X, registers, fitted, held_out, draw_seed(rng))
-        common[held_out] = _majority(registers[fitted])
+    guesses, common = abroad_guesses(X, registers, languages, probe, max_documents, rng)
     rows = []
     for name in ["all", *np.unique(languages)]:
         chosen = np.ones(len(X), bool) if name == "all" else languages == name
@@ -189,6 +180,34 @@ def leave_one_language_out(
             for label, f1 in figures.items()
         ]
     return pd.DataFrame(rows)
+
+
+def abroad_guesses(X, registers, languages, probe: str, max_documents: int, rng) -> tuple[np.ndarray, np.ndarray]:
+    """Return what a probe fitted on all other languages guesses for each document, and their common register."""
+    guesses, common = np.empty_like(registers), np.empty_like(registers)
+    for name in np.unique(languages):
+        held_out = languages == name
+        fitted = _sample(~held_out, max_documents, rng)
+        if len(np.unique(registers[fitted])) < 2:
+            raise ValueError(
+                f"got one register outside {name}, expected at least two to fit a probe on; pass more documents"
+            )
+        guesses[held_out] = _guess(probe, X, registers, fitted, held_out, draw_seed(rng))
+        common[held_out] = _majority(registers[fitted])
+    return guesses, common
+
+
+def cross_guesses(X, labels, probe: str, n_folds: int, max_documents: int, rng):
+    """Return a seeded sample of documents, each one's label as guessed by a probe that was fitted without it, and the
+    accuracy of always guessing the most frequent training label.
+    """
+    chosen = np.flatnonzero(_sample(np.ones(len(X), bool), max_documents, rng))
+    rows, truth = X[chosen], labels[chosen]
+    guesses, common, seed = np.empty_like(truth), np.empty_like(truth), draw_seed(rng)
+    for fitted in _folds(truth, n_folds, rng):
+        guesses[~fitted] = _guess(probe, rows, truth, fitted, ~fitted, seed)
+        common[~fitted] = _majority(truth[fitted])
+    return chosen, guesses, float((common == truth).mean())
 
 
 def _sample(among: np.ndarray, n: int, rng) -> np.ndarray:

@@ -70,8 +70,7 @@ def register_purity(
     if not len(queries):
         raise ValueError("got no register in two languages, expected some to cross between; pass more documents")
     own_register, own_language = registers[queries], languages[queries]
-    across = neighbors.other_language.documents[kept, :n_neighbors]
-    purity = _share(registers[across] == own_register[:, None], across >= 0)
+    purity = float(np.nanmean(purity_samples(neighbors, n_neighbors)[kept]))
 
     near = neighbors.nearest.documents[kept]
     same, there = registers[near] == own_register[:, None], near >= 0
@@ -83,7 +82,7 @@ def register_purity(
         shuffled[by_register] = languages[np.lexsort((rng.random_sample(len(languages)), registers))]
         foreign = there & (shuffled[near] != shuffled[queries][:, None])
         foreign &= np.cumsum(foreign, axis=1) <= n_neighbors
-        null[place] = _share(same, foreign)
+        null[place] = np.nanmean(_shares(same, foreign)) if foreign.any() else np.nan
     low, high = np.nanquantile(null, [0.025, 0.975])
     return {
         "purity": purity,
@@ -95,11 +94,25 @@ def register_purity(
     }
 
 
-def _share(hits: np.ndarray, counted: np.ndarray) -> float:
-    """Return the mean over rows of the share of hits among what is counted; rows that count nothing are left out."""
+def purity_samples(neighbors: Neighbors, n_neighbors: int = 15) -> np.ndarray:
+    """Return for each query the share of its register among its nearest documents in other languages.
+
+    Where no document in another language is of the register, NaN.
+    """
+    registers, languages = (
+        np.unique(labels, return_inverse=True)[1] for labels in (neighbors.register, neighbors.language)
+    )
+    spoken = np.zeros((registers.max() + 1, languages.max() + 1), bool)
+    spoken[registers, languages] = True
+    across = neighbors.other_language.documents[:, :n_neighbors]
+    shares = _shares(registers[across] == registers[neighbors.queries][:, None], across >= 0)
+    return np.where(spoken.sum(axis=1)[registers[neighbors.queries]] > 1, shares, np.nan)
+
+
+def _shares(hits: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """Return each row's share of hits among what is counted; NaN where it counts nothing."""
     n_counted = counted.sum(axis=1)
-    filled = n_counted > 0
-    return float(((hits & counted).sum(axis=1)[filled] / n_counted[filled]).mean()) if filled.any() else float("nan")
+    return np.divide((hits & counted).sum(axis=1), n_counted, out=np.full(len(hits), np.nan), where=n_counted > 0)
 
 
 def cross_language_retrieval(
@@ -153,8 +166,17 @@ def cross_language_retrieval(
     X = check_space("X", X)
     registers = check_groups("register", register, len(X))
     languages = check_groups("language", language, len(X))
-    register_codes, language_codes = (np.unique(labels, return_inverse=True)[1] for labels in (registers, languages))
     queries = draw_queries(np.arange(len(X)), max_queries, random_state)
+    figures = retrieval_samples(X, queries, registers, languages, metric)
+    asked = ~np.isnan(figures["average_precision"])
+    if not asked.any():
+        raise ValueError("got no register in two languages, expected some to cross between; pass more documents")
+    return _by_group(figures[asked], registers[queries[asked]], "register")
+
+
+def retrieval_samples(X, queries: np.ndarray, register, language, metric: str = "cosine") -> pd.DataFrame:
+    """Return the figures of `cross_language_retrieval` for each query, NaN where it has nothing to find."""
+    register_codes, language_codes = (np.unique(labels, return_inverse=True)[1] for labels in (register, language))
     figures = np.full((len(queries), 3), np.nan)
     for batch, block in distance_blocks(X, queries, metric):
         for place, (query, distances) in enumerate(zip(queries[batch], block, strict=True), batch.start):
@@ -170,11 +192,7 @@ def cross_language_retrieval(
             wrong = np.sort(distances[~same_register & same_language])
             if len(wrong):
                 figures[place, 2] = _nearer(wrong, right).mean() / len(wrong)
-    asked = ~np.isnan(figures[:, 0])
-    if not asked.any():
-        raise ValueError("got no register in two languages, expected some to cross between; pass more documents")
-    columns = ["average_precision", "chance", "wrong_beats_right"]
-    return _by_group(pd.DataFrame(figures[asked], columns=columns), registers[queries[asked]], "register")
+    return pd.DataFrame(figures, columns=["average_precision", "chance", "wrong_beats_right"])
 
 
 def _nearer(others: np.ndarray, distances: np.ndarray) -> np.ndarray:
