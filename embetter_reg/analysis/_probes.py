@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.neural_network import MLPClassifier
 from sklearn.utils import check_random_state
+from threadpoolctl import threadpool_limits
 
 from embetter_reg._random import draw_seed
 from embetter_reg._validation import check_groups, check_space
@@ -239,7 +240,7 @@ def _guess(name: str, X: np.ndarray, labels: np.ndarray, fitted: np.ndarray, sco
         model = LogisticRegression(C=10 / X.shape[1], max_iter=1000)
     else:
         model = MLPClassifier((128,), alpha=1e-2, learning_rate_init=3e-3, max_iter=40, random_state=seed)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threadpool_limits(1):  # many small products: threads would wait for each other
         warnings.simplefilter("ignore", ConvergenceWarning)  # the MLP's passes are fixed on purpose
         model.fit(rows / scale, labels[fitted])
     return model.predict((X[scored] - center) / scale)
