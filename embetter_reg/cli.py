@@ -46,7 +46,7 @@ def demo(out: Out = Path("demo"), seed: Seed = 0, debug: Debug = False) -> None:
     from embetter_reg.corpus import load_registers, train_test_documents
 
     train, test = train_test_documents(load_registers(), 0.4, random_state=seed)
-    _compare(train, test, encoder="lite", head="feedforward", out=out, seed=seed, title="The bundled corpus")
+    _compare(train, test, out=out, seed=seed, title="The bundled corpus")
 
 
 @app.command()
@@ -55,12 +55,35 @@ def compare(
     test: Annotated[
         list[Path] | None, typer.Option(help="Held-out documents. Without it a part of DOCS is held out.")
     ] = None,
-    encoder: Encoder = "lite",
+    encoder: Annotated[
+        list[str] | None, typer.Option(help="Encoders as for `encode`, a space each; may be repeated. [default: lite]")
+    ] = None,
+    embeddings: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folders that hold embeddings of the same documents, a space each; may be repeated."),
+    ] = None,
     head: Annotated[str, typer.Option(help="The head: 'feedforward'.")] = "feedforward",
+    controls: Annotated[
+        str,
+        typer.Option(
+            help="'all', 'none', or some of language-centred,LSAR,LEACE,shuffled labels,length only,TF-IDF. Erasers "
+            "work on the first space."
+        ),
+    ] = "all",
+    labels: Annotated[
+        str,
+        typer.Option(help="'gold', or 'predicted' for the predictions that --embeddings carry; the report says so."),
+    ] = "gold",
+    figures: Annotated[
+        str, typer.Option(help="'none', or some of silhouette,mixing,retrieval,probes,extras.")
+    ] = "silhouette,mixing,retrieval,probes",
     group: Annotated[str, typer.Option(help="Registers: 'all', 'main' or 'without_MT'.")] = "without_MT",
     hybrids: Annotated[
         str,
-        typer.Option(help="Documents of several registers: 'drop', or 'explode' into one row a register."),
+        typer.Option(
+            help="Documents of several registers: 'drop', 'explode' into one row a register, or 'both', which keeps "
+            "them and reports with and without."
+        ),
     ] = "drop",
     language: Language = None,
     test_size: Annotated[float, typer.Option(help="Share held out where --test is not given.")] = 0.4,
@@ -73,12 +96,12 @@ def compare(
     from embetter_reg.corpus import hybrids as apply_policy
     from embetter_reg.corpus import read_documents, select_group, train_test_documents
 
-    if hybrids not in ("drop", "explode"):
-        raise ValueError(f"got --hybrids {hybrids}, expected 'drop' or 'explode'; pick one")
+    if hybrids not in ("drop", "explode", "both"):
+        raise ValueError(f"got --hybrids {hybrids}, expected 'drop', 'explode' or 'both'; pick one")
 
     def read(paths):
         documents = read_documents(paths, language=language, on_error="skip" if skip_bad_rows else "raise")
-        chosen = apply_policy(select_group(documents, group), hybrids)
+        chosen = apply_policy(select_group(documents, group), "keep" if hybrids == "both" else hybrids)
         console.print(f"{len(documents):,} documents read, {len(chosen):,} kept (group {group}, hybrids {hybrids})")
         if chosen.empty:
             raise ValueError(f"got no document of the group {group!r}, expected some; check labels, --group, --hybrids")
@@ -90,7 +113,19 @@ def compare(
     else:
         groups = documents.get("document")
         train, held_out = train_test_documents(documents, test_size, groups=groups, random_state=seed)
-    _compare(train, held_out, encoder=encoder, head=head, out=out, seed=seed, title="Register or language?")
+    _compare(
+        train,
+        held_out,
+        encoders=encoder or ([] if embeddings else ["lite"]),
+        embeddings=embeddings or [],
+        head=head,
+        controls=controls,
+        labels=labels,
+        figures=figures,
+        out=out,
+        seed=seed,
+        title="Register or language?",
+    )
 
 
 @app.command()
@@ -287,7 +322,7 @@ def _spaces(paths: list[Path], layers: list[str] | None, group: str, policy: str
     from embetter_reg.corpus import hybrids, label_column, select_group
     from embetter_reg.store import read_embeddings
 
-    spaces, documents, ids = {}, None, None
+    spaces, documents = {}, None
     for path in paths:
         stored = read_embeddings(path, layers=layers)
         if documents is None:
@@ -296,19 +331,13 @@ def _spaces(paths: list[Path], layers: list[str] | None, group: str, policy: str
             if chosen.empty:
                 raise ValueError(f"got no document of the group {group!r}, expected some; check --group and --hybrids")
             documents = chosen.assign(register=label_column(chosen))
-            ids = documents["document"] if "document" in documents else documents["id"]
             console.print(f"{len(stored.documents):,} documents read, {len(chosen):,} kept ({group}, {policy} hybrids)")
-        rows = stored.documents.reset_index().set_index("id")["index"].reindex(ids)
-        if rows.isna().any():
-            raise ValueError(
-                f"got {path} without the document {rows.index[rows.isna()][0]!r} of {paths[0]}, expected the same "
-                "documents in each; encode them all"
-            )
+        rows = _rows_of(documents, stored, path)
         for layer, X in stored.layers.items():
             name = path.stem if layer == "embedding" else f"{path.stem} {layer}"
             if name in spaces:
                 raise ValueError(f"got the space {name!r} twice, expected names that differ; rename a folder")
-            spaces[name] = X[rows.astype(int)]
+            spaces[name] = X[rows]
     return spaces, documents
 
 
@@ -449,13 +478,26 @@ def _print_reports(reports, documents) -> None:
     shown.print(labels)
 
 
-def _compare(train, test, *, encoder: str, head: str, out: Path, seed: int, title: str) -> None:
+def _compare(
+    train,
+    test,
+    *,
+    encoders=("lite",),
+    embeddings=(),
+    head="feedforward",
+    controls="all",
+    labels="gold",
+    figures="silhouette,mixing,retrieval,probes",
+    out: Path,
+    seed: int,
+    title: str,
+) -> None:
     """Encode, tune on ``train``, compare on ``test``, write the report, sum up on the terminal."""
     from embetter_reg.analysis import compare_spaces
-    from embetter_reg.corpus import label_column
+    from embetter_reg.corpus import indicator, label_column
+    from embetter_reg.corpus.registers import is_hybrid, mains
     from embetter_reg.finetune import FeedForwardTuner
     from embetter_reg.report import write_report
-    from embetter_reg.text import make_encoder
 
     if head != "feedforward":
         raise ValueError(f"got --head {head}, expected 'feedforward'; pick it")
@@ -463,6 +505,8 @@ def _compare(train, test, *, encoder: str, head: str, out: Path, seed: int, titl
     if shared:
         console.print(f"[yellow]{len(shared)} texts stand in both parts; they are left out of the held-out part[/]")
         test = test[~test["text"].isin(shared)]
+    if labels != "gold":
+        test = _predicted(test, embeddings, labels)
     if test.empty:
         raise ValueError("got no held-out document, expected some that are not trained on; pass others by --test")
     for part, documents in (("training", train), ("held-out", test)):
@@ -472,29 +516,95 @@ def _compare(train, test, *, encoder: str, head: str, out: Path, seed: int, titl
                     f"got {part} documents of one {name} ({values.iloc[0]}), expected at least two {name}s to compare; "
                     "pass more documents"
                 )
-    model = make_encoder(encoder, random_state=seed)
-    wished = {"normalize": True, "show_progress": True}
-    model.set_params(**{name: value for name, value in wished.items() if name in model.get_params()})
+    hybrid = any(is_hybrid(found) for documents in (train, test) for found in documents["labels"])
+    y = indicator(train)[0] if hybrid else label_column(train)
     tuner = FeedForwardTuner(random_state=seed, show_progress=True)
-    y = label_column(train)
-    with console.status(f"encoding {len(train):,} documents to train on and {len(test):,} held-out ones"):
-        X_train = model.fit_transform(train["text"])
-        X = model.transform(test["text"])
-    spaces = {"original": X, "tuned": tuner.fit(X_train, y).transform(X)}
+    spaces, about, first = {}, {"head": repr(tuner)}, None
+    for name, what, X_train, X in _encoded(train, test, encoders, embeddings, seed):
+        first = X_train if first is None else first
+        original, tuned = (f"{name} original", f"{name} tuned") if name else ("original", "tuned")
+        about[f"encoder {name}".strip()] = what
+        spaces |= {original: X, tuned: tuner.fit(X_train, y).transform(X)}
     ids = {"fitted_on": train["id"].tolist(), "compared": test["id"].tolist()}
     comparison = compare_spaces(
         spaces,
         register=label_column(test),
         language=test["lang"],
+        labels="gold" if labels == "gold" else "predicted",
+        hybrids=[mains(found) for found in test["labels"]] if hybrid else None,
+        texts=test["text"],
+        train={"X": first, "language": train["lang"], "texts": train["text"]},
+        figures=[] if figures == "none" else figures.split(","),
+        controls=controls if controls == "all" else [] if controls == "none" else controls.split(","),
         ids=ids["compared"],
         fitted_on=ids["fitted_on"],
         random_state=seed,
         show_progress=True,
     )
-    about = {"encoder": repr(model), "head": repr(tuner)}
     with console.status("drawing maps and writing the report"):
         page = write_report(comparison, spaces, out, title=title, about=about, random_state=seed, **ids)
     _summarize(comparison, page)
+
+
+def _encoded(train, test, encoders, embeddings, seed: int):
+    """Yield the name of each space (empty where there is one), how it was made, and its train and test vectors."""
+    from embetter_reg.store import read_embeddings
+    from embetter_reg.text import make_encoder
+
+    n_spaces = len(encoders) + len(embeddings)
+    for encoder in encoders:
+        model = make_encoder(encoder, random_state=seed)
+        wished = {"normalize": True, "show_progress": True}
+        model.set_params(**{name: value for name, value in wished.items() if name in model.get_params()})
+        with console.status(f"encoding {len(train):,} documents to train on and {len(test):,} held-out ones"):
+            X_train = model.fit_transform(train["text"])
+            X = model.transform(test["text"])
+        yield encoder if n_spaces > 1 else "", repr(model), X_train, X
+    for path in embeddings:
+        stored, layers = read_embeddings(path), {}
+        for part in (train, test):
+            rows = _rows_of(part, stored, path)
+            for layer, X in stored.layers.items():
+                layers.setdefault(layer, []).append(X[rows])
+        for layer, (X_train, X) in layers.items():
+            name = path.stem if layer == "embedding" else f"{path.stem} {layer}"
+            yield "" if n_spaces == 1 and len(layers) == 1 else name, f"embeddings {path.name} {layer}", X_train, X
+
+
+def _rows_of(documents, stored, path: Path):
+    """Return where the vectors of documents stand in stored embeddings."""
+    ids = documents["document"] if "document" in documents else documents["id"]
+    rows = stored.documents.reset_index().set_index("id")["index"].reindex(ids)
+    if rows.isna().any():
+        raise ValueError(
+            f"got {path} without the document {rows.index[rows.isna()][0]!r}, expected the same documents in "
+            "each; encode them all"
+        )
+    return rows.astype(int).to_numpy()
+
+
+def _predicted(test, embeddings, labels: str):
+    """Return held-out documents with the registers that a classifier predicted in place of the gold ones."""
+    from embetter_reg.corpus.registers import is_hybrid, mains
+    from embetter_reg.store import read_embeddings
+
+    if labels not in ("predicted", "predicted_best") or not embeddings:
+        raise ValueError(
+            f"got --labels {labels}, expected 'gold', or with --embeddings 'predicted' or 'predicted_best'; pick one"
+        )
+    stored = read_embeddings(embeddings[0])
+    if labels not in stored.documents:
+        raise ValueError(f"got {embeddings[0]} without {labels}, expected predictions of a classifier; encode with one")
+    chosen_on = stored.manifest.get("threshold", {}).get("chosen_on", "")
+    if labels == "predicted_best" and "these documents" in chosen_on:
+        raise ValueError(
+            "got predictions whose threshold was chosen on these documents' own gold labels, expected other documents "
+            "to choose it on; encode with --threshold-docs"
+        )
+    found = [mains(codes) for codes in stored.documents[labels].iloc[_rows_of(test, stored, embeddings[0])]]
+    kept = [bool(codes) and not is_hybrid(codes) for codes in found]
+    console.print(f"[yellow]registers are predictions; {sum(kept):,} of {len(kept):,} documents have exactly one[/]")
+    return test.assign(labels=found)[kept]
 
 
 def _summarize(comparison, page: Path) -> None:

@@ -6,6 +6,7 @@ import importlib.metadata
 import io
 import json
 import platform
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from embetter_reg.plots import plot_agreement, plot_cluster_table, plot_maps
 
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "umap-learn", "sentence-transformers", "matplotlib")
 _UMAP_NEIGHBORS = 15
+LABELS = ("register", "language")
 
 
 def write_report(
@@ -117,6 +119,13 @@ def _record(comparison: Comparison, about, fitted_on, compared, random_state: in
         "agreement": comparison.agreement.to_dict("records"),
         "balance": comparison.balance.to_dict("records"),
         "gains": comparison.gains.to_dict("records"),
+        "figures": _records(comparison.figures),
+        "differences": _records(comparison.differences),
+        "skipped": comparison.skipped,
+        "confounding": comparison.confounding.to_dict("index"),
+        "cramers_v": comparison.cramers_v,
+        "balanced": comparison.balanced.to_dict("records"),
+        "hybrids": comparison.hybrids.to_dict("records"),
         "silhouettes": comparison.silhouettes.to_dict("records"),
         "cluster_tables": {
             space: comparison.cluster_table(space).reset_index().to_dict("records") for space in comparison.clusters
@@ -133,21 +142,195 @@ def _record(comparison: Comparison, about, fitted_on, compared, random_state: in
     }
 
 
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return rows with None for NaN, which JSON does not know."""
+    return table.astype(object).where(table.notna(), None).to_dict("records")
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     return str(value)
 
 
-def _sections(comparison: Comparison, record) -> list[tuple[str, str, pd.DataFrame | None]]:
+def _sections(comparison: Comparison, record) -> list[tuple[str, str, pd.DataFrame]]:
     """Return (heading, words, table), shared by the HTML and the Markdown."""
+    level = f"{comparison.parameters['confidence']:.0%}"
+    sections = [
+        (
+            "Agreement with register and with language",
+            f"AMI is 1 where clusters and labels are the same and 0 on average for chance. Brackets hold the {level} "
+            "bootstrap interval by document; 'shuffled' is the upper end of what shuffled labels reach. A difference "
+            "(register AMI minus language AMI) whose interval holds 0 is undecided. The floor, the AMI of register "
+            f"with language themselves in these documents, is {comparison.floor:.2f}.",
+            _agreement(comparison),
+        )
+    ]
+    if len(comparison.gains):
+        sections.append(
+            (
+                "What a space gains over others",
+                f"Differences of AMI at k = {comparison.parameters['n_registers']}, paired by document. An interval "
+                "that holds 0 means that the two cannot be told apart on these documents.",
+                _gains(comparison),
+            )
+        )
+    sections += _figures(comparison, level)
+    sections += _documents(comparison, level)
+    return [
+        *sections,
+        ("To repeat it", "All k, seeds and document ids are in report.json.", _facts(comparison, record)),
+    ]
+
+
+def _agreement(comparison: Comparison) -> pd.DataFrame:
+    key = ["space", "clusterer", "k"]
+    marks = {comparison.parameters["n_registers"], comparison.parameters["n_languages"]}
+    rows = comparison.agreement[comparison.agreement["k"].isin(marks)].copy()
+    rows["AMI"] = _with_interval(rows, "ami", "ami_low", "ami_high")
+    wide = rows.pivot_table(index=key, columns="label", values=["AMI", "ami_null", "ari", "v_measure"], aggfunc="first")
+    balance = comparison.balance.set_index(key).loc[
+        list(dict.fromkeys(zip(*(rows[name] for name in key), strict=True)))
+    ]
+    wide = wide.loc[balance.index]
+    return _grouped(
+        pd.DataFrame(
+            {
+                "register AMI": wide["AMI", "register"],
+                "language AMI": wide["AMI", "language"],
+                "difference": _with_interval(balance, "difference", "low", "high", sign="+"),
+                "explained by": balance["explains"],
+                "shuffled": wide["ami_null", "register"].map("{:.3f}".format),
+                "register ARI": wide["ari", "register"].map("{:.2f}".format),
+                "register V": wide["v_measure", "register"].map("{:.2f}".format),
+            }
+        ).reset_index(),
+        ["space", "clusterer"],
+    )
+
+
+def _gains(comparison: Comparison) -> pd.DataFrame:
+    gains = comparison.gains
+    columns = {
+        f"{label} AMI": _with_interval(gains, label, f"{label}_low", f"{label}_high", sign="+") for label in LABELS
+    }
+    return _grouped(
+        gains[["space", "against", "clusterer"]].rename(columns={"against": "less"}).assign(**columns),
+        ["space", "less"],
+    )
+
+
+def _figures(comparison: Comparison, level: str) -> list[tuple[str, str, pd.DataFrame]]:
+    """Return the tables of all figures, given spaces and controls apart, and of their differences."""
+    figures, parameters = comparison.figures, comparison.parameters
+    if not len(figures):
+        return []
+    kinds = figures.drop_duplicates("figure").set_index("figure")
+    facts = pd.DataFrame(
+        {
+            "what it asks": kinds["words"],
+            "range": kinds["smallest"].map("{:g}".format) + " to " + kinds["largest"].map("{:g}".format),
+            "better": kinds["better"],
+            "beside": kinds["beside"].map(lambda value: "" if np.isnan(value) else f"{value:.2f}"),
+        }
+    )
+    cells = figures.assign(cell=_with_interval(figures, "value", "low", "high"))
+    wide = (
+        cells.pivot_table(index="figure", columns="space", values="cell", aggfunc="first")
+        .reindex(facts.index)
+        .fillna("–")
+    )
+    words = (
+        "Better is for a space by register. Beside it stands what a space without structure would reach (chance), or "
+        f"for probes always saying the most frequent label. Brackets hold the {level} bootstrap interval by document."
+    )
+    words += "".join(f" Left out: {name} ({reason})." for name, reason in comparison.skipped.items())
+    sections = [
+        ("Every figure", words, facts.join(wide[parameters["spaces"]]).reset_index()),
+    ]
+    if parameters["controls"]:
+        sections.append(
+            (
+                "Every figure of the controls",
+                f"Erasers fitted on {parameters['controls_fitted_on']['erasers']}, TF-IDF on "
+                f"{parameters['controls_fitted_on']['TF-IDF']}; no control saw a register.",
+                wide[parameters["controls"]].reset_index(),
+            )
+        )
+    if len(comparison.differences):
+        last = comparison.differences[comparison.differences["space"] == parameters["spaces"][-1]]
+        last = last.assign(cell=_with_interval(last, "difference", "low", "high", sign="+"))
+        table = last.pivot_table(index="figure", columns="against", values="cell", aggfunc="first")
+        table = table.reindex(facts.index).dropna(how="all")
+        table = table[last["against"].unique()].fillna("–")
+        sections.append(
+            (
+                f"The {parameters['spaces'][-1]} space less the others",
+                "The same figures, paired by document. An interval that holds 0 means that the two cannot be told "
+                "apart.",
+                table.reset_index(),
+            )
+        )
+    return sections
+
+
+def _documents(comparison: Comparison, level: str) -> list[tuple[str, str, pd.DataFrame]]:
+    """Return what the documents themselves are like: confounding, balanced samples, hybrids."""
     parameters = comparison.parameters
-    marks = sorted({parameters["n_registers"], parameters["n_languages"]})
-    level = f"{parameters['confidence']:.0%}"
-    headline = comparison.agreement[comparison.agreement["k"].isin(marks)]
-    balance = comparison.balance[comparison.balance["k"].isin(marks)]
+    n_balanced, n_documents = parameters["n_balanced"], parameters["balanced_documents"]
+    sections = [
+        (
+            "Register and language in these documents",
+            "Documents of each register in each language. Cramér's V, corrected for bias, is "
+            f"{comparison.cramers_v:.2f}: 0 where the two are independent, 1 where one tells the other.",
+            comparison.confounding.reset_index(),
+        )
+    ]
+    if n_balanced:
+        table = comparison.balanced
+        sections.append(
+            (
+                "As many documents of each register in each language",
+                f"AMI of the same clusters, mean of {n_balanced} samples of {n_documents} documents in which register "
+                "and language are independent; registers with fewer than five documents in a language are left out. "
+                f"Brackets hold the range of {level} of the samples.",
+                _grouped(
+                    table[["space", "clusterer", "k"]].assign(
+                        **{f"{label} AMI": table[label].map("{:.2f}".format) for label in LABELS},
+                        difference=_with_interval(table, "difference", "low", "high", sign="+"),
+                    ),
+                    ["space", "clusterer"],
+                ),
+            )
+        )
+    if len(comparison.hybrids):
+        table = comparison.hybrids
+        sections.append(
+            (
+                "Hybrids in and out",
+                "Agreement of the same clusters with documents of several registers, each of which counts, and "
+                "without them.",
+                _grouped(
+                    table[["space", "clusterer", "k", "documents", "n_documents"]]
+                    .rename(columns={"n_documents": "number"})
+                    .assign(
+                        **{
+                            f"{label} AMI": _with_interval(table, label, f"{label}_low", f"{label}_high")
+                            for label in LABELS
+                        }
+                    ),
+                    ["space", "clusterer", "k"],
+                ),
+            )
+        )
+    return sections
+
+
+def _facts(comparison: Comparison, record) -> pd.DataFrame:
+    parameters = comparison.parameters
     facts = {
         **record["about"],
+        "registers": {"gold": "gold labels", "predicted": "PREDICTED by a classifier, not gold"}[parameters["labels"]],
         "documents compared": parameters["n_documents"],
         "documents fitted on": "not given" if record["fitted_on"] is None else len(record["fitted_on"]),
         "random_state": parameters["random_state"],
@@ -155,60 +338,29 @@ def _sections(comparison: Comparison, record) -> list[tuple[str, str, pd.DataFra
         "bootstrap samples, shuffles": f"{parameters['n_bootstrap']}, {parameters['n_null']}",
         "versions": ", ".join(f"{name} {version}" for name, version in record["versions"].items()),
     }
-    return [
-        (
-            "Agreement with register and with language",
-            f"AMI is 1 where clusters and labels are the same and 0 on average for chance. Brackets hold the {level} "
-            "bootstrap interval by document; 'shuffled' is the upper end of what shuffled labels reach. The floor, "
-            f"the AMI of register with language themselves in these documents, is {comparison.floor:.2f}.",
-            pd.DataFrame(
-                {
-                    "space": headline["space"],
-                    "clusterer": headline["clusterer"],
-                    "k": headline["k"],
-                    "label": headline["label"],
-                    "AMI": _with_interval(headline, "ami", "ami_low", "ami_high"),
-                    "sd over seeds": headline["ami_sd"].map("{:.3f}".format),
-                    "shuffled": headline["ami_null"].map("{:.3f}".format),
-                    "ARI": headline["ari"].map("{:.2f}".format),
-                    "V-measure": headline["v_measure"].map("{:.2f}".format),
-                }
-            ),
-        ),
-        (
-            "Which label explains the clusters",
-            "Register AMI minus language AMI. An interval that holds 0 leaves it undecided.",
-            pd.DataFrame(
-                {
-                    "space": balance["space"],
-                    "clusterer": balance["clusterer"],
-                    "k": balance["k"],
-                    "difference": _with_interval(balance, "difference", "low", "high"),
-                    "explained by": balance["explains"],
-                }
-            ),
-        ),
-        (
-            "Cosine silhouettes of the gold labels",
-            "From -1 to 1: how tight and separate the documents of a label lie. A figure beside the others, not a "
-            "verdict: a silhouette misleads where labels form several groups.",
-            comparison.silhouettes.round(3),
-        ),
-        (
-            "To repeat it",
-            "All k, seeds and document ids are in report.json.",
-            pd.DataFrame({"what": list(facts), "value": [str(value) for value in facts.values()]}),
-        ),
-    ]
+    return pd.DataFrame({"what": list(facts), "value": [str(value) for value in facts.values()]})
 
 
-def _with_interval(table: pd.DataFrame, value: str, low: str, high: str) -> pd.Series:
-    return table.apply(lambda row: f"{row[value]:.2f} [{row[low]:.2f}, {row[high]:.2f}]", axis=1)
+def _grouped(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """Return the table as text, its first columns empty where they repeat the row above."""
+    shown = table.astype(str).reset_index(drop=True)
+    for place in range(len(columns), 0, -1):
+        same = (shown[columns[:place]] == shown[columns[:place]].shift()).all(axis=1)
+        shown.loc[same, columns[place - 1]] = ""
+    return shown
+
+
+def _with_interval(table: pd.DataFrame, value: str, low: str, high: str, *, sign: str = "") -> pd.Series:
+    def cell(row) -> str:
+        figures = [f"{row[name]:{sign}.2f}" for name in (value, low, high)]
+        return figures[0] if np.isnan(row[low]) else f"{figures[0]} [{figures[1]}, {figures[2]}]"
+
+    return table.apply(cell, axis=1)
 
 
 def _markdown(title: str, comparison: Comparison, sections, pictures) -> str:
     lines = [f"# {title}", "", f"**{comparison.verdict.sentence}**", ""]
-    lines += [f"- {verdict.sentence}" for verdict in comparison.verdicts.values()]
+    lines += [f"- {verdict.sentence}" for verdict in comparison.verdicts.values() if verdict is not comparison.verdict]
     for name, (caption, _) in pictures.items():
         lines += ["", f"![{caption}]({name})", "", f"*{caption}*"]
     for heading, words, table in sections:
@@ -234,8 +386,19 @@ def _page(title: str, comparison: Comparison, sections, pictures) -> str:
         )
     for heading, words, table in sections:
         parts.append(f"<h2>{html.escape(heading)}</h2><p>{html.escape(words)}</p>")
-        parts.append(f'<div class="wide">{table.to_html(index=False, border=0)}</div>')
+        parts.append(f'<div class="wide">{_html_table(table)}</div>')
     return _TEMPLATE.format(title=html.escape(title), body="\n".join(parts))
+
+
+def _html_table(table: pd.DataFrame) -> str:
+    """Return a table whose intervals are small and whose groups, where the first cell is not empty, are set apart."""
+    head = "".join(f"<th>{html.escape(str(name))}</th>" for name in table.columns)
+    rows = []
+    for row in table.astype(str).to_numpy().tolist():
+        cells = [re.sub(r" (\[.*\])$", r" <small>\1</small>", html.escape(cell)) for cell in row]
+        kind = ' class="first"' if row[0] else ""
+        rows.append(f"<tr{kind}>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
 _TEMPLATE = """<!doctype html>
@@ -249,7 +412,9 @@ body {{ font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff;
 figure {{ margin: 1.5rem 0 }} img {{ max-width: 100%; height: auto }} figcaption {{ color: #555; font-size: .9rem }}
 .wide {{ overflow-x: auto }}
 table {{ border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums }}
-th, td {{ text-align: left; padding: .25rem .7rem; border-bottom: 1px solid #ddd; vertical-align: top }}
+th, td {{ text-align: left; padding: .2rem .9rem .2rem 0; vertical-align: top }}
+th {{ border-bottom: 1px solid #999; font-weight: 600 }} tr.first td {{ border-top: 1px solid #ddd }}
+small {{ color: #666; white-space: nowrap }}
 </style></head><body>
 {body}
 </body></html>

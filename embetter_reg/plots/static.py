@@ -68,6 +68,8 @@ def plot_agreement(comparison: Comparison, clusterer: str | None = None) -> Figu
     parameters = comparison.parameters
     clusterer = clusterer or parameters["clusterers"][0]
     table = comparison.agreement[comparison.agreement["clusterer"] == clusterer]
+    n_ks = table.groupby("space")["k"].transform("nunique")
+    table = table[n_ks == n_ks.max()]  # controls that are clustered at two k have no curve
     figure = Figure(figsize=(11.5, 4.6), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     for ax, label in zip(axes, ("register", "language"), strict=True):
