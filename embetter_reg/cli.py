@@ -519,7 +519,8 @@ def _compare(
     hybrid = any(is_hybrid(found) for documents in (train, test) for found in documents["labels"])
     y = indicator(train)[0] if hybrid else label_column(train)
     tuner = FeedForwardTuner(random_state=seed, show_progress=True)
-    spaces, about, first = {}, {"head": repr(tuner)}, None
+    about, first = {"head": repr(tuner)}, None
+    spaces: dict = {}
     for name, what, X_train, X in _encoded(train, test, encoders, embeddings, seed):
         first = X_train if first is None else first
         original, tuned = (f"{name} original", f"{name} tuned") if name else ("original", "tuned")
@@ -561,7 +562,8 @@ def _encoded(train, test, encoders, embeddings, seed: int):
             X = model.transform(test["text"])
         yield encoder if n_spaces > 1 else "", repr(model), X_train, X
     for path in embeddings:
-        stored, layers = read_embeddings(path), {}
+        stored = read_embeddings(path)
+        layers: dict[str, list] = {}
         for part in (train, test):
             rows = _rows_of(part, stored, path)
             for layer, X in stored.layers.items():

@@ -142,7 +142,7 @@ def _record(comparison: Comparison, about, fitted_on, compared, random_state: in
     }
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+def _records(table: pd.DataFrame) -> list[dict]:
     """Return rows with None for NaN, which JSON does not know."""
     return table.astype(object).where(table.notna(), None).to_dict("records")
 

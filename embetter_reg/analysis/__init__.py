@@ -3,6 +3,7 @@
 from embetter_reg.analysis._classify import classification_reports
 from embetter_reg.analysis._cluster import SphericalKMeans, make_clusterer
 from embetter_reg.analysis._compare import Comparison, compare_spaces
+from embetter_reg.analysis._confounding import confounding_table, cramers_v
 from embetter_reg.analysis._graph import NeighborGraph, SharedNeighbors
 from embetter_reg.analysis._lda import LDA
 from embetter_reg.analysis._metrics import (
@@ -54,7 +55,9 @@ __all__ = [
     "cluster_majority",
     "cluster_table",
     "compare_spaces",
+    "confounding_table",
     "cosine_silhouette",
+    "cramers_v",
     "cross_language_retrieval",
     "find_neighbors",
     "graph_connectivity",

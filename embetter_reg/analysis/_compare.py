@@ -274,7 +274,10 @@ def compare_spaces(
     together = cramers_v(gold["register"], gold["language"])
     said = {"floor": floor, "n_labels": n_labels, "given": given, "labels": labels, "confounded": together}
     return Comparison(
-        **tables,
+        agreement=agreement_table,
+        balance=balance,
+        gains=tables["gains"],
+        balanced=tables["balanced"],
         figures=_tabulate_figures(measured, confidence),
         differences=_differences(measured, pairs, confidence),
         skipped=skipped,

@@ -48,7 +48,7 @@ def make_controls(
     documents dealt out anew, so that every figure shows its level for labels that mean nothing.
     """
     X = next(iter(spaces.values()))
-    erasers = {CENTRED: LanguageCentering, "LSAR": LSAR, "LEACE": LEACE}
+    erasers: dict[str, Any] = {CENTRED: LanguageCentering, "LSAR": LSAR, "LEACE": LEACE}
     made = {}
     for name in names:
         if name == CENTRED and "X" not in train:

@@ -1,13 +1,14 @@
 """Every figure of a space in one tidy table, with what each document adds to it, for intervals by document."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from embetter_reg._validation import check_space
 from embetter_reg.analysis._mixing import cilisi_samples, graph_connectivity, kbet, lisi
-from embetter_reg.analysis._neighbors import find_neighbors
+from embetter_reg.analysis._neighbors import Neighbors, find_neighbors
 from embetter_reg.analysis._probes import PROBES, abroad_guesses, cross_guesses
 from embetter_reg.analysis._retrieval import purity_samples, register_purity, retrieval_samples
 from embetter_reg.analysis._silhouette import _samples, silhouette_samples
@@ -64,70 +65,47 @@ class Measured(NamedTuple):
     reduce: Callable[[np.ndarray], float] = np.nanmean
 
 
-def measure(X: np.ndarray, *, register, language, groups: Collection[str], n_permutations: int, rng):
-    """Return ``{figure: Measured}`` and ``{figure: reason}`` of those that these documents do not allow."""
-    X = check_space("X", X)
-    measured: dict[str, Measured] = {}
-    skipped: dict[str, str] = {}
-    rows = np.arange(len(X))
-    wanted = {name for name, kind in FIGURES.items() if kind.group in groups}
+def measure(
+    X: np.ndarray, *, register, language, groups: Collection[str], n_permutations: int, rng
+) -> tuple[dict[str, Measured], dict[str, str]]:
+    """Return ``{figure: Measured}``, and ``{figure: reason}`` of those that these documents do not allow."""
+    X, labels = check_space("X", X), {"register": register, "language": language}
+    steps: list[tuple[str, ...]] = []
+    makers: list[Callable[[], Sequence[Measured]]] = []
 
-    def add(name: str, make: Callable[[], Measured]) -> None:
-        try:
-            measured[name] = make()
-        except ValueError as error:  # these documents cannot answer it, such as a register in one language
-            skipped[name] = str(error)
+    def add(*names: str, make: Callable[..., Sequence[Measured]], **given) -> None:
+        steps.append(names)
+        makers.append(partial(make, **given))
 
     if "silhouette" in groups:
-        for label, values in (("register", register), ("language", language)):
-            add(f"{label} silhouette", lambda values=values: _silhouette(X, values))
-        add("BRAS", lambda: _bras(X, register, language))
+        for label, values in labels.items():
+            add(f"{label} silhouette", make=_silhouette, X=X, labels=values)
+        add("BRAS", make=_bras, X=X, **labels)
     if {"mixing", "retrieval", "extras"} & set(groups):
-        near = find_neighbors(
-            X, register=register, language=language, random_state=rng,
-            max_queries=None if "extras" in groups else MAX_QUERIES,
-        )  # fmt: skip
-        queries = near.queries
-        if "mixing" in groups:
-            n_registers, n_languages = len(set(register)), len(set(language))
-            shares = {
-                "cLISI": (n_registers - lisi(near.nearest, register)) / (n_registers - 1),
-                "iLISI": (lisi(near.nearest, language) - 1) / (n_languages - 1),
-            }
-            for name, values in shares.items():
-                measured[name] = Measured(
-                    float(np.nanmedian(values)), documents=queries, values=values, reduce=np.nanmedian
-                )
-            add("CiLISI", lambda: _mean(queries, cilisi_samples(near)))
-        if "retrieval" in groups:
-            add("purity", lambda: _mean(queries, purity_samples(near)))
-            retrieved = retrieval_samples(X, queries, register, language)
-            chance = retrieved["chance"].mean()
-            add("mean average precision", lambda: _mean(queries, retrieved["average_precision"].to_numpy(), chance))
-            add("wrong beats right", lambda: _mean(queries, retrieved["wrong_beats_right"].to_numpy(), 0.5))
-            if "purity" in measured:
-                found = register_purity(near, n_permutations=n_permutations, random_state=rng)
-                measured["purity"] = measured["purity"]._replace(beside=found["chance"])
-                measured["purity null"] = Measured(found["null"])
-        if "extras" in groups:
-            add("kBET", lambda: Measured(kbet(near)))
-            add("graph connectivity", lambda: Measured(graph_connectivity(near)))
+        most = None if "extras" in groups else MAX_QUERIES
+        near = find_neighbors(X, **labels, max_queries=most, random_state=rng)
+    if "mixing" in groups:
+        add("cLISI", "iLISI", make=_lisi, near=near)
+        add("CiLISI", make=lambda: [_mean(near.queries, cilisi_samples(near))])
+    if "retrieval" in groups:
+        add("purity", "purity null", make=_purity, near=near, n_permutations=n_permutations, rng=rng)
+        add("mean average precision", "wrong beats right", make=_retrieval, X=X, near=near)
     if "probes" in groups:
-        for label, values in (("register", register), ("language", language)):
+        for label, values in labels.items():
             for probe in PROBES:
-                add(f"{label} probe, {probe}", lambda values=values, probe=probe: _probe(X, values, probe, rng))
+                add(f"{label} probe, {probe}", make=_probe, X=X, labels=values, probe=probe, rng=rng)
+        add("left-out language, micro F1", "left-out language, macro F1", make=_abroad, X=X, **labels, rng=rng)
+    if "extras" in groups:
+        add("kBET", make=lambda: [Measured(kbet(near))])
+        add("graph connectivity", make=lambda: [Measured(graph_connectivity(near))])
+    measured: dict[str, Measured] = {}
+    skipped: dict[str, str] = {}
+    for names, make in zip(steps, makers, strict=True):
         try:
-            guesses, common = abroad_guesses(X, register, language, "linear", MAX_FITTED, rng)
-        except ValueError as error:
-            skipped |= dict.fromkeys([name for name in wanted if name.startswith("left-out")], str(error))
-        else:
-            right, usual = (guesses == register).astype(float), float((common == register).mean())
-            names, codes = np.unique(np.stack([register, guesses]), return_inverse=True)
-            pairs = codes.reshape(2, -1).T
-            macro = MacroF1(len(names))
-            measured["left-out language, micro F1"] = Measured(right.mean(), usual, rows, right)
-            measured["left-out language, macro F1"] = Measured(macro(pairs), documents=rows, values=pairs, reduce=macro)
-    return {name: measured[name] for name in FIGURES if name in measured}, skipped
+            measured |= zip(names, make(), strict=True)
+        except ValueError as error:  # these documents cannot answer it, such as registers in one language each
+            skipped |= dict.fromkeys(names, str(error))
+    return measured, skipped
 
 
 def _mean(documents: np.ndarray, values: np.ndarray, beside: float = float("nan")) -> Measured:
@@ -136,11 +114,11 @@ def _mean(documents: np.ndarray, values: np.ndarray, beside: float = float("nan"
     return Measured(float(np.nanmean(values)), beside, documents, values)
 
 
-def _silhouette(X, labels) -> Measured:
-    return _mean(np.arange(len(X)), silhouette_samples(X, [labels], metric="cosine")[0])
+def _silhouette(X, labels) -> list[Measured]:
+    return [_mean(np.arange(len(X)), silhouette_samples(X, [labels], metric="cosine")[0])]
 
 
-def _bras(X, register, language) -> Measured:
+def _bras(X, register, language) -> list[Measured]:
     """As `bras`, with what each document adds."""
     documents, pairs = [], []
     for code, name in enumerate(np.unique(register)):
@@ -152,7 +130,44 @@ def _bras(X, register, language) -> Measured:
     if not pairs:
         raise ValueError("got no register in two languages, expected at least one to judge mixing; pass more documents")
     joined = np.concatenate(pairs)
-    return Measured(_mean_of_groups(joined), documents=np.concatenate(documents), values=joined, reduce=_mean_of_groups)
+    return [Measured(_mean_of_groups(joined), np.nan, np.concatenate(documents), joined, _mean_of_groups)]
+
+
+def _lisi(near: Neighbors) -> list[Measured]:
+    n_registers, n_languages = (len(np.unique(labels)) for labels in (near.register, near.language))
+    shares = (
+        (n_registers - lisi(near.nearest, near.register)) / (n_registers - 1),
+        (lisi(near.nearest, near.language) - 1) / (n_languages - 1),
+    )
+    return [Measured(float(np.nanmedian(values)), np.nan, near.queries, values, np.nanmedian) for values in shares]
+
+
+def _purity(near: Neighbors, n_permutations: int, rng) -> list[Measured]:
+    found = register_purity(near, n_permutations=n_permutations, random_state=rng)
+    return [_mean(near.queries, purity_samples(near), found["chance"]), Measured(found["null"])]
+
+
+def _retrieval(X, near: Neighbors) -> list[Measured]:
+    found = retrieval_samples(X, near.queries, near.register, near.language)
+    precision, _, wrong = found.to_numpy().T
+    return [_mean(near.queries, precision, found["chance"].mean()), _mean(near.queries, wrong, 0.5)]
+
+
+def _probe(X, labels, probe: str, rng) -> list[Measured]:
+    documents, guesses, usual = cross_guesses(X, labels, probe, 5, MAX_FITTED, rng)
+    right = (guesses == labels[documents]).astype(float)
+    return [Measured(float(right.mean()), usual, documents, right)]
+
+
+def _abroad(X, register, language, rng) -> list[Measured]:
+    guesses, common = abroad_guesses(X, register, language, "linear", MAX_FITTED, rng)
+    right, documents = (guesses == register).astype(float), np.arange(len(X))
+    names, codes = np.unique(np.stack([register, guesses]), return_inverse=True)
+    pairs, macro = codes.reshape(2, -1).T, partial(_macro_f1, n=len(names))
+    return [
+        Measured(float(right.mean()), float((common == register).mean()), documents, right),
+        Measured(macro(pairs), np.nan, documents, pairs, macro),
+    ]
 
 
 def _mean_of_groups(pairs: np.ndarray) -> float:
@@ -161,18 +176,8 @@ def _mean_of_groups(pairs: np.ndarray) -> float:
     return float((np.bincount(codes, pairs[:, 0])[sizes > 0] / sizes[sizes > 0]).mean())
 
 
-def _probe(X, labels, probe: str, rng) -> Measured:
-    documents, guesses, usual = cross_guesses(X, labels, probe, 5, MAX_FITTED, rng)
-    right = (guesses == labels[documents]).astype(float)
-    return Measured(right.mean(), usual, documents, right)
-
-
-class MacroF1(NamedTuple):
-    """Macro F1 of rows of (true code, guessed code), over codes that occur in either."""
-
-    n: int
-
-    def __call__(self, pairs: np.ndarray) -> float:
-        table = np.bincount(pairs[:, 0] * self.n + pairs[:, 1], minlength=self.n**2).reshape(self.n, self.n)
-        together = table.sum(axis=0) + table.sum(axis=1)
-        return float((2 * np.diag(table)[together > 0] / together[together > 0]).mean())
+def _macro_f1(pairs: np.ndarray, n: int) -> float:
+    """Return macro F1 of rows of (true code, guessed code), over codes that occur in either."""
+    table = np.bincount(pairs[:, 0] * n + pairs[:, 1], minlength=n**2).reshape(n, n)
+    together = table.sum(axis=0) + table.sum(axis=1)
+    return float((2 * np.diag(table)[together > 0] / together[together > 0]).mean())

@@ -49,7 +49,7 @@ class Hybrids:
             row: dict = {"documents": which, "n_documents": len(np.unique(documents))}
             for label, values in (("register", self.registers[kept]), ("language", gold["language"][documents])):
                 codes = np.unique(values, return_inverse=True)[1]
-                ami = np.mean([agreement(values, run[documents])["ami"] for run in runs])
+                ami = float(np.mean([agreement(values, run[documents])["ami"] for run in runs]))
                 boot = np.mean([resampler.bootstrap_ami(codes, run[documents], documents) for run in runs], axis=0)
                 low, high = interval(ami, boot, confidence)
                 row |= {label: ami, f"{label}_low": low, f"{label}_high": high}
