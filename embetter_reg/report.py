@@ -162,7 +162,8 @@ def _sections(comparison: Comparison, record) -> list[tuple[str, str, pd.DataFra
             f"AMI is 1 where clusters and labels are the same and 0 on average for chance. Brackets hold the {level} "
             "bootstrap interval by document; 'shuffled' is the upper end of what shuffled labels reach. A difference "
             "(register AMI minus language AMI) whose interval holds 0 is undecided. The floor, the AMI of register "
-            f"with language themselves in these documents, is {comparison.floor:.2f}.",
+            f"with language themselves in these documents, is {comparison.floor:.2f}. ARI, V-measure and every k are "
+            "in report.json.",
             _agreement(comparison),
         )
     ]
@@ -188,7 +189,7 @@ def _agreement(comparison: Comparison) -> pd.DataFrame:
     marks = {comparison.parameters["n_registers"], comparison.parameters["n_languages"]}
     rows = comparison.agreement[comparison.agreement["k"].isin(marks)].copy()
     rows["AMI"] = _with_interval(rows, "ami", "ami_low", "ami_high")
-    wide = rows.pivot_table(index=key, columns="label", values=["AMI", "ami_null", "ari", "v_measure"], aggfunc="first")
+    wide = rows.pivot_table(index=key, columns="label", values=["AMI", "ami_null"], aggfunc="first")
     balance = comparison.balance.set_index(key).loc[
         list(dict.fromkeys(zip(*(rows[name] for name in key), strict=True)))
     ]
@@ -201,8 +202,6 @@ def _agreement(comparison: Comparison) -> pd.DataFrame:
                 "difference": _with_interval(balance, "difference", "low", "high", sign="+"),
                 "explained by": balance["explains"],
                 "shuffled": wide["ami_null", "register"].map("{:.3f}".format),
-                "register ARI": wide["ari", "register"].map("{:.2f}".format),
-                "register V": wide["v_measure", "register"].map("{:.2f}".format),
             }
         ).reset_index(),
         ["space", "clusterer"],
@@ -210,14 +209,12 @@ def _agreement(comparison: Comparison) -> pd.DataFrame:
 
 
 def _gains(comparison: Comparison) -> pd.DataFrame:
-    gains = comparison.gains
+    gains, spaces = comparison.gains, comparison.parameters["spaces"]
+    gains = gains[(gains["space"] != spaces[0]) | (len(spaces) == 1)]
     columns = {
         f"{label} AMI": _with_interval(gains, label, f"{label}_low", f"{label}_high", sign="+") for label in LABELS
     }
-    return _grouped(
-        gains[["space", "against", "clusterer"]].rename(columns={"against": "less"}).assign(**columns),
-        ["space", "less"],
-    )
+    return _grouped(gains[["space", "against", "clusterer"]].assign(**columns), ["space", "against"])
 
 
 def _figures(comparison: Comparison, level: str) -> list[tuple[str, str, pd.DataFrame]]:
@@ -253,7 +250,7 @@ def _figures(comparison: Comparison, level: str) -> list[tuple[str, str, pd.Data
             (
                 "Every figure of the controls",
                 f"Erasers fitted on {parameters['controls_fitted_on']['erasers']}, TF-IDF on "
-                f"{parameters['controls_fitted_on']['TF-IDF']}; no control saw a register.",
+                f"{parameters['controls_fitted_on']['TF-IDF']}; no control saw the register of a document.",
                 wide[parameters["controls"]].reset_index(),
             )
         )
@@ -352,15 +349,23 @@ def _grouped(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
 
 def _with_interval(table: pd.DataFrame, value: str, low: str, high: str, *, sign: str = "") -> pd.Series:
     def cell(row) -> str:
-        figures = [f"{row[name]:{sign}.2f}" for name in (value, low, high)]
+        figures = [f"{round(row[name], 2) + 0.0:{sign}.2f}" for name in (value, low, high)]
         return figures[0] if np.isnan(row[low]) else f"{figures[0]} [{figures[1]}, {figures[2]}]"
 
     return table.apply(cell, axis=1)
 
 
+def _other_verdicts(comparison: Comparison) -> dict[str, list[str]]:
+    parts = {"Beside it:": comparison.parameters["spaces"][:-1], "Controls:": comparison.parameters["controls"]}
+    return {
+        heading: [comparison.verdicts[name].sentence for name in names] for heading, names in parts.items() if names
+    }
+
+
 def _markdown(title: str, comparison: Comparison, sections, pictures) -> str:
     lines = [f"# {title}", "", f"**{comparison.verdict.sentence}**", ""]
-    lines += [f"- {verdict.sentence}" for verdict in comparison.verdicts.values() if verdict is not comparison.verdict]
+    for heading, sentences in _other_verdicts(comparison).items():
+        lines += [heading, "", *(f"- {sentence}" for sentence in sentences), ""]
     for name, (caption, _) in pictures.items():
         lines += ["", f"![{caption}]({name})", "", f"*{caption}*"]
     for heading, words, table in sections:
@@ -376,8 +381,8 @@ def _pipe_table(table: pd.DataFrame) -> list[str]:
 def _page(title: str, comparison: Comparison, sections, pictures) -> str:
     parts = [f"<h1>{html.escape(title)}</h1>"]
     parts.append(f'<p class="verdict {comparison.verdict.word}">{html.escape(comparison.verdict.sentence)}</p>')
-    others = [verdict.sentence for verdict in comparison.verdicts.values() if verdict is not comparison.verdict]
-    parts.append("<ul>" + "".join(f"<li>{html.escape(sentence)}</li>" for sentence in others) + "</ul>")
+    for heading, sentences in _other_verdicts(comparison).items():
+        parts.append(f"<p>{heading}</p><ul>" + "".join(f"<li>{html.escape(text)}</li>" for text in sentences) + "</ul>")
     for caption, png in pictures.values():
         data = base64.b64encode(png).decode()
         parts.append(
@@ -395,7 +400,7 @@ def _html_table(table: pd.DataFrame) -> str:
     head = "".join(f"<th>{html.escape(str(name))}</th>" for name in table.columns)
     rows = []
     for row in table.astype(str).to_numpy().tolist():
-        cells = [re.sub(r" (\[.*\])$", r" <small>\1</small>", html.escape(cell)) for cell in row]
+        cells = [re.sub(r"^(\S+) (\[.*\])$", r"<span>\1 <small>\2</small></span>", html.escape(cell)) for cell in row]
         kind = ' class="first"' if row[0] else ""
         rows.append(f"<tr{kind}>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
@@ -412,9 +417,9 @@ body {{ font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff;
 figure {{ margin: 1.5rem 0 }} img {{ max-width: 100%; height: auto }} figcaption {{ color: #555; font-size: .9rem }}
 .wide {{ overflow-x: auto }}
 table {{ border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums }}
-th, td {{ text-align: left; padding: .2rem .9rem .2rem 0; vertical-align: top }}
+th, td {{ text-align: left; padding: .2rem .8rem .2rem 0; vertical-align: top }}
 th {{ border-bottom: 1px solid #999; font-weight: 600 }} tr.first td {{ border-top: 1px solid #ddd }}
-small {{ color: #666; white-space: nowrap }}
+td span {{ white-space: nowrap }} small {{ color: #666 }}
 </style></head><body>
 {body}
 </body></html>

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from embetter_reg.cli import app
 from embetter_reg.corpus import load_registers, read_documents
-from embetter_reg.store import read_embeddings
+from embetter_reg.store import Embeddings, read_embeddings, write_embeddings
 from embetter_reg.text import RegisterEncoder
 
 
@@ -43,6 +43,52 @@ def test_compare_writes_a_report_on_held_out_documents(corpus, tmp_path):
     assert "The tuned space" in done.stdout and "Report:" in done.stdout
 
 
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Documents with a tenth of hybrids, and two folders of embeddings of them; one carries predictions."""
+    folder = tmp_path_factory.mktemp("folders")
+    documents = load_registers().query("lang in ['en', 'fr']").reset_index(drop=True)
+    documents["labels"] = [
+        [*found, "SP"] if n % 10 == 0 and "SP" not in found else list(found)
+        for n, found in enumerate(documents["labels"])
+    ]
+    documents.to_json(folder / "docs.jsonl", orient="records", lines=True)
+    read = read_documents(folder / "docs.jsonl")
+    rng = np.random.default_rng(0)
+    for name, column in (("one", "labels"), ("two", "lang")):
+        codes = pd.factorize(read[column].map(str))[0] % 16
+        X = rng.normal(scale=0.2, size=(len(read), 16)) + np.eye(16)[codes]
+        shown = read.assign(predicted=read["labels"], predicted_best=read["labels"]) if name == "one" else read
+        marker = {"threshold": {"chosen_on": "the gold labels of these documents"}}
+        write_embeddings(Embeddings(shown, {"embedding": X}, marker), folder / name)
+    return folder
+
+
+def test_compare_takes_folders_of_embeddings(folders, tmp_path):
+    done = invoke("compare", folders / "docs.jsonl", "--embeddings", folders / "one", "--embeddings", folders / "two",
+                  "--controls", "LEACE,length only", "--figures", "silhouette", "--hybrids", "both",
+                  "--out", tmp_path)  # fmt: skip
+    assert done.exit_code == 0, done.exception
+    record = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    spaces = ["one original", "one tuned", "two original", "two tuned"]
+    assert record["parameters"]["spaces"] == spaces
+    assert record["parameters"]["controls"] == ["LEACE", "length only"]
+    assert record["parameters"]["controls_fitted_on"]["erasers"] == "train vectors"
+    assert {row["figure"] for row in record["figures"]} == {"register silhouette", "language silhouette", "BRAS"}
+    assert {row["documents"] for row in record["hybrids"]} == {"with hybrids", "without hybrids"}
+    assert record["verdict"]["two original"]["word"] == "language"
+
+
+def test_predictions_are_compared_only_when_asked_for(folders, tmp_path):
+    arguments = ["compare", folders / "docs.jsonl", "--embeddings", folders / "one", "--figures", "none", "--controls",
+                 "none", "--out", tmp_path]  # fmt: skip
+    done = invoke(*arguments, "--labels", "predicted")
+    assert done.exit_code == 0, done.exception
+    assert "PREDICTED by a classifier" in (tmp_path / "report.md").read_text(encoding="utf-8")
+    done = invoke(*arguments, "--labels", "predicted_best")
+    assert "whose threshold was chosen on these documents' own gold labels" in str(done.exception)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -52,6 +98,8 @@ def test_compare_writes_a_report_on_held_out_documents(corpus, tmp_path):
         (["CORPUS", "--group", "some"], "got the group 'some'"),
         (["CORPUS", "--test", "CORPUS"], "no held-out document"),
         (["ENGLISH"], "got held-out documents of one language (en)"),
+        (["CORPUS", "--controls", "magic"], "got the control 'magic'"),
+        (["CORPUS", "--labels", "predicted"], "got --labels predicted"),
         (["CORPUS", "--encoder", "no/such"], "got the model 'no/such'"),
     ],
 )

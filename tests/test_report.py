@@ -19,6 +19,9 @@ def written(planted, tmp_path_factory):
         n_seeds=2,
         n_bootstrap=20,
         n_null=20,
+        figures=["silhouette", "mixing"],
+        controls=["language-centred", "LEACE", "shuffled labels"],
+        hybrids=[[name] if n % 5 else [name, "SP"] for n, name in enumerate(planted["register"])],
     )
     folder = tmp_path_factory.mktemp("report")
     page = write_report(
@@ -61,3 +64,30 @@ def test_a_space_that_was_not_compared_is_refused(written, planted, tmp_path):
     with pytest.raises(ValueError, match="got the space 'other'"):
         write_report(comparison, {"other": planted["by_register"]}, tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+def test_every_table_stands_in_each_form(written):
+    comparison, folder, page = written
+    text, marked = page.read_text(encoding="utf-8"), (folder / "report.md").read_text(encoding="utf-8")
+    record = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    for heading in ("Every figure", "Every figure of the controls", "Hybrids in and out", "What a space gains"):
+        assert f"<h2>{heading}" in text and f"## {heading}" in marked
+    row = comparison.figures.query("space == 'tuned <b>' and figure == 'CiLISI'").iloc[0]
+    assert f"{row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}]" in marked
+    assert f"<span>{row['value']:.2f} <small>[{row['low']:.2f}, {row['high']:.2f}]</small></span>" in text
+    for name in ("figures", "differences", "hybrids", "balanced"):
+        table = pd.DataFrame(record[name])
+        assert len(table) == len(getattr(comparison, name)) and set(table) == set(getattr(comparison, name))
+    assert record["cramers_v"] == comparison.cramers_v and record["confounding"]["NA"] == {"en": 20, "fi": 20, "fr": 20}
+    assert "NaN" not in (folder / "report.json").read_text(encoding="utf-8")
+    assert "Erasers fitted on the compared documents" in marked and "gold labels" in marked
+
+
+def test_predicted_registers_are_printed(planted, tmp_path):
+    spaces = {"X": planted["by_register"]}
+    comparison = compare_spaces(
+        spaces, register=planted["register"], language=planted["language"], labels="predicted", k=[4], n_seeds=1,
+        n_bootstrap=5, n_null=5, figures=[], control=False,
+    )  # fmt: skip
+    text = write_report(comparison, spaces, tmp_path).read_text(encoding="utf-8")
+    assert "a classifier&#x27;s predictions, not gold labels" in text and "PREDICTED by a classifier" in text

@@ -465,7 +465,7 @@ def _check_held_out(ids, fitted_on, n_documents: int) -> None:
     elif ids is None and len(fitted_on):
         raise ValueError("got fitted_on without ids, expected the ids of the documents compared too; pass ids=")
     else:
-        shared = sorted(set(ids or ()) & set(fitted_on))
+        shared = sorted(set(() if ids is None else ids) & set(fitted_on))
         n_shared = len(shared)
     if n_shared:
         raise ValueError(

@@ -93,7 +93,7 @@ def _against_controls(gains: pd.DataFrame, word: str, raw: str) -> str:
             words += f" But a simple control {says}: {', '.join(names)}."
     also = [name for name in first.index[beaten] if name not in told | {raw}]
     if also and word == "register":
-        words += f" It {'also ' * bool(told)}beats {', '.join(also)}."
+        words += f" It {'also ' * bool(told)}beats {' and '.join(filter(None, (', '.join(also[:-1]), also[-1])))}."
     return words
 
 
