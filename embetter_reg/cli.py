@@ -77,6 +77,10 @@ def compare(
     figures: Annotated[
         str, typer.Option(help="'none', or some of silhouette,mixing,retrieval,probes,extras.")
     ] = "silhouette,mixing,retrieval,probes",
+    k: Annotated[
+        str | None,
+        typer.Option(help="Numbers of clusters, such as 2-12,32; those of registers and languages are added."),
+    ] = None,
     group: Annotated[str, typer.Option(help="Registers: 'all', 'main' or 'without_MT'.")] = "without_MT",
     hybrids: Annotated[
         str,
@@ -122,6 +126,7 @@ def compare(
         controls=controls,
         labels=labels,
         figures=figures,
+        k=_numbers("--k", k) if k else None,
         out=out,
         seed=seed,
         title="Register or language?",
@@ -488,6 +493,7 @@ def _compare(
     controls="all",
     labels="gold",
     figures="silhouette,mixing,retrieval,probes",
+    k=None,
     out: Path,
     seed: int,
     title: str,
@@ -535,6 +541,7 @@ def _compare(
         hybrids=[mains(found) for found in test["labels"]] if hybrid else None,
         texts=test["text"],
         train={"X": first, "language": train["lang"], "texts": train["text"]},
+        k=k,
         figures=[] if figures == "none" else figures.split(","),
         controls=controls if controls == "all" else [] if controls == "none" else controls.split(","),
         ids=ids["compared"],

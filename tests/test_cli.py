@@ -66,7 +66,7 @@ def folders(tmp_path_factory):
 
 def test_compare_takes_folders_of_embeddings(folders, tmp_path):
     done = invoke("compare", folders / "docs.jsonl", "--embeddings", folders / "one", "--embeddings", folders / "two",
-                  "--controls", "LEACE,length only", "--figures", "silhouette", "--hybrids", "both",
+                  "--controls", "LEACE,length only", "--figures", "silhouette", "--k", "8", "--hybrids", "both",
                   "--out", tmp_path)  # fmt: skip
     assert done.exit_code == 0, done.exception
     record = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
@@ -81,7 +81,7 @@ def test_compare_takes_folders_of_embeddings(folders, tmp_path):
 
 def test_predictions_are_compared_only_when_asked_for(folders, tmp_path):
     arguments = ["compare", folders / "docs.jsonl", "--embeddings", folders / "one", "--figures", "none", "--controls",
-                 "none", "--out", tmp_path]  # fmt: skip
+                 "none", "--k", "8", "--out", tmp_path]  # fmt: skip
     done = invoke(*arguments, "--labels", "predicted")
     assert done.exit_code == 0, done.exception
     assert "PREDICTED by a classifier" in (tmp_path / "report.md").read_text(encoding="utf-8")
