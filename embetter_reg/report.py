@@ -21,6 +21,7 @@ from embetter_reg.plots import plot_agreement, plot_cluster_table, plot_maps
 
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "umap-learn", "sentence-transformers", "matplotlib")
 _UMAP_NEIGHBORS = 15
+_WIDEST = 5  # spaces side by side
 LABELS = ("register", "language")
 
 
@@ -242,33 +243,34 @@ def _figures(comparison: Comparison, level: str) -> list[tuple[str, str, pd.Data
         f"for probes always saying the most frequent label. Brackets hold the {level} bootstrap interval by document."
     )
     words += "".join(f" Left out: {name} ({reason})." for name, reason in comparison.skipped.items())
-    sections = [
-        ("Every figure", words, facts.join(wide[parameters["spaces"]]).reset_index()),
-    ]
+    sections = _parts("Every figure", words, wide[parameters["spaces"]], before=facts)
     if parameters["controls"]:
-        sections.append(
-            (
-                "Every figure of the controls",
-                f"Erasers fitted on {parameters['controls_fitted_on']['erasers']}, TF-IDF on "
-                f"{parameters['controls_fitted_on']['TF-IDF']}; no control saw the register of a document.",
-                wide[parameters["controls"]].reset_index(),
-            )
+        words = (
+            f"Erasers fitted on {parameters['controls_fitted_on']['erasers']}, TF-IDF on "
+            f"{parameters['controls_fitted_on']['TF-IDF']}; no control saw the register of a document."
         )
+        sections += _parts("Every figure of the controls", words, wide[parameters["controls"]])
     if len(comparison.differences):
         last = comparison.differences[comparison.differences["space"] == parameters["spaces"][-1]]
         last = last.assign(cell=_with_interval(last, "difference", "low", "high", sign="+"))
         table = last.pivot_table(index="figure", columns="against", values="cell", aggfunc="first")
         table = table.reindex(facts.index).dropna(how="all")
-        table = table[last["against"].unique()].fillna("–")
-        sections.append(
-            (
-                f"The {parameters['spaces'][-1]} space less the others",
-                "The same figures, paired by document. An interval that holds 0 means that the two cannot be told "
-                "apart.",
-                table.reset_index(),
-            )
+        words = (
+            "The same figures, paired by document. An interval that holds 0 means that the two cannot be told apart."
         )
+        table = table[last["against"].unique()].fillna("–")
+        sections += _parts(f"The {parameters['spaces'][-1]} space less the others", words, table)
     return sections
+
+
+def _parts(heading: str, words: str, wide: pd.DataFrame, before: pd.DataFrame | None = None) -> list:
+    """Return sections of a table whose columns may be too many for a page."""
+    n_parts = -(-wide.shape[1] // (_WIDEST if before is None else _WIDEST // 2))
+    parts = [wide[columns] for columns in np.array_split(wide.columns, n_parts)]
+    if before is not None:
+        parts[0] = before.join(parts[0])
+    said = [(heading, words), *[(f"{heading}, continued", "")] * (n_parts - 1)]
+    return [(*texts, part.reset_index()) for texts, part in zip(said, parts, strict=True)]
 
 
 def _documents(comparison: Comparison, level: str) -> list[tuple[str, str, pd.DataFrame]]:
@@ -419,7 +421,7 @@ figure {{ margin: 1.5rem 0 }} img {{ max-width: 100%; height: auto }} figcaption
 table {{ border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums }}
 th, td {{ text-align: left; padding: .2rem .8rem .2rem 0; vertical-align: top }}
 th {{ border-bottom: 1px solid #999; font-weight: 600 }} tr.first td {{ border-top: 1px solid #ddd }}
-td span {{ white-space: nowrap }} small {{ color: #666 }}
+td span, td:first-child {{ white-space: nowrap }} small {{ color: #666 }}
 </style></head><body>
 {body}
 </body></html>

@@ -254,7 +254,7 @@ def test_differences_are_paired_by_document(full):
         language=["en"] * 30 + ["fi"] * 30, **{**QUICK, "figures": ["silhouette"], "control": False},
     )  # fmt: skip
     assert same.differences[["difference", "low", "high"]].abs().to_numpy().max() < 1e-9
-    assert "the raw space, a (+0.00 [+0.00, +0.00] register AMI)" in same.verdicts["b"].sentence
+    assert "the raw space, a (+0.00 [+0.00, +0.00] register AMI, +0.00 language AMI)" in same.verdicts["b"].sentence
 
 
 def test_controls_are_what_they_say(full):
