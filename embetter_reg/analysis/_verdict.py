@@ -85,7 +85,8 @@ def _against_controls(gains: pd.DataFrame, word: str, raw: str) -> str:
     told = {CENTRED} if words else set()
     for which, says in ((~beaten & ~better, "does about as well"), (better, "does better")):
         names = [
-            f"{'the raw space, ' * (name == raw)}{name} ({said[name]} register AMI, {first['language'][name]:+.2f} language AMI)"
+            f"{'the raw space, ' * (name == raw)}{name} ({said[name]} register AMI, "
+            f"{first['language'][name]:+.2f} language AMI)"
             for name in first.index[which]
             if name not in told
         ]
