@@ -209,7 +209,7 @@ def compare_spaces(
     >>> found.verdict.word
     'register'
     >>> found.figures.query("space == 'X'").set_index("figure")["value"].round(1).to_dict()
-    {'cLISI': 1.0, 'iLISI': 1.0, 'CiLISI': 1.0}
+    {'cLISI': 1.0, 'iLISI': 1.0, 'CiLISI': 0.8}
 
     """
     _check_labels_are(labels, register)
