@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from embetter_reg._validation import check_same_length
-from embetter_reg.analysis._metrics import agreement
+from embetter_reg.analysis._metrics import agreements
 from embetter_reg.analysis._resample import Resampler, interval
 from embetter_reg.corpus.registers import PARENT
 
@@ -49,7 +49,7 @@ class Hybrids:
             row: dict = {"documents": which, "n_documents": len(np.unique(documents))}
             for label, values in (("register", self.registers[kept]), ("language", gold["language"][documents])):
                 codes = np.unique(values, return_inverse=True)[1]
-                ami = float(np.mean([agreement(values, run[documents])["ami"] for run in runs]))
+                ami = float(agreements(values, [run[documents] for run in runs])["ami"].mean())
                 boot = np.mean([resampler.bootstrap_ami(codes, run[documents], documents) for run in runs], axis=0)
                 low, high = interval(ami, boot, confidence)
                 row |= {label: ami, f"{label}_low": low, f"{label}_high": high}
