@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from embetter_reg._validation import check_groups
-from embetter_reg.analysis._contingency import agreements
+from embetter_reg.analysis._metrics import agreements
 
 _SMALLEST_CELL = 5  # documents of a register in a language below which balancing leaves the register out
 
