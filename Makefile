@@ -17,6 +17,7 @@ $(VENV)/.core: $(BIN)/python setup.py pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.core
 	$(PIP) -e ".[dev]"
+	-$(PIP) "trimap>=1.2"  # its annoy is built here; without a C++ compiler its tests are skipped
 	touch $@
 
 $(VENV)/.docs: $(VENV)/.core

@@ -44,7 +44,6 @@ EXTRAS = {
         "pytest>=8",
         "pytest-cov>=5",
         "ruff>=0.8",
-        "trimap>=1.2",
     ],
 }
 
