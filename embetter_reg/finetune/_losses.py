@@ -83,9 +83,9 @@ def supervised_contrastive(
     partner /= total.clamp(min=1e-12)
     logits = (unit @ unit.T) / temperature
     logits.fill_diagonal_(-torch.inf)
-    log_p = logits.log_softmax(dim=1)
+    log_p = logits.log_softmax(dim=1)  # -inf for the document itself; NaN where it is alone
     loss = -(partner * log_p.nan_to_num(neginf=0.0) * weight).sum()
-    slopes = (log_p.exp() - partner) * weight / temperature
+    slopes = (log_p.exp().nan_to_num() - partner) * weight / temperature
     gradient = (slopes + slopes.T) @ unit
     return loss, (gradient - (gradient * unit).sum(dim=1, keepdim=True) * unit) / norm
 

@@ -219,6 +219,13 @@ def test_bad_pairs(nuisance):
         learner.fit(X[:3], X[:3], [1, 0, 1], sample_weight=[0, 0, 0])
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_last_batch_of_one_document(nuisance, loss):
+    X, y, *_ = nuisance
+    tuner = ContrastiveTuner(4, loss=loss, epochs=3, batch_size=64, n_neg=0, random_state=0).fit(X[:65], y[:65])
+    assert np.isfinite(tuner.transform(X)).all() and np.isfinite(tuner.history_[-1]["loss"])
+
+
 def test_a_class_with_one_document_is_said(nuisance):
     X, y, *_ = nuisance
     y = np.where(np.arange(400) == 0, "LY", y)
