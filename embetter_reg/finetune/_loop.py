@@ -18,6 +18,7 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
     "cosine": lambda done: 0.5 * (1 + np.cos(np.pi * done)),
     "constant": lambda done: 1.0,
 }
+_BETAS = 0.9, 0.999
 _SMALL_STEP = 20_000_000  # multiplications in a step, below which a second thread only costs
 
 
@@ -28,7 +29,7 @@ class Task(Protocol):
         """Return the number of documents or pairs in an epoch."""
 
     def batches(self, size: int, rng: np.random.Generator) -> Iterator[tuple[Tensor, ...]]:
-        """Yield one epoch; the first tensor of a batch has a row for each document or pair."""
+        """Yield one epoch; the second tensor of a batch has a row for each document or pair."""
 
     def loss(self, network: HeadNetwork, *batch: Any) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Return the loss of a batch, and its gradients at the tuned space and at the outputs."""
@@ -94,25 +95,23 @@ class Paired:
         return self.n_pairs
 
     def batches(self, size, rng):
-        """Yield first rows, second rows, similarities and weights in random order."""
-        columns = self._pairs()
+        """Yield the rows of both sides, one after the other, similarities and weights in random order."""
         order = torch.from_numpy(rng.permutation(self.n_pairs)).to(self.rows.device)
-        for pick in order.split(size):
-            first, second, *rest = (column[pick] for column in columns)
-            yield self.rows[first], self.rows[second], *rest
+        for first, second, *rest in zip(*(column[order].split(size) for column in self._pairs()), strict=True):
+            yield self.rows.index_select(0, torch.cat([first, second])), *rest
 
     def loss(self, network, *batch):
         """Return the loss and its gradient at the tuned space."""
-        first, second, similarity, *weight = batch
-        embedding, _ = network.propagate(torch.cat([first, second]))
-        a, b = embedding.split(len(first))
+        rows, similarity, *weight = batch
+        embedding, _ = network.propagate(rows)
+        a, b = embedding.split(len(similarity))
         loss, *gradients = cosine_loss(a, b, similarity, *weight, margin=self.margin)
         return loss, torch.cat(gradients), None
 
     def everything(self):
         """Return all pairs."""
         first, second, *rest = self._pairs()
-        return self.rows[first], self.rows[second], *rest
+        return self.rows[torch.cat([first, second])], *rest
 
     def _pairs(self) -> list[Tensor]:
         columns = [torch.from_numpy(column).to(self.rows.device) for column in self.draw()]
@@ -136,18 +135,28 @@ class Trainer:
     history: list[dict[str, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        flat, gradient = self.network.flatten()
-        flat.grad = gradient
-        self.optimizer = torch.optim.AdamW([flat], self.learning_rate, weight_decay=self.weight_decay, fused=True)
+        self._weights, self._gradient = self.network.flatten()
+        self._mean, self._square = torch.zeros_like(self._weights), torch.zeros_like(self._weights)
+        self._n_steps, self._now = 0, self.learning_rate
 
     def step(self, task: Task, batch: tuple[Tensor, ...]) -> Tensor:
         """Take one step down the gradient of one batch; return its loss."""
         loss, *gradients = task.loss(self.network, *batch)
         self.network.backpropagate(*gradients)
-        self.optimizer.step()
+        self._adam()
         return loss
 
-    @torch.no_grad()
+    def _adam(self) -> None:
+        """Adam with decoupled weight decay (Loshchilov & Hutter 2019), on all weights in one vector."""
+        self._n_steps += 1
+        self._mean.lerp_(self._gradient, 1 - _BETAS[0])
+        self._square.mul_(_BETAS[1]).addcmul_(self._gradient, self._gradient, value=1 - _BETAS[1])
+        bias = [1 - beta**self._n_steps for beta in _BETAS]
+        scale = self._square.sqrt().add_(1e-8 * bias[1] ** 0.5)
+        self._weights.mul_(1 - self._now * self.weight_decay)
+        self._weights.addcdiv_(self._mean, scale, value=-self._now * bias[1] ** 0.5 / bias[0])
+
+    @torch.inference_mode()
     def epoch(self, task: Task, begun: float = 0.0, ended: float | None = None) -> float:
         """Pass over everything once, in random order; return the mean loss.
 
@@ -160,8 +169,8 @@ class Trainer:
         total = torch.zeros((), device=self.network.offset.device)
         for place, batch in enumerate(task.batches(self.batch_size, self.rng)):
             if ended is not None:
-                self.optimizer.param_groups[0]["lr"] = self._rate(begun + (ended - begun) * place / n_steps)
-            total += self.step(task, batch) * (len(batch[0]) / n_rows)
+                self._now = self._rate(begun + (ended - begun) * place / n_steps)
+            total += self.step(task, batch) * (len(batch[1]) / n_rows)
         self.network.eval()
         return float(total)
 
@@ -197,7 +206,7 @@ class Trainer:
         if best_weights is not None:
             self.network.load_state_dict(best_weights)
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def evaluate(self, task: Task, batch: tuple[Tensor, ...]) -> float:
         """Return the loss on a batch that is not trained on."""
         return float(task.loss(self.network, *batch)[0])

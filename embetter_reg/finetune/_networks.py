@@ -109,48 +109,56 @@ class HeadNetwork(nn.Module):
         sizes = [parameter.numel() for parameter in parameters]
         for parameter, values, slopes in zip(parameters, flat.split(sizes), gradient.split(sizes), strict=True):
             parameter.data, parameter.grad = values.view_as(parameter), slopes.view_as(parameter)
+        self._steps: list[tuple] = []
+        # Plain tensors on the same memory: looking them up in modules takes longer than some of the sums.
+        self._dense = [
+            (layer.weight.detach(), layer.bias.detach(), layer.weight.grad, layer.bias.grad)
+            for layer in [*self.layers, *([] if self.output is None else [self.output])]
+        ]
         return flat, gradient
 
     def prepare(self, X: Tensor) -> Tensor:
         """Return rows centred and scaled, as `propagate` takes them."""
         return (X - self.offset) / self.scale
 
-    @torch.no_grad()
     def propagate(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return tuned space and outputs of prepared rows, with dropout in training; keep all for `backpropagate`."""
-        self._steps: list[tuple] = []
+        steps = self._steps  # a list made once: setting attributes of modules is slow
+        steps.clear()
         dropout = self.dropout if self.training else 0.0
         x, _ = _drop(x, self.input_dropout if self.training else 0.0)
-        for place, layer in enumerate(self.layers):
-            before = layer(x)
-            after = self.activate(before) if place < self.n_active else before
-            is_last = place == len(self.layers) - 1
-            dropped, mask = (after, None) if is_last else _drop(after, dropout)
-            self._steps.append((x, before, after, mask))
+        last = len(self.layers) - 1
+        activate = ACTIVATIONS[self.activation][0]
+        for place, (weight, bias, *_) in enumerate(self._dense[: last + 1]):
+            before = torch.addmm(bias, x, weight.T)
+            after = activate(before) if place < self.n_active else before
+            dropped, mask = (after, None) if place == last else _drop(after, dropout)
+            steps.append((x, before, after, mask))
             x = dropped
-        if self.output is None:
+        if len(self._dense) == last + 1:
             return x, None
-        self._dropped, self._output_mask = _drop(x, dropout)
-        return x, self.output(self._dropped)
+        weight, bias, *_ = self._dense[-1]
+        dropped, mask = _drop(x, dropout)
+        steps.append((dropped, x, x, mask))
+        return x, torch.addmm(bias, dropped, weight.T)
 
-    @torch.no_grad()
     def backpropagate(self, embedding_gradient: Tensor | None, output_gradient: Tensor | None) -> None:
         """Fill the parameters' gradients from the loss's gradients at the tuned space and at the outputs."""
         gradient: Any = embedding_gradient
-        if output_gradient is not None and self.output is not None:
-            _fill(self.output, output_gradient, self._dropped)
-            from_output = _undrop(output_gradient @ self.output.weight, self._output_mask, self.dropout)
+        if output_gradient is not None:
+            dropped, _, _, mask = self._steps.pop()
+            _fill(self._dense[-1], output_gradient, dropped)
+            from_output = _undrop(output_gradient @ self._dense[-1][0], mask, self.dropout)
             gradient = from_output if gradient is None else gradient + from_output
-        for place in reversed(range(len(self.layers))):
+        activation_gradient = ACTIVATIONS[self.activation][1]
+        for place in reversed(range(len(self._steps))):
             x, before, after, mask = self._steps[place]
             gradient = _undrop(gradient, mask, self.dropout)
             if place < self.n_active:
-                gradient = ACTIVATIONS[self.activation][1](gradient, before, after)
-            layer: Any = self.layers[place]
-            _fill(layer, gradient, x)
+                gradient = activation_gradient(gradient, before, after)
+            _fill(self._dense[place], gradient, x)
             if place:
-                gradient = gradient @ layer.weight
-        self._steps = []
+                gradient = gradient @ self._dense[place][0]
 
 
 def _drop(x: Tensor, share: float) -> tuple[Tensor, Tensor | None]:
@@ -161,6 +169,6 @@ def _undrop(gradient: Tensor, mask: Tensor | None, share: float) -> Tensor:
     return gradient if mask is None else _aten.native_dropout_backward(gradient, mask, 1 / (1 - share))
 
 
-def _fill(layer: Any, gradient: Tensor, x: Tensor) -> None:
-    torch.mm(gradient.T, x, out=layer.weight.grad)
-    torch.sum(gradient, 0, out=layer.bias.grad)
+def _fill(dense: tuple, gradient: Tensor, x: Tensor) -> None:
+    torch.mm(gradient.T, x, out=dense[2])
+    torch.sum(gradient, 0, out=dense[3])
