@@ -207,11 +207,12 @@ class ContrastiveLearner(Head):
         """Return the task of given pairs."""
         rows = self.network_.prepare(self._tensor(np.concatenate([X1, X2])))
         numbers = np.arange(len(X1))
-        pair_weight = None if (weights == 1).all() else self._tensor(weights)
-        return self._paired(rows, len(y), lambda: (numbers, numbers + len(X1), y), pair_weight)
+        # The first side of a pair carries its weight.
+        weight = None if (weights == 1).all() else self._tensor(np.concatenate([weights, np.ones_like(weights)]))
+        return self._paired(rows, len(y), lambda: (numbers, numbers + len(X1), y), weight)
 
-    def _paired(self, rows, n_pairs, draw, pair_weight=None) -> Paired:
-        return Paired(rows, n_pairs, draw, pair_weight, self.margin if self.loss == "margin" else None)
+    def _paired(self, rows, n_pairs, draw, weight) -> Paired:
+        return Paired(rows, n_pairs, draw, weight, self.margin if self.loss == "margin" else None)
 
 
 class ContrastiveTuner(Tuner):

@@ -81,7 +81,7 @@ class Labelled:
 class Paired:
     """Prepared rows, and pairs of them with similarities: the same every epoch, or drawn anew by ``draw``.
 
-    ``weight`` has one number a row, of which a pair takes the product, or one a pair.
+    ``weight`` has one number a row; a pair counts the product of its two.
     """
 
     rows: Tensor
@@ -117,8 +117,7 @@ class Paired:
         columns = [torch.from_numpy(column).to(self.rows.device) for column in self.draw()]
         if self.weight is None:
             return columns
-        a_pair = len(self.weight) == self.n_pairs != len(self.rows)
-        return [*columns, self.weight if a_pair else self.weight[columns[0]] * self.weight[columns[1]]]
+        return [*columns, self.weight[columns[0]] * self.weight[columns[1]]]
 
 
 @dataclass

@@ -123,8 +123,8 @@ class HeadNetwork(nn.Module):
 
     def propagate(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return tuned space and outputs of prepared rows, with dropout in training; keep all for `backpropagate`."""
-        steps = self._steps  # a list made once: setting attributes of modules is slow
-        steps.clear()
+        # A list made once, since setting attributes of modules is slow; without training nothing is kept.
+        steps = self._steps if self.training else []
         dropout = self.dropout if self.training else 0.0
         x, _ = _drop(x, self.input_dropout if self.training else 0.0)
         last = len(self.layers) - 1
@@ -159,6 +159,11 @@ class HeadNetwork(nn.Module):
             _fill(self._dense[place], gradient, x)
             if place:
                 gradient = gradient @ self._dense[place][0]
+        self._steps.clear()
+
+    def __getstate__(self):
+        # What training works with stays behind: it holds documents.
+        return {key: value for key, value in super().__getstate__().items() if key not in ("_steps", "_dense")}
 
 
 def _drop(x: Tensor, share: float) -> tuple[Tensor, Tensor | None]:

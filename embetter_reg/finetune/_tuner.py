@@ -33,8 +33,8 @@ class Tuner(Head):
 
         """
         X, y, targets = self._begin(X, y, classes=None)
-        weights = self._sample_weight(sample_weight, X) * self._independence(X, y, language)
         languages = None if language is None else check_labels("language", language, len(X))
+        weights = self._sample_weight(sample_weight, X) * self._independence(X, y, languages)
         fitted, held = self._hold_back(targets)
         self._build(self._tensor(X[fitted]))
 
@@ -122,20 +122,17 @@ class Tuner(Head):
             )
         return X, y, self._labels.encode(y)
 
-    def _independence(self, X, y, language) -> np.ndarray:
+    def _independence(self, X, y, languages) -> np.ndarray:
         """Return document weights that loosen the tie of labels to languages or, without those, to regions of ``X``."""
         share = self.language_weight or self.region_weight
         if not share:
             return np.ones(len(X), np.float32)
-        if self.language_weight and language is None:
+        if self.language_weight and languages is None:
             raise ValueError(
                 f"got language_weight={self.language_weight} without language, expected one a document; pass language= "
                 "(in a pipeline by set_fit_request(language=True) with metadata routing enabled)"
             )
-        if self.language_weight:
-            groups = check_labels("language", language, len(X))
-        else:
-            groups = find_regions(X, self.n_regions, self._seed)
+        groups = languages if self.language_weight else find_regions(X, self.n_regions, self._seed)
         kinds = y if y.ndim == 1 else np.unique(y, axis=0, return_inverse=True)[1].reshape(-1)
         return (independence_weights(kinds, groups) ** share).astype(np.float32)
 

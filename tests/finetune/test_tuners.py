@@ -1,6 +1,7 @@
 """What `FeedForwardTuner` and `ContrastiveTuner` share: weights, languages, files, streams."""
 
 import json
+import pickle
 import shutil
 
 import numpy as np
@@ -190,6 +191,17 @@ def test_to_the_hub_and_back(confounded, tmp_path, monkeypatch):
     np.testing.assert_array_equal(loaded.transform(X), tuner.transform(X))
     assert asked == {"token": "t", "private": True, "revision": "main"}
     assert json.loads((hub / "me" / "registers" / "head.json").read_text())["class"] == "ContrastiveTuner"
+
+
+@both
+def test_a_pickle_holds_no_documents(tuner, confounded):
+    X, y, _, X_new, *_ = confounded
+    tuner = epochs(tuner, 2).set_params(early_stopping=True, batch_size=1000).fit(X, y)
+    kept = pickle.dumps(tuner)
+    assert len(kept) < 20_000 < X.nbytes
+    loaded = pickle.loads(kept)
+    np.testing.assert_array_equal(loaded.transform(X_new), tuner.transform(X_new))
+    assert len(loaded.partial_fit(X, y).history_) == 3
 
 
 @both
