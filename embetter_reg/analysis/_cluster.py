@@ -183,8 +183,3 @@ def make_clusterer(name: str, k: int, *, n_documents=None, n_dims=None, random_s
         }
         return BayesianGaussianMixture(n_components=k, random_state=random_state, **{**defaults, **options})
     raise ValueError(f"got the clusterer {name!r}, expected one of {list(CLUSTERERS)}; pick one")
-
-
-def one_hot(codes: np.ndarray, n: int, dtype) -> np.ndarray:
-    """Return ``codes`` in 0 … n-1 as an indicator matrix (len(codes), n)."""
-    return (codes[:, None] == np.arange(n)).astype(dtype)

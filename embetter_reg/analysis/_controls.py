@@ -7,7 +7,6 @@ import numpy as np
 
 from embetter_reg._random import draw_seed
 from embetter_reg._validation import check_labels, check_space, check_texts
-from embetter_reg.analysis._metrics import center_languages
 from embetter_reg.erase import LEACE, LSAR, LanguageCentering
 
 CENTRED = "language-centred"
@@ -51,9 +50,7 @@ def make_controls(
     erasers: dict[str, Any] = {CENTRED: LanguageCentering, "LSAR": LSAR, "LEACE": LEACE}
     made = {}
     for name in names:
-        if name == CENTRED and "X" not in train:
-            made[name] = center_languages(X, language=language)
-        elif name in erasers:
+        if name in erasers:
             eraser = erasers[name]().fit(train.get("X", X), language=train.get("language", language))
             made[name] = eraser.transform(X, language=language) if name == CENTRED else eraser.transform(X)
         elif name == "shuffled labels":

@@ -9,8 +9,8 @@ import pandas as pd
 from scipy.special import gammaln, xlogy
 
 from embetter_reg._validation import check_labels, check_space
-from embetter_reg.analysis._cluster import one_hot
 from embetter_reg.analysis._silhouette import label_codes, silhouettes
+from embetter_reg.erase import LanguageCentering
 
 AGREEMENT = ("ari", "ami", "nmi", "v_measure")
 
@@ -190,7 +190,4 @@ def center_languages(X, *, language) -> np.ndarray:
     forget where each language lies.
     """
     X = check_space("X", X)
-    _, codes = np.unique(check_labels("language", language, len(X)), return_inverse=True)
-    members = one_hot(codes, codes.max() + 1, X.dtype)
-    means = (members.T @ X) / members.sum(axis=0)[:, None]
-    return X - means[codes]
+    return LanguageCentering().fit_transform(X, language=check_labels("language", language, len(X)))
