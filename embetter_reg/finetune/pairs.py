@@ -46,10 +46,7 @@ class PairSampler:
 
     def draw(self, *, shuffle: bool = True) -> Pairs:
         """Return one epoch."""
-        parts = [
-            draw(np.repeat(np.flatnonzero(draw.able), n), self.rng)
-            for draw, n in ((self.positive, self.n_pos), (self.negative, self.n_neg))
-        ]
+        parts = [self.positive(self.n_pos, self.rng), self.negative(self.n_neg, self.rng)]
         pairs = Pairs(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
         if not shuffle:
             return pairs
@@ -246,11 +243,15 @@ class Within:
         self._room = block_size - self._hole_size
         self.able = self._room > 0
 
-    def __call__(self, first: np.ndarray, rng: np.random.Generator) -> Pairs:
-        """Return a partner for each row of ``first``."""
-        place = self._block_start[first] + _below(self._room[first], rng)
-        place += (place >= self._hole_start[first]) * self._hole_size[first]
-        return Pairs(first, self._order[place], np.full(len(first), self._similarity, np.float32))
+    def __call__(self, n: int, rng: np.random.Generator) -> Pairs:
+        """Return ``n`` partners for each document that has any."""
+        rows = np.flatnonzero(self.able)
+        columns = (self._room, self._block_start, self._hole_start, self._hole_size)
+        room, block_start, hole_start, hole_size = (column.take(rows) for column in columns)
+        place = _below(np.broadcast_to(room, (n, len(rows))), rng) + block_start
+        place += (place >= hole_start) * hole_size
+        second = self._order.take(place.reshape(-1))
+        return Pairs(np.tile(rows, n), second, np.full(len(second), self._similarity, np.float32))
 
 
 class Across:
@@ -267,8 +268,9 @@ class Across:
         self._rank = np.empty(len(kind), dtype=np.intp)
         self._rank[self._order] = np.arange(len(kind))
 
-    def __call__(self, first: np.ndarray, rng: np.random.Generator) -> Pairs:
-        """Return a partner for each row of ``first``."""
+    def __call__(self, n: int, rng: np.random.Generator) -> Pairs:
+        """Return ``n`` partners for each document that has any."""
+        first = np.tile(np.flatnonzero(self.able), n)
         kind = self._kind[first]
         draw = _below(self._ends[kind, -1], rng)
         other = np.empty(len(first), dtype=np.intp)
@@ -283,7 +285,7 @@ class Across:
 
 def _below(limits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return a random whole number from 0 to below each limit."""
-    return (rng.random(len(limits)) * limits).astype(np.intp)
+    return (rng.random(limits.shape) * limits).astype(np.intp)
 
 
 def _names_and_codes(name: str, values, n_documents: int) -> tuple[np.ndarray, np.ndarray]:
