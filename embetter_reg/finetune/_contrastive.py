@@ -1,5 +1,7 @@
 """Contrastive heads: documents of one register come close, others move apart."""
 
+from functools import partial
+
 import numpy as np
 import torch
 from sklearn.model_selection import train_test_split
@@ -419,4 +421,4 @@ class ContrastiveTuner(Tuner):
                 y, language=languages, positives=self.positives, negatives=self.negatives, **how
             )
         weight = None if (weights == weights[0]).all() else self._tensor(weights)
-        return self._learner()._paired(rows, len(sampler), sampler.draw, weight)
+        return self._learner()._paired(rows, len(sampler), partial(sampler.draw, shuffle=False), weight)

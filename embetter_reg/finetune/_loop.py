@@ -95,23 +95,32 @@ class Paired:
         return self.n_pairs
 
     def batches(self, size, rng):
-        """Yield the rows of both sides, one after the other, similarities and weights in random order."""
-        order = torch.from_numpy(rng.permutation(self.n_pairs)).to(self.rows.device)
-        for first, second, *rest in zip(*(column[order].split(size) for column in self._pairs()), strict=True):
-            yield self.rows.index_select(0, torch.cat([first, second])), *rest
+        """Yield rows, which of them is the first side of each pair, similarities and weights.
 
-    def loss(self, network, *batch):
+        In random order of first sides: a document that begins several pairs of a batch is passed through once.
+        """
+        first, second, *rest = self._pairs()
+        order = np.argsort(rng.permutation(len(self.rows))[first.numpy(force=True)], kind="stable")
+        columns = [column[torch.from_numpy(order).to(self.rows.device)] for column in (first, second, *rest)]
+        for first, second, *rest in zip(*(column.split(size) for column in columns), strict=True):
+            yield self._batch(first, second, *rest)
+
+    def loss(self, network, rows, place, similarity, *weight):
         """Return the loss and its gradient at the tuned space."""
-        rows, similarity, *weight = batch
         embedding, _ = network.propagate(rows)
-        a, b = embedding.split(len(similarity))
-        loss, *gradients = cosine_loss(a, b, similarity, *weight, margin=self.margin)
-        return loss, torch.cat(gradients), None
+        n_first = len(rows) - len(place)
+        a, b = embedding[:n_first][place], embedding[n_first:]
+        loss, at_first, at_second = cosine_loss(a, b, similarity, *weight, margin=self.margin)
+        summed = at_first.new_zeros(n_first, at_first.shape[1]).index_add_(0, place, at_first)
+        return loss, torch.cat([summed, at_second]), None
 
     def everything(self):
         """Return all pairs."""
-        first, second, *rest = self._pairs()
-        return self.rows[torch.cat([first, second])], *rest
+        return self._batch(*self._pairs())
+
+    def _batch(self, first, second, *rest):
+        first, place = torch.unique_consecutive(first, return_inverse=True)
+        return self.rows.index_select(0, torch.cat([first, second])), place, *rest
 
     def _pairs(self) -> list[Tensor]:
         columns = [torch.from_numpy(column).to(self.rows.device) for column in self.draw()]
