@@ -15,11 +15,11 @@ from _corpora import single_register
 from embetter_reg.analysis import compare_spaces
 from embetter_reg.corpus import label_column
 from embetter_reg.erase import LEACE
-from embetter_reg.finetune import FeedForwardTuner
+from embetter_reg.finetune import ContrastiveTuner, FeedForwardTuner
 from embetter_reg.text import LiteTextEncoder, SentenceEncoder, SurfaceEncoder
 
 FIGURES = ["CiLISI", "purity", "purity null", "left-out language, micro F1", "left-out language, macro F1"]
-HEADS = {"feedforward": FeedForwardTuner}
+HEADS = {"feedforward": FeedForwardTuner, "contrastive": ContrastiveTuner}
 
 
 def encoded(train, test):

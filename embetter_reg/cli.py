@@ -62,7 +62,7 @@ def compare(
         list[Path] | None,
         typer.Option(help="Folders that hold embeddings of the same documents, a space each; may be repeated."),
     ] = None,
-    head: Annotated[str, typer.Option(help="The head: 'feedforward'.")] = "feedforward",
+    head: Annotated[str, typer.Option(help="The head: 'feedforward' or 'contrastive'.")] = "feedforward",
     controls: Annotated[
         str,
         typer.Option(
@@ -502,11 +502,12 @@ def _compare(
     from embetter_reg.analysis import compare_spaces
     from embetter_reg.corpus import indicator, label_column
     from embetter_reg.corpus.registers import is_hybrid, mains
-    from embetter_reg.finetune import FeedForwardTuner
+    from embetter_reg.finetune import ContrastiveTuner, FeedForwardTuner
     from embetter_reg.report import write_report
 
-    if head != "feedforward":
-        raise ValueError(f"got --head {head}, expected 'feedforward'; pick it")
+    heads = {"feedforward": FeedForwardTuner, "contrastive": ContrastiveTuner}
+    if head not in heads:
+        raise ValueError(f"got --head {head}, expected one of {list(heads)}; pick one")
     shared = set(train["text"]) & set(test["text"])
     if shared:
         console.print(f"[yellow]{len(shared)} texts stand in both parts; they are left out of the held-out part[/]")
@@ -524,7 +525,7 @@ def _compare(
                 )
     hybrid = any(is_hybrid(found) for documents in (train, test) for found in documents["labels"])
     y = indicator(train)[0] if hybrid else label_column(train)
-    tuner = FeedForwardTuner(random_state=seed, show_progress=True)
+    tuner = heads[head](random_state=seed, show_progress=True)
     about, first = {"head": repr(tuner)}, None
     spaces: dict = {}
     for name, what, X_train, X in _encoded(train, test, encoders, embeddings, seed):

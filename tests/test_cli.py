@@ -67,9 +67,10 @@ def folders(tmp_path_factory):
 def test_compare_takes_folders_of_embeddings(folders, tmp_path):
     done = invoke("compare", folders / "docs.jsonl", "--embeddings", folders / "one", "--embeddings", folders / "two",
                   "--controls", "LEACE,length only", "--figures", "silhouette", "--k", "8", "--hybrids", "both",
-                  "--out", tmp_path)  # fmt: skip
+                  "--head", "contrastive", "--out", tmp_path)  # fmt: skip
     assert done.exit_code == 0, done.exception
     record = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert record["about"]["head"].startswith("ContrastiveTuner(")
     spaces = ["one original", "one tuned", "two original", "two tuned"]
     assert record["parameters"]["spaces"] == spaces
     assert record["parameters"]["controls"] == ["LEACE", "length only"]
