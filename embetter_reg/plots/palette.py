@@ -1,39 +1,104 @@
 """One colour and marker a label, the same in every picture.
 
-Register colours are six of Okabe & Ito's and three of Tol's, chosen for the largest smallest difference to
-usual, protan and deutan eyes; markers tell labels apart in grey.
+The nine register colours were searched for the largest smallest CIEDE2000 difference (20) to usual, protan and deutan
+eyes; colours of other labels are generated in the same way. Markers tell labels apart in grey.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
+
+import numpy as np
 
 from embetter_reg.corpus.registers import MAIN
+from embetter_reg.plots._vision import EYES, cielab, color_difference
 
 REGISTER_COLORS = dict(
     zip(
         MAIN,
-        ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#882255", "#000000", "#DDCC77", "#332288"),
+        ("#338CF4", "#BB7000", "#079C8B", "#912600", "#41D7E9", "#7D2C52", "#000000", "#F6BB7D", "#013DD0"),
         strict=True,
     )
 )
-_OTHER_COLORS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#555555", "#A56A2A")
-_MARKERS = "os^vDPX<>p*"
 SPACE_COLORS = ("#8C8C8C", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
+MARKERS = "os^vDPX<>p*"
+UNKNOWN, HYBRID = "unknown", "hybrid"
+_MOST_COLORS = 512
+_APART = {UNKNOWN: ("#CCCCCC", "."), HYBRID: ("#8C8C8C", "h")}
+# These languages keep their colours whichever of them are there.
+_LANGUAGES = ("en", "fi", "fr", "sv", "es", "tr", "ar", "zh", "pt", "ur", "fa", "hi", "id", "no", "ca", "ja")
 
 
 def label_styles(labels: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Return ``{label: (colour, marker)}``: fixed for main registers, by alphabet for other labels.
+    """Return ``{label: (colour, marker)}`` in the order of a legend.
+
+    Main registers, hybrids and common languages always look the same; other labels have what is free, by alphabet. A
+    missing label (None or NaN) is ``"unknown"``.
 
     Examples
     --------
     >>> from embetter_reg.plots import label_styles
-    >>> label_styles(["NA", "IN"])["NA"]
-    ('#0072B2', 'o')
+    >>> label_styles(["HI", None, "NA"])
+    {'NA': ('#338CF4', 'o'), 'HI': ('#41D7E9', 'D'), 'unknown': ('#CCCCCC', '.')}
 
     """
-    names = set(labels)
+    names = set(label_names(labels))
+    apart = {name: style for name, style in _APART.items() if name in names}
+    names -= set(apart)
     if names <= set(MAIN):
-        return {name: (color, _MARKERS[n]) for n, (name, color) in enumerate(REGISTER_COLORS.items()) if name in names}
-    return {
-        name: (_OTHER_COLORS[n % len(_OTHER_COLORS)], _MARKERS[(n + n // len(_OTHER_COLORS)) % len(_MARKERS)])
-        for n, name in enumerate(sorted(names))
-    }
+        places = {name: place for place, name in enumerate(MAIN) if name in names}
+        colors = list(REGISTER_COLORS.values())
+    else:
+        places = {name: place for place, name in enumerate(_LANGUAGES) if name in names}
+        free = (place for place in range(len(names) + len(_LANGUAGES)) if place not in places.values())
+        places |= dict(zip(sorted(names - set(places)), free, strict=False))
+        places = {name: places[name] for name in sorted(names)}
+        colors = distinct_colors(max(places.values()) + 1)
+    styles = {name: (colors[place], MARKERS[place % len(MARKERS)]) for name, place in places.items()}
+    return styles | apart
+
+
+def space_styles(names: Iterable[str], first: int = 0) -> dict[str, dict[str, str]]:
+    """Return the colour, marker and kind of line of each curve, no two alike among 33; ``first`` skips colours."""
+    found = {}
+    for place, name in enumerate(names, first):
+        color, marker = SPACE_COLORS[place % len(SPACE_COLORS)], MARKERS[place % len(MARKERS)]
+        found[name] = {"color": color, "marker": marker, "linestyle": ("-", "--", ":")[place // len(SPACE_COLORS) % 3]}
+    return found
+
+
+def label_names(labels) -> np.ndarray:
+    """Return labels as an array of str, ``"unknown"`` where one is missing."""
+    return np.array([UNKNOWN if name is None or name != name else str(name) for name in labels], dtype=object)
+
+
+def distinct_colors(n: int) -> list[str]:
+    """Return ``n`` hex colours as different as can be to usual, protan and deutan eyes; fewer are the first of more.
+
+    Each is the candidate whose smallest CIEDE2000 difference to those before it, over the three kinds of eyes, is
+    largest. The smallest difference is 13 among 12 colours, 8 among 24 and falls from there, so past a few dozen let
+    markers or numbers tell labels apart; after 512 colours they come round again.
+
+    Examples
+    --------
+    >>> from embetter_reg.plots import distinct_colors
+    >>> distinct_colors(3)
+    ['#0074B9', '#5DE82E', '#464600']
+
+    """
+    colors = _distinct_colors(next(size for size in (32, 128, _MOST_COLORS) if n <= size or size == _MOST_COLORS))
+    return [colors[place % len(colors)] for place in range(n)]
+
+
+@lru_cache
+def _distinct_colors(n: int, first=(0.0, 0.45, 0.7)) -> tuple[str, ...]:
+    steps = np.linspace(0, 1, 12)
+    rgb = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 3)
+    lab = cielab(rgb)
+    # Neither too pale for white paper nor too dark or dull to have a hue.
+    rgb = rgb[(lab[:, 0] > 28) & (lab[:, 0] < 82) & (np.hypot(lab[:, 1], lab[:, 2]) > 25)]
+    seen = np.stack([cielab(rgb, eye) for eye in EYES])
+    chosen, gap = [int(np.linalg.norm(rgb - first, axis=1).argmin())], np.full(len(rgb), np.inf)
+    while len(chosen) < n:
+        gap = np.minimum(gap, color_difference(seen, seen[:, None, chosen[-1]]).min(axis=0))
+        chosen.append(int(gap.argmax()))
+    return tuple("#{:02X}{:02X}{:02X}".format(*row) for row in (rgb[chosen] * 255).round().astype(int))
