@@ -281,7 +281,8 @@ def sweep(
     """Cluster EMBEDDINGS over k and say, at each, whether register or language explains the clusters."""
     from embetter_reg import analysis
 
-    spaces, documents = _spaces(embeddings, layers.split(",") if layers else None, group, hybrids)
+    chosen = layers.split(",") if layers else None
+    spaces, documents = _spaces(embeddings, chosen, _labelled(group, hybrids))
     found = analysis.sweep(
         spaces,
         register=documents["register"],
@@ -322,21 +323,123 @@ def average(
     _summarize_sweep(found, out)
 
 
-def _spaces(paths: list[Path], layers: list[str] | None, group: str, policy: str):
-    """Return spaces by name, and their documents with one register each."""
+@app.command()
+def plot(
+    embeddings: Annotated[
+        list[Path], typer.Argument(help="Spaces of the same documents: folders of embeddings, a map each.")
+    ],
+    color: Annotated[
+        str, typer.Option(help="Columns that colour: register, language, or any that the embeddings carry.")
+    ] = "register,language",
+    hover: Annotated[str, typer.Option(help="Column that an HTML map shows and copies.")] = "text",
+    reducer: Annotated[
+        str,
+        typer.Option(
+            help="Some of pca,umap,tsne,pacmap,trimap, and of supervised_umap,lda,center_pca,center_umap, which learn "
+            "from the registers: they show them, and prove nothing. A map each."
+        ),
+    ] = "umap",
+    pca: Annotated[int, typer.Option(help="First reduce to this many dimensions by PCA; 0 does not.")] = 50,
+    layers: Annotated[str | None, typer.Option(help="Layers to take, a map each; all by default.")] = None,
+    sample: Annotated[int | None, typer.Option(help="Draw this many of the documents.")] = None,
+    title: Annotated[str, typer.Option(help="Heading of the picture.")] = "",
+    out: Annotated[
+        Path, typer.Option(help="A page to look around in (.html), or a picture (.png, .svg, .pdf).")
+    ] = Path("map.html"),
+    seed: Seed = 0,
+    debug: Debug = False,
+) -> None:
+    """Draw maps of EMBEDDINGS side by side, coloured by register, language or another column."""
+    from embetter_reg import plots
+
+    kinds = (".html", ".png", ".svg", ".pdf")
+    if out.suffix not in kinds:
+        raise ValueError(f"got --out {out}, expected a name that ends in one of {', '.join(kinds)}; rename it")
+    spaces, documents = _spaces(embeddings, layers.split(",") if layers else None, lambda stored: stored)
+    if sample is not None and sample < len(documents):
+        documents = documents.sample(sample, random_state=seed).sort_index()
+        spaces = {name: X[documents.index] for name, X in spaces.items()}
+    documents = _columns(documents)
+    columns = color.split(",")
+    absent = [name for name in [*columns, *([hover] if out.suffix == ".html" else [])] if name not in documents]
+    if absent:
+        raise ValueError(f"got the column {absent[0]!r}, expected one of {list(documents)}; pick one")
+    reducers = reducer.split(",")
+    maps, explained = {}, {}
+    for name, X in spaces.items():
+        for each in reducers:
+            with console.status(f"{name}: {each} of {len(X):,} documents"):
+                heading = f"{name}, {each}" if len(reducers) > 1 else name
+                maps[heading], last = _reduce(each, X, documents["register"], pca, seed)
+            explained[heading] = getattr(last, "explained_variance_ratio_", None)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if out.suffix == ".html":
+        plots.write_interactive(maps, documents, out, color=columns, hover=hover, title=title)
+    else:
+        labels = {name: documents[name].to_numpy() for name in columns}
+        if reducers == ["pca"]:
+            figure = plots.plot_pca(maps, explained, title=title, **labels)
+        else:
+            figure = plots.plot_maps(maps, title=title, **labels)
+        figure.savefig(out, dpi=130)
+    Console().print(f"{len(maps)} maps of {len(documents):,} documents: {out}", highlight=False, soft_wrap=True)
+
+
+def _columns(documents):
+    """Return documents with one register each, or "hybrid" or None, and every list of codes as one text."""
+    from embetter_reg.corpus.registers import mains
+
+    found = [mains(labels) for labels in documents["labels"]]
+    register = [None if not codes else codes[0] if len(codes) == 1 else "hybrid" for codes in found]
+    lists = [name for name in ("labels", "predicted", "predicted_best") if name in documents]
+    joined = {name: [" ".join(codes) or None for codes in documents[name]] for name in lists}
+    return documents.assign(register=register, language=documents["lang"], **joined).reset_index(drop=True)
+
+
+def _reduce(name: str, X, register, pca: int, seed: int):
+    """Return a map, and the reducer that made it."""
+    import numpy as np
+    from sklearn.pipeline import Pipeline
+
+    from embetter_reg.analysis import CenterProjection, make_reducer
+
+    inner = name.removeprefix("center_")
+    if inner != name:
+        few = {"n_neighbors": 3} if inner == "umap" else {}
+        reducer = CenterProjection(make_reducer(inner, random_state=seed, **few))
+    else:
+        first = {"before": "pca", "n_before": pca} if pca and name != "pca" and pca < min(X.shape) else {}
+        reducer = make_reducer(name, random_state=seed, **first)
+    supervised = inner != name or name in ("lda", "supervised_umap")
+    y = np.where(register == "hybrid", None, register) if supervised else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        points = np.asarray(reducer.fit_transform(X, y), dtype=np.float32)
+    return points, reducer[-1] if isinstance(reducer, Pipeline) else reducer
+
+
+def _labelled(group: str, policy: str):
+    """Return what chooses the documents of a group and gives them one register each."""
     from embetter_reg.corpus import hybrids, label_column, select_group
+
+    def choose(documents):
+        chosen = hybrids(select_group(documents[documents["labels"].map(len) > 0], group), policy)
+        if chosen.empty:
+            raise ValueError(f"got no document of the group {group!r}, expected some; check --group and --hybrids")
+        console.print(f"{len(documents):,} documents read, {len(chosen):,} kept ({group}, {policy} hybrids)")
+        return chosen.assign(register=label_column(chosen))
+
+    return choose
+
+
+def _spaces(paths: list[Path], layers: list[str] | None, choose):
+    """Return spaces by name, and their documents, as chosen of those of the first."""
     from embetter_reg.store import read_embeddings
 
     spaces, documents = {}, None
     for path in paths:
         stored = read_embeddings(path, layers=layers)
-        if documents is None:
-            labelled = stored.documents[stored.documents["labels"].map(len) > 0]
-            chosen = hybrids(select_group(labelled, group), policy)
-            if chosen.empty:
-                raise ValueError(f"got no document of the group {group!r}, expected some; check --group and --hybrids")
-            documents = chosen.assign(register=label_column(chosen))
-            console.print(f"{len(stored.documents):,} documents read, {len(chosen):,} kept ({group}, {policy} hybrids)")
+        documents = choose(stored.documents) if documents is None else documents
         rows = _rows_of(documents, stored, path)
         for layer, X in stored.layers.items():
             name = path.stem if layer == "embedding" else f"{path.stem} {layer}"

@@ -98,7 +98,7 @@ def _draw(comparison: Comparison, spaces, random_state: int) -> dict[str, tuple[
             plot_cluster_table(
                 comparison.cluster_table(space),
                 title=f"{space} space, k = {comparison.parameters['n_registers']}",
-            ),
+            ).figure,
         )
     return {name: (caption, _png(figure)) for name, (caption, figure) in pictures.items()}
 

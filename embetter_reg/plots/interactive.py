@@ -26,7 +26,7 @@ if (text) { navigator.clipboard?.writeText(text); note.text = `Copied: ${text.sl
 """
 _RECOLOR = """
 const column = columns[cb_obj.active]
-for (const drawn of [...renderers, ...legends]) { drawn.visible = drawn.tags[0] == column }
+for (const drawn of [...renderers, ...legends]) { drawn.visible = drawn.name == column }
 """
 _FILTER = """
 const kept = (_, i) => choices.every((c) => !c.value.length || c.value.includes(source.data[c.title][i]))
@@ -85,7 +85,7 @@ def plot_interactive(
     source = models.ColumnDataSource(_data(maps, documents, columns, hover))
     shown = models.BooleanFilter(booleans=[True] * len(documents))
     note = models.Div(text="Click a document to copy its text.", render_as_text=True)
-    figures = [_figure(name, source, columns, note) for name in maps]
+    figures = [_figure(n, name, source, columns, note) for n, name in enumerate(maps)]
     renderers, legends = [], []
     for column in columns:
         items = []
@@ -96,7 +96,7 @@ def plot_interactive(
                     f"x{n}", f"y{n}", source=source, view=view, color=shade, marker=_MARKERS[marker],
                     size=float(np.clip(180 / np.sqrt(len(documents)), 4, 9)), line_color="white", line_width=0.3,
                     fill_alpha=0.8, nonselection_fill_alpha=0.08, nonselection_line_alpha=0.0,
-                    visible=column == columns[0], tags=[column],
+                    visible=column == columns[0], name=column,
                 )
                 for n, figure in enumerate(figures)
             ]  # fmt: skip
@@ -165,14 +165,19 @@ def _data(maps, documents: pd.DataFrame, columns: list[str], hover: str) -> dict
     return data
 
 
-def _figure(name: str, source, columns: list[str], note):
+def _figure(n: int, name: str, source, columns: list[str], note):
     from bokeh.models import CustomJS, HoverTool, TapTool
     from bokeh.plotting import figure
 
     labels = " · ".join(f"@{{{column}}}" for column in columns)
     many = len(source.data["hover"]) > _MANY
+    ranges = {}  # fixed, so that hiding and filtering leave the map where it is
+    for axis in "xy":
+        low, high = source.data[f"{axis}{n}"].min(), source.data[f"{axis}{n}"].max()
+        pad = 0.05 * (high - low) or 1.0
+        ranges[f"{axis}_range"] = float(low - pad), float(high + pad)
     drawn = figure(
-        title=name, width=480, height=470, tools="pan,wheel_zoom,box_select,lasso_select,reset,save",
+        title=name, width=480, height=470, **ranges, tools="pan,wheel_zoom,box_select,lasso_select,reset,save",
         active_scroll="wheel_zoom", active_drag="lasso_select", output_backend="webgl" if many else "canvas",
     )  # fmt: skip
     tap = TapTool(callback=CustomJS(args={"source": source, "note": note}, code=_COPY))
@@ -186,7 +191,7 @@ def _figure(name: str, source, columns: list[str], note):
 def _legend(models, column: str, items, *, visible: bool):
     n_columns = -(-len(items) // 22)
     return models.Legend(
-        items=items, title=column, click_policy="hide", visible=visible, tags=[column], ncols=n_columns,
+        items=items, title=column, click_policy="hide", visible=visible, name=column, ncols=n_columns,
         border_line_alpha=0, label_text_font_size="12px", spacing=0, padding=0, margin=4,
     )  # fmt: skip
 

@@ -31,8 +31,8 @@ _LANGUAGES = ("en", "fi", "fr", "sv", "es", "tr", "ar", "zh", "pt", "ur", "fa", 
 def label_styles(labels: Iterable[str]) -> dict[str, tuple[str, str]]:
     """Return ``{label: (colour, marker)}`` in the order of a legend.
 
-    Main registers, hybrids and common languages always look the same; other labels have what is free, by alphabet. A
-    missing label (None or NaN) is ``"unknown"``.
+    Main registers and common languages always look the same, hybrids are grey; other labels have what is free, by
+    alphabet. A missing label (None or NaN) is ``"unknown"``.
 
     Examples
     --------
@@ -44,7 +44,9 @@ def label_styles(labels: Iterable[str]) -> dict[str, tuple[str, str]]:
     names = set(label_names(labels))
     apart = {name: style for name, style in _APART.items() if name in names}
     names -= set(apart)
-    if names <= set(MAIN):
+    if all(main in MAIN for name in names for main in name.split()):
+        several = sorted(name for name in names if name not in MAIN)
+        apart |= {name: (_APART[HYBRID][0], MARKERS[place % len(MARKERS)]) for place, name in enumerate(several)}
         places = {name: place for place, name in enumerate(MAIN) if name in names}
         colors = list(REGISTER_COLORS.values())
     else:
@@ -58,7 +60,7 @@ def label_styles(labels: Iterable[str]) -> dict[str, tuple[str, str]]:
 
 
 def space_styles(names: Iterable[str], first: int = 0) -> dict[str, dict[str, str]]:
-    """Return the colour, marker and kind of line of each curve, no two alike among 33; ``first`` skips colours."""
+    """Return the colour, marker and kind of line of each curve, no two alike among 66; ``first`` skips colours."""
     found = {}
     for place, name in enumerate(names, first):
         color, marker = SPACE_COLORS[place % len(SPACE_COLORS)], MARKERS[place % len(MARKERS)]
@@ -75,14 +77,14 @@ def distinct_colors(n: int) -> list[str]:
     """Return ``n`` hex colours as different as can be to usual, protan and deutan eyes; fewer are the first of more.
 
     Each is the candidate whose smallest CIEDE2000 difference to those before it, over the three kinds of eyes, is
-    largest. The smallest difference is 13 among 12 colours, 8 among 24 and falls from there, so past a few dozen let
-    markers or numbers tell labels apart; after 512 colours they come round again.
+    largest. The smallest difference is 13 among 12 colours, nearly 8 among 24 and falls from there, so past a few
+    dozen let markers or numbers tell labels apart; after 512 colours they come round again.
 
     Examples
     --------
     >>> from embetter_reg.plots import distinct_colors
     >>> distinct_colors(3)
-    ['#0074B9', '#5DE82E', '#464600']
+    ['#0074B9', '#D1D12E', '#464600']
 
     """
     colors = _distinct_colors(next(size for size in (32, 128, _MOST_COLORS) if n <= size or size == _MOST_COLORS))
@@ -94,8 +96,9 @@ def _distinct_colors(n: int, first=(0.0, 0.45, 0.7)) -> tuple[str, ...]:
     steps = np.linspace(0, 1, 12)
     rgb = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 3)
     lab = cielab(rgb)
-    # Neither too pale for white paper nor too dark or dull to have a hue.
-    rgb = rgb[(lab[:, 0] > 28) & (lab[:, 0] < 82) & (np.hypot(lab[:, 1], lab[:, 2]) > 25)]
+    light, chroma = lab[:, 0], np.hypot(lab[:, 1], lab[:, 2])
+    # Neither too pale for white paper nor too dark or dull to have a hue, nor too bright for ink.
+    rgb = rgb[(light > 28) & (light < 82) & (chroma > 25) & (chroma < 80)]
     seen = np.stack([cielab(rgb, eye) for eye in EYES])
     chosen, gap = [int(np.linalg.norm(rgb - first, axis=1).argmin())], np.full(len(rgb), np.inf)
     while len(chosen) < n:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -152,8 +151,7 @@ def plot_layers(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from embetter_reg.analysis import compare_spaces
+    >>>     >>> from embetter_reg.analysis import compare_spaces
     >>> from embetter_reg.plots import plot_layers
     >>> register, language = ["NA", "HI", "IN"] * 20, np.repeat(["en", "fi"], 30)
     >>> noise = np.random.default_rng(0).normal(scale=0.1, size=(60, 3))

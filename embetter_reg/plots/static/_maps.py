@@ -116,7 +116,7 @@ def plot_maps(maps: Mapping[str, np.ndarray], *, title: str = "", dims=None, **l
     if several:
         shape = (len(labels), len(maps)) if across else (len(maps), len(labels))
     else:
-        n_columns = len(maps) if across else min(4, -(-len(maps) // 2))
+        n_columns = len(maps) if across else min((4, 3), key=lambda n: -len(maps) % n)
         shape = (-(-len(maps) // n_columns), n_columns)
     figure = Figure(figsize=(4.3 * shape[1] + 1.4, 4.1 * shape[0] + 0.4 * bool(title)), layout="constrained")
     places = figure.subplots(*shape, squeeze=False)

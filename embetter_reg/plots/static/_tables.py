@@ -10,7 +10,7 @@ from embetter_reg.plots.static._axes import axes
 
 
 def plot_cluster_table(table: pd.DataFrame, label: str = "register", title: str = "", *, ax=None) -> Axes:
-    """Draw a cluster × label table whose rows add up to 1, clusters ordered by their main label.
+    """Draw a cluster × label table, such as `cluster_table` returns, its clusters ordered by their main label.
 
     Examples
     --------
@@ -21,6 +21,7 @@ def plot_cluster_table(table: pd.DataFrame, label: str = "register", title: str 
     ['100%', '50%', '50%']
 
     """
+    table = table.rename(columns=str)[list(label_styles(table.columns))]
     order = table.to_numpy().argmax(axis=1).argsort(kind="stable")
     values = table.to_numpy()[order]
     ax = axes(ax, max(3.6, 1.6 + 0.62 * values.shape[1]), 1.4 + 0.42 * len(values))

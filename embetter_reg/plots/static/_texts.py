@@ -66,6 +66,7 @@ def plot_texts(points, texts: Sequence[str], *, width: int = 24, path: bool = Fa
         text = ax.annotate(
             "\n".join(lines), point, (0, 0), textcoords="offset points", ha="center", va="center", fontsize=fontsize,
             zorder=4, arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 2},
+            bbox={"boxstyle": "square,pad=0.1", "facecolor": "w", "edgecolor": "none", "alpha": 0.8},
         )  # fmt: skip
         # The extent of an annotation would include its line.
         half = np.array(super(type(text), text).get_window_extent().size) / 2 + 1
