@@ -664,14 +664,17 @@ def _encoded(train, test, encoders, embeddings, seed: int):
     from embetter_reg.text import make_encoder
 
     n_spaces = len(encoders) + len(embeddings)
-    for encoder in encoders:
+    paths = [Path(encoder.rpartition(":")[2]) for encoder in encoders]
+    short = [path.name if path.is_dir() else encoder for path, encoder in zip(paths, encoders, strict=True)]
+    for encoder, name in zip(encoders, short, strict=True):
         model = make_encoder(encoder, random_state=seed)
         wished = {"normalize": True, "show_progress": True}
         model.set_params(**{name: value for name, value in wished.items() if name in model.get_params()})
         with console.status(f"encoding {len(train):,} documents to train on and {len(test):,} held-out ones"):
             X_train = model.fit_transform(train["text"])
             X = model.transform(test["text"])
-        yield encoder if n_spaces > 1 else "", repr(model), X_train, X
+        unique = name if short.count(name) == 1 else encoder
+        yield unique if n_spaces > 1 else "", repr(model), X_train, X
     for path in embeddings:
         stored = read_embeddings(path)
         layers: dict[str, list] = {}

@@ -82,7 +82,7 @@ def _draw(comparison: Comparison, spaces, random_state: int) -> dict[str, tuple[
             maps[name] = reducer.fit_transform(np.asarray(X, dtype=np.float32))
     pictures = {
         "maps.png": (
-            "UMAP maps of the held-out documents. Above each point is coloured by register, below by language.",
+            "UMAP maps of the held-out documents, coloured by register and by language.",
             plot_maps(maps, register=comparison.register, language=comparison.language),
         )
     }
@@ -265,11 +265,12 @@ def _figures(comparison: Comparison, level: str) -> list[tuple[str, str, pd.Data
 
 def _parts(heading: str, words: str, wide: pd.DataFrame, before: pd.DataFrame | None = None) -> list:
     """Return sections of a table whose columns may be too many for a page."""
-    n_parts = -(-wide.shape[1] // (_WIDEST if before is None else _WIDEST // 2))
-    parts = [wide[columns] for columns in np.array_split(wide.columns, n_parts)]
-    if before is not None:
-        parts[0] = before.join(parts[0])
-    said = [(heading, words), *[(f"{heading}, continued", "")] * (n_parts - 1)]
+    n_first = 0 if before is None else _WIDEST // 2
+    rest = wide.iloc[:, n_first:]
+    parts = [] if before is None else [before.join(wide.iloc[:, :n_first])]
+    if rest.shape[1]:
+        parts += [rest[columns] for columns in np.array_split(rest.columns, -(-rest.shape[1] // _WIDEST))]
+    said = [(heading, words), *[(f"{heading}, continued", "")] * (len(parts) - 1)]
     return [(*texts, part.reset_index()) for texts, part in zip(said, parts, strict=True)]
 
 
@@ -385,12 +386,14 @@ def _page(title: str, comparison: Comparison, sections, pictures) -> str:
     parts.append(f'<p class="verdict {comparison.verdict.word}">{html.escape(comparison.verdict.sentence)}</p>')
     for heading, sentences in _other_verdicts(comparison).items():
         parts.append(f"<p>{heading}</p><ul>" + "".join(f"<li>{html.escape(text)}</li>" for text in sentences) + "</ul>")
-    for caption, png in pictures.values():
-        data = base64.b64encode(png).decode()
+    parts.append('<div class="pictures">')
+    for name, (caption, png) in pictures.items():
+        data, kind = base64.b64encode(png).decode(), "small" if name.startswith("clusters_") else "large"
         parts.append(
-            f'<figure><img alt="{html.escape(caption)}" src="data:image/png;base64,{data}">'
-            f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+            f'<figure class="{kind}"><div class="wide"><img alt="{html.escape(caption)}" '
+            f'src="data:image/png;base64,{data}"></div><figcaption>{html.escape(caption)}</figcaption></figure>'
         )
+    parts.append("</div>")
     for heading, words, table in sections:
         parts.append(f"<h2>{html.escape(heading)}</h2><p>{html.escape(words)}</p>")
         parts.append(f'<div class="wide">{_html_table(table)}</div>')
@@ -413,15 +416,19 @@ _TEMPLATE = """<!doctype html>
 <title>{title}</title>
 <style>
 body {{ font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff;
-       max-width: 62rem; margin: 2rem auto; padding: 0 1rem }}
+       max-width: 62rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere }}
 .verdict {{ font-size: 1.15rem; padding: .8rem 1rem; border-left: .4rem solid #8c8c8c; background: #f5f5f5 }}
 .verdict.register {{ border-color: #0072b2 }} .verdict.language {{ border-color: #d55e00 }}
-figure {{ margin: 1.5rem 0 }} img {{ max-width: 100%; height: auto }} figcaption {{ color: #555; font-size: .9rem }}
+.pictures {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1.5rem }}
+figure {{ margin: 0; min-width: 0 }} figure.large {{ grid-column: 1 / -1 }}
+figcaption {{ color: #555; font-size: .9rem }}
+img {{ max-width: 100%; height: auto }} .large img {{ max-width: max(100%, 40rem) }}
 .wide {{ overflow-x: auto }}
 table {{ border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums }}
 th, td {{ text-align: left; padding: .2rem .8rem .2rem 0; vertical-align: top }}
 th {{ border-bottom: 1px solid #999; font-weight: 600 }} tr.first td {{ border-top: 1px solid #ddd }}
-td span, td:first-child {{ white-space: nowrap }} small {{ color: #666 }}
+td span {{ white-space: nowrap }} td, th {{ overflow-wrap: normal }} td:first-child {{ min-width: 7rem }}
+td:last-child {{ overflow-wrap: anywhere }} small {{ color: #666 }}
 </style></head><body>
 {body}
 </body></html>

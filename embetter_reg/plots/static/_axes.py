@@ -1,5 +1,7 @@
 """Axes that are given or made, without pyplot, so that nothing global is touched."""
 
+import textwrap
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -12,7 +14,8 @@ def axes(ax: Axes | None, width: float = 6.4, height: float = 4.8) -> Axes:
 
 
 def legend_beside(ax: Axes, title: str = "", **options) -> None:
-    """Put a legend to the right of the Axes, in columns of at most 22."""
-    n_labels = len(ax.get_legend_handles_labels()[1])
-    where = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "ncols": -(-n_labels // 22)}
-    ax.legend(**{**where, "title": title or None, "frameon": False, **options})
+    """Put a legend to the right of the Axes, in columns of at most 22, its labels wrapped."""
+    handles, labels = ax.get_legend_handles_labels()
+    where = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "ncols": -(-len(labels) // 22)}
+    wrapped = [textwrap.fill(label, 26) for label in labels]
+    ax.legend(handles, wrapped, **{**where, "title": title or None, "frameon": False, **options})

@@ -1,5 +1,6 @@
 """Maps of documents, coloured by register, by language or by any other column."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -70,7 +71,7 @@ def plot_map(points, labels, *, name: str = "", title: str = "", dims=None, lege
     else:
         ax.set(xlabel=dims[0], ylabel=dims[1])
     ax.spines[:].set_color(PALE)
-    ax.set_title(title, loc="left", fontsize=11)
+    ax.set_title(textwrap.fill(title, 48), loc="left", fontsize=11)
     return ax
 
 
