@@ -76,7 +76,7 @@ def plot_interactive(
     >>> from embetter_reg.plots import plot_interactive
     >>> documents = pd.DataFrame({"register": ["NA", "HI"], "language": ["en", "fi"], "text": ["Once …", "Sekoita …"]})
     >>> layout = plot_interactive({"original": [[0, 0], [1, 1]], "tuned": [[0, 1], [1, 0]]}, documents)
-    >>> [figure.title.text for figure in layout.select({"type": "Figure"})]
+    >>> [figure.title.text for figure in layout.children[-1].children]
     ['original', 'tuned']
 
     """

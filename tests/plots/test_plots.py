@@ -1,46 +1,26 @@
+import warnings
+
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
 
 from embetter_reg.analysis import average, compare_spaces, sweep
-from embetter_reg.corpus.registers import MAIN
 from embetter_reg.plots import (
     label_styles,
     plot_agreement,
     plot_cluster_table,
+    plot_distances,
+    plot_history,
     plot_labelled_map,
+    plot_layers,
+    plot_map,
     plot_maps,
+    plot_pca,
     plot_sweep,
+    plot_texts,
 )
-from embetter_reg.plots.palette import REGISTER_COLORS
-
-# Brettel, Vienot & Mollon 1997 in the linear form of Vienot, Brettel & Mollon 1999.
-TO_LMS = np.array([[17.8824, 43.5161, 4.11935], [3.45565, 27.1554, 3.86714], [0.0299566, 0.184309, 1.46709]])
-EYES = {
-    "usual": np.eye(3),
-    "protanopia": np.array([[0, 2.02344, -2.52581], [0, 1, 0], [0, 0, 1]]),
-    "deuteranopia": np.array([[1, 0, 0], [0.494207, 0, 1.24827], [0, 0, 1]]),
-}
-
-
-def as_seen(color, eye):
-    linear = (np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255) ** 2.2
-    seen = np.linalg.inv(TO_LMS) @ EYES[eye] @ TO_LMS @ linear
-    return np.clip(seen, 0, 1) ** (1 / 2.2)
-
-
-@pytest.mark.parametrize("eye", EYES)
-def test_register_colours_differ_to_every_eye(eye):
-    seen = [as_seen(color, eye) for color in REGISTER_COLORS.values()]
-    gaps = [np.linalg.norm(a - b) for i, a in enumerate(seen) for b in seen[:i]]
-    assert min(gaps) > 0.2
-
-
-def test_a_register_looks_the_same_in_every_picture():
-    assert label_styles(["IN", "NA"])["NA"] == label_styles(MAIN)["NA"]
-    styles = label_styles(MAIN).values()
-    assert len({color for color, _ in styles}) == len({marker for _, marker in styles}) == 9
-    many = label_styles(f"language {n:02}" for n in range(30))
-    assert len(set(many.values())) == 30
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +51,11 @@ def test_curves_hold_the_figures_and_the_marks(found):
 
 
 def test_cluster_table_prints_its_shares(found):
-    figure = plot_cluster_table(found.cluster_table("tuned"))
-    shares = {text.get_text() for text in figure.axes[0].texts}
-    assert "100%" in shares and figure.axes[0].get_xlabel() == "register"
+    ax = plot_cluster_table(found.cluster_table("tuned"))
+    assert "100%" in {text.get_text() for text in ax.texts} and ax.get_xlabel() == "register"
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["NA", "IN", "OP", "HI"]
+    given = pd.DataFrame([[0.0, 1.0], [0.75, 0.25]], index=[0, 1], columns=["fi", "en"])
+    np.testing.assert_allclose(plot_cluster_table(given, "language").images[0].get_array(), [[1, 0], [0.25, 0.75]])
 
 
 def test_a_sweep_has_its_figures_bars_and_marks(planted):
@@ -99,3 +81,160 @@ def test_a_labelled_map_numbers_its_clusters(planted):
     languages, numbered = figure.axes
     assert [text.get_text() for text in languages.get_legend().get_texts()] == ["en", "fi", "fr"]
     assert {text.get_text() for text in numbered.texts} == set("01234") and numbered.get_legend() is None
+
+
+def test_a_map_has_the_colours_of_its_labels(planted):
+    points, register = planted["by_register"][:, :2], planted["register"].astype(object)
+    register[:7] = None
+    ax = plot_map(points, register, name="register")
+    drawn = {group.get_label(): group for group in ax.collections}
+    assert list(drawn) == ["NA", "IN", "OP", "HI", "unknown"]
+    for name, (color, _) in label_styles(register).items():
+        np.testing.assert_allclose(drawn[name].get_offsets(), points[register == (None if name == "unknown" else name)])
+        expected = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        np.testing.assert_allclose(drawn[name].get_facecolor()[0, :3], expected)
+    with pytest.raises(ValueError, match=r"got points of shape \(240, 12\)"):
+        plot_map(planted["by_register"], register)
+    with pytest.raises(ValueError, match="240 in points, 3 in labels"):
+        plot_map(points, ["NA"] * 3)
+
+
+def test_a_map_of_numbers_has_a_colour_bar(planted):
+    lengths = np.arange(240.0)
+    ax = plot_map(planted["by_register"][:, :2], lengths, name="letters")
+    np.testing.assert_allclose(ax.collections[0].get_array(), lengths)
+    assert [each.get_ylabel() for each in ax.figure.axes[1:]] == ["letters"]
+
+
+@pytest.mark.parametrize(("n_maps", "shape"), [(1, (2, 1)), (3, (2, 3)), (5, (5, 2))])
+def test_several_labels_are_rows_or_columns(planted, n_maps, shape):
+    maps = {f"map {n}": planted["by_register"][:, :2] for n in range(n_maps)}
+    figure = plot_maps(maps, register=planted["register"], language=planted["language"])
+    assert figure.axes[0].get_gridspec().get_geometry() == shape
+    headings = {ax.get_title(loc="left") for ax in figure.axes}
+    assert headings == {f"{name}, by {label}" for name in maps for label in ("register", "language")}
+    for ax in figure.axes:
+        names = {group.get_label() for group in ax.collections}
+        assert names == set(planted["register" if "register" in ax.get_title(loc="left") else "language"])
+    assert sum(ax.get_legend() is not None for ax in figure.axes) == 2
+
+
+def test_a_small_multiple_has_one_legend(planted):
+    maps = {f"reducer {n}": planted["by_register"][:, :2] for n in range(7)}
+    figure = plot_maps(maps, register=planted["register"])
+    assert figure.axes[0].get_gridspec().get_geometry() == (2, 4)
+    assert [ax.get_title(loc="left") for ax in figure.axes if ax.get_visible()] == list(maps)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["NA", "IN", "OP", "HI"]
+    with pytest.raises(ValueError, match="got 0 maps and 1 labels"):
+        plot_maps({}, register=planted["register"])
+
+
+def test_swapping_register_and_language_swaps_the_pictures(planted):
+    maps = {"tuned": planted["by_register"][:, :2]}
+    right, wrong = (
+        plot_maps(maps, register=register, language=language)
+        for register, language in (
+            (planted["register"], planted["language"]),
+            (planted["language"], planted["register"]),
+        )
+    )
+    assert len(right.axes[0].collections) == len(wrong.axes[1].collections) == 4
+    assert len(wrong.axes[0].collections) == 3
+
+
+def test_pca_charts_tell_what_they_explain(planted):
+    fitted = {name: PCA(2, random_state=0).fit(planted[name]) for name in ("by_language", "by_register")}
+    charts = {name: pca.transform(planted[name]) for name, pca in fitted.items()}
+    shares = {name: pca.explained_variance_ratio_ for name, pca in fitted.items()}
+    figure = plot_pca(charts, shares, register=planted["register"])
+    for ax, share in zip(figure.axes, shares.values(), strict=True):
+        assert ax.get_xlabel() == f"PC 1 ({share[0]:.0%} of variance)" and ax.get_aspect() == 1
+    assert figure.axes[1].get_ylabel() == f"PC 2 ({shares['by_register'][1]:.0%} of variance)"
+
+
+def test_distances_are_sorted_by_label(planted):
+    distances = KMeans(4, n_init=1, random_state=0).fit_transform(planted["by_register"])
+    shuffled = np.random.default_rng(0).permutation(240)
+    ax = plot_distances(distances[shuffled], planted["register"][shuffled])
+    drawn = np.asarray(ax.images[0].get_array())
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["NA", "IN", "OP", "HI"]
+    for block, label in zip(np.split(drawn, 4), ("NA", "IN", "OP", "HI"), strict=True):
+        own = distances[planted["register"] == label]
+        np.testing.assert_allclose(np.sort(block, axis=0), np.sort(own, axis=0))
+
+
+def test_layers_hold_the_figures_in_the_order_asked_for(found):
+    ax = plot_layers(found, ["tuned", "original"], ["BRAS"], clusterer="spherical")
+    lines = {line.get_label(): line.get_ydata() for line in ax.lines}
+    rows = found.agreement.query("clusterer == 'spherical' and k == 4").set_index(["label", "space"])["ami"]
+    np.testing.assert_allclose(lines["language AMI"], rows["language"][["tuned", "original"]])
+    bras = found.figures.query("figure == 'BRAS'").set_index("space")["value"]
+    np.testing.assert_allclose(lines["BRAS"], bras[["tuned", "original"]])
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["tuned", "original"]
+    with pytest.raises(ValueError, match=r"got layers=\['layer 9'\]"):
+        plot_layers(found, ["layer 9"])
+    with pytest.raises(ValueError, match=r"got figures=\['beauty'\]"):
+        plot_layers(found, figures=["beauty"])
+
+
+def boxes(ax):
+    """Where texts stand once drawn, without their lines, in pixels."""
+    ax.figure.draw_without_rendering()
+    return [super(type(text), text).get_window_extent() for text in ax.texts]
+
+
+def test_texts_do_not_overlap_and_stay_inside():
+    rng = np.random.default_rng(0)
+    points = rng.normal(scale=0.2, size=(18, 2)) + np.repeat([[0, 0], [2, 1]], 9, axis=0)
+    texts = [f"document {n} has this much to say" for n in range(18)]
+    ax = plot_texts(points, texts)
+    placed = boxes(ax)
+    assert [text.get_text().replace("\n", " ") for text in ax.texts] == texts
+    assert not any(a.overlaps(b) for n, a in enumerate(placed) for b in placed[:n])
+    frame = ax.get_window_extent()
+    assert all(frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 for box in placed)
+    at = ax.transData.transform(points)
+    assert not any(box.contains(*dot) for box in placed for dot in at)
+
+
+def test_texts_without_room_are_left_out_and_told():
+    with pytest.warns(UserWarning, match="there is no room for"):
+        ax = plot_texts(np.zeros((80, 2)), ["a long text that takes up quite some room " * 2] * 80)
+    placed = boxes(ax)
+    assert 10 < len(placed) < 80 and not any(a.overlaps(b) for n, a in enumerate(placed) for b in placed[:n])
+
+
+def test_a_sentence_is_a_path(planted):
+    points = np.array([[0.0, 0], [1, 0], [1, 1]])
+    ax = plot_texts(points, ["Mix", "the", "flour"], path=True)
+    np.testing.assert_allclose(ax.lines[0].get_xydata(), points)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        on_map = plot_map(planted["by_register"][:, :2], planted["register"])
+        assert plot_texts(planted["by_register"][:2, :2], ["one", "two"], ax=on_map) is on_map
+
+
+def test_history_holds_losses_and_marks_the_best_epoch():
+    held = [3.0, 1.0, 2.0, 2.5]
+    records = [{"epoch": n + 1, "loss": 1 / (n + 1), "validation_loss": loss} for n, loss in enumerate(held)]
+    ax = plot_history({"one": records, "two": [{"epoch": 1, "loss": 4.0}]})
+    lines = {line.get_label(): line for line in ax.lines}
+    np.testing.assert_allclose(lines["one held-back loss"].get_ydata(), held)
+    assert lines["two loss"].get_ydata().tolist() == [4.0]
+    assert [text.get_text() for text in ax.texts] == ["best at 2"]
+    with pytest.raises(ValueError, match="got the history '' without a record"):
+        plot_history([])
+
+
+def test_every_picture_prints(tmp_path, found, planted):
+    """A picture that is drawn here may still fail when it is laid out."""
+    drawn = [
+        plot_agreement(found),
+        plot_layers(found),
+        plot_cluster_table(found.cluster_table("tuned")),
+        plot_maps({str(n): planted["by_register"][:, :2] for n in range(4)}, language=planted["language"], title="all"),
+    ]
+    for number, each in enumerate(drawn):
+        for kind in ("png", "svg", "pdf"):
+            each.figure.savefig(tmp_path / f"{number}.{kind}")
+            assert (tmp_path / f"{number}.{kind}").stat().st_size > 3_000
