@@ -365,7 +365,8 @@ def plot(
     if absent:
         raise ValueError(f"got the column {absent[0]!r}, expected one of {list(documents)}; pick one")
     reducers = reducer.split(",")
-    maps, explained = {}, {}
+    maps: dict = {}
+    explained: dict = {}
     for name, X in spaces.items():
         for each in reducers:
             with console.status(f"{name}: {each} of {len(X):,} documents"):
@@ -405,10 +406,10 @@ def _reduce(name: str, X, register, pca: int, seed: int):
 
     inner = name.removeprefix("center_")
     if inner != name:
-        few = {"n_neighbors": 3} if inner == "umap" else {}
+        few: dict = {"n_neighbors": 3} if inner == "umap" else {}
         reducer = CenterProjection(make_reducer(inner, random_state=seed, **few))
     else:
-        first = {"before": "pca", "n_before": pca} if pca and name != "pca" and pca < min(X.shape) else {}
+        first: dict = {"before": "pca", "n_before": pca} if pca and name != "pca" and pca < min(X.shape) else {}
         reducer = make_reducer(name, random_state=seed, **first)
     supervised = inner != name or name in ("lda", "supervised_umap")
     y = np.where(register == "hybrid", None, register) if supervised else None

@@ -80,7 +80,7 @@ def _draw(comparison: Comparison, spaces, random_state: int) -> dict[str, tuple[
             warnings.simplefilter("ignore", UserWarning)
             reducer = make_reducer("umap", random_state=random_state, n_neighbors=n_neighbors)
             maps[name] = reducer.fit_transform(np.asarray(X, dtype=np.float32))
-    pictures = {
+    pictures: dict[str, tuple[str, Any]] = {
         "maps.png": (
             "UMAP maps of the held-out documents, coloured by register and by language.",
             plot_maps(maps, register=comparison.register, language=comparison.language),

@@ -24,7 +24,10 @@ def test_the_wheel_carries_the_corpus(tmp_path):
         archive.extractall(installed)
     assert {"py.typed", "datasets"} <= {path.name for path in (installed / "embetter_reg").iterdir()}
     shutil.rmtree(source)
-    code = "import embetter_reg as e; print(e.__file__); print(len(e.load_registers()))"
+    code = (
+        "import embetter_reg as e; from embetter_reg.corpus import load_examples; "
+        "print(e.__file__, len(e.load_registers()), len(load_examples('messages')))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,
@@ -33,5 +36,5 @@ def test_the_wheel_carries_the_corpus(tmp_path):
         text=True,
         check=True,
     )
-    place, n_documents = done.stdout.split()
-    assert Path(place).is_relative_to(installed) and n_documents == "480"
+    place, *sizes = done.stdout.split()
+    assert Path(place).is_relative_to(installed) and sizes == ["480", "101"]

@@ -1,7 +1,7 @@
 """Documents: the register scheme, reading, selecting, splitting, and the bundled corpus."""
 
 from embetter_reg.corpus import registers
-from embetter_reg.corpus.bundled import load_registers
+from embetter_reg.corpus.bundled import load_examples, load_registers
 from embetter_reg.corpus.read import read_documents
 from embetter_reg.corpus.select import (
     balanced_sample,
@@ -25,6 +25,7 @@ __all__ = [
     "hybrids",
     "indicator",
     "label_column",
+    "load_examples",
     "load_registers",
     "read_documents",
     "registers",

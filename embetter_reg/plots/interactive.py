@@ -171,17 +171,16 @@ def _figure(n: int, name: str, source, columns: list[str], note):
 
     labels = " · ".join(f"@{{{column}}}" for column in columns)
     many = len(source.data["hover"]) > _MANY
-    ranges = {}  # fixed, so that hiding and filtering leave the map where it is
-    for axis in "xy":
-        low, high = source.data[f"{axis}{n}"].min(), source.data[f"{axis}{n}"].max()
-        pad = 0.05 * (high - low) or 1.0
-        ranges[f"{axis}_range"] = float(low - pad), float(high + pad)
     drawn = figure(
-        title=name, width=480, height=470, **ranges, tools="pan,wheel_zoom,box_select,lasso_select,reset,save",
+        title=name, width=480, height=470, tools="pan,wheel_zoom,box_select,lasso_select,reset,save",
         active_scroll="wheel_zoom", active_drag="lasso_select", output_backend="webgl" if many else "canvas",
     )  # fmt: skip
     tap = TapTool(callback=CustomJS(args={"source": source, "note": note}, code=_COPY))
     drawn.add_tools(HoverTool(tooltips=_TOOLTIP.format(labels=labels), limit=1), tap)
+    for axis, extent in (("x", drawn.x_range), ("y", drawn.y_range)):
+        values = source.data[f"{axis}{n}"]  # fixed, so that hiding and filtering leave the map where it is
+        pad = 0.05 * float(np.ptp(values)) or 1.0
+        extent.update(start=float(values.min()) - pad, end=float(values.max()) + pad)
     drawn.axis.visible = False
     drawn.grid.visible = False
     drawn.outline_line_color = "#CCCCCC"

@@ -151,7 +151,8 @@ def plot_layers(
 
     Examples
     --------
-    >>>     >>> from embetter_reg.analysis import compare_spaces
+    >>> import numpy as np
+    >>> from embetter_reg.analysis import compare_spaces
     >>> from embetter_reg.plots import plot_layers
     >>> register, language = ["NA", "HI", "IN"] * 20, np.repeat(["en", "fi"], 30)
     >>> noise = np.random.default_rng(0).normal(scale=0.1, size=(60, 3))
@@ -227,8 +228,7 @@ def plot_history(history: Sequence[Mapping] | Mapping[str, Sequence[Mapping]], *
         ax.plot(table["epoch"], table["loss"], color=color, label=f"{name} loss".strip())
         if "validation_loss" in table:
             ax.plot(table["epoch"], table["validation_loss"], "--", color=color, label=f"{name} held-back loss".strip())
-            best = table.loc[table["validation_loss"].idxmin()]
-            at = best["epoch"], best["validation_loss"]
+            at = table[["epoch", "validation_loss"]].to_numpy()[table["validation_loss"].argmin()]
             ax.plot(*at, "o", color=color, markersize=5)
             ax.annotate(
                 f"best at {at[0]:g}", at, (0, 7), textcoords="offset points", ha="center", fontsize=8, color=GREY

@@ -50,7 +50,7 @@ def plot_map(points, labels, *, name: str = "", title: str = "", dims=None, lege
         raise ValueError(f"got points of shape {points.shape}, expected (n_documents, 2); reduce to two dimensions")
     check_same_length(points=points, labels=labels)
     ax = axes(ax)
-    size = float(np.clip(20_000 / max(len(points), 1), 4, 40))
+    size = _size(len(points))
     edge = {"linewidths": 0.3, "edgecolors": "w"} if size > 8 else {"linewidths": 0}
     if labels.dtype.kind == "f":
         drawn = ax.scatter(*points.T, s=size, c=labels, cmap="cividis", alpha=0.8, **edge)
@@ -65,7 +65,7 @@ def plot_map(points, labels, *, name: str = "", title: str = "", dims=None, lege
             if is_cluster:
                 _number(ax, own, str(int(label)))
         if legend and not is_cluster:
-            legend_beside(ax, name, markerscale=np.sqrt(48 / size))
+            legend_beside(ax, name, markerscale=_legend_scale(len(points)))
     if dims is None:
         ax.set(xticks=[], yticks=[])
     else:
@@ -73,6 +73,14 @@ def plot_map(points, labels, *, name: str = "", title: str = "", dims=None, lege
     ax.spines[:].set_color(PALE)
     ax.set_title(textwrap.fill(title, 48), loc="left", fontsize=11)
     return ax
+
+
+def _size(n_documents: int) -> float:
+    return float(np.clip(20_000 / max(n_documents, 1), 4, 40))
+
+
+def _legend_scale(n_documents: int) -> float:
+    return float(np.sqrt(48 / _size(n_documents)))
 
 
 def _number(ax: Axes, own: np.ndarray, number: str) -> None:
@@ -138,7 +146,7 @@ def _share_legend(ax: Axes, name: str, values, above: bool, several: bool) -> No
     if np.asarray(values).dtype.kind == "f":
         ax.figure.colorbar(ax.collections[0], ax=ax, label=name, shrink=0.8)
     elif np.asarray(values).dtype.kind not in "iu":
-        scale = {"markerscale": np.sqrt(48 / ax.collections[0].get_sizes()[0])}
+        scale = {"markerscale": _legend_scale(len(np.asarray(values)))}
         if above and several:
             n_columns = min(6, len(ax.get_legend_handles_labels()[1]))
             where = {"loc": "lower left", "bbox_to_anchor": (0, 1.1), "columnspacing": 1.0, "handletextpad": 0.2}
@@ -174,7 +182,7 @@ def plot_pca(
     >>> chart = pca.fit_transform([[0, 0, 0], [1, 0, 0], [3, 1, 0]])
     >>> figure = plot_pca({"original": chart}, {"original": pca.explained_variance_ratio_}, register=["NA", "NA", "HI"])
     >>> figure.axes[0].get_xlabel()
-    'PC 1 (97% of variance)'
+    'PC 1 (99% of variance)'
 
     """
     dims = {

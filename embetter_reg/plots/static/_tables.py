@@ -18,7 +18,7 @@ def plot_cluster_table(table: pd.DataFrame, label: str = "register", title: str 
     >>> from embetter_reg.plots import plot_cluster_table
     >>> ax = plot_cluster_table(cluster_table([0, 0, 1, 1], ["NA", "HI", "HI", "HI"]))
     >>> [text.get_text() for text in ax.texts]
-    ['100%', '50%', '50%']
+    ['50%', '50%', '100%']
 
     """
     table = table.rename(columns=str)[list(label_styles(table.columns))]
