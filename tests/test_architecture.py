@@ -80,6 +80,7 @@ def test_import_loads_nothing_heavy(module):
         "matplotlib",
         "sklearn",
         "pandas",
+        "bokeh",
     }
     assert heavy & set(loaded) == set()
 

@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 import warnings
@@ -29,7 +30,7 @@ def corpus(tmp_path_factory):
 
 def test_help_names_the_commands():
     shown = CliRunner().invoke(app, ["--help"]).output
-    assert {"demo", "compare", "encode", "predict", "convert", "sweep", "average"} <= set(shown.split())
+    assert {"demo", "compare", "encode", "predict", "convert", "sweep", "average", "plot"} <= set(shown.split())
 
 
 def test_compare_writes_a_report_on_held_out_documents(corpus, tmp_path):
@@ -78,6 +79,45 @@ def test_compare_takes_folders_of_embeddings(folders, tmp_path):
     assert {row["figure"] for row in record["figures"]} == {"register silhouette", "language silhouette", "BRAS"}
     assert {row["documents"] for row in record["hybrids"]} == {"with hybrids", "without hybrids"}
     assert record["verdict"]["two original"]["word"] == "language"
+
+
+def test_plot_draws_a_page_or_a_picture(folders, tmp_path):
+    spaces = [folders / "one", folders / "two"]
+    page = tmp_path / "deep" / "map.html"
+    done = invoke("plot", *spaces, "--reducer", "pca,center_pca", "--color", "register,language,predicted", "--pca", 4,
+                  "--sample", 60, "--title", "Both", "--out", page)  # fmt: skip
+    assert done.exit_code == 0, done.exception
+    assert "4 maps of 60 documents" in done.output
+    text = page.read_text(encoding="utf-8")
+    assert all(name in text for name in ("Both", "one, pca", "two, center_pca", "hybrid", "colour by predicted"))
+    for kind in ("png", "svg", "pdf"):
+        done = invoke("plot", *spaces, "--reducer", "pca", "--color", "lang", "--out", tmp_path / f"map.{kind}")
+        assert done.exit_code == 0, done.exception
+    assert "<!-- PC 1 (" in (tmp_path / "map.svg").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--out", "map.gif"], "got --out map.gif, expected a name that ends in one of .html"),
+        (["--color", "topic"], r"got the column 'topic', expected one of \['id'"),
+        (["--hover", "body"], "got the column 'body'"),
+        (["--reducer", "magic"], "got the reducer 'magic'"),
+        (["--layers", "last"], r"got the layers \['last'\]"),
+    ],
+)
+def test_plot_says_what_is_wrong(folders, tmp_path, monkeypatch, options, message):
+    monkeypatch.chdir(tmp_path)
+    done = invoke("plot", folders / "one", *options)
+    assert done.exit_code == 1 and re.search(message, str(done.exception))
+
+
+def test_a_folder_as_encoder_gives_its_name_to_the_space(tiny_model, corpus, tmp_path):
+    done = invoke("compare", corpus, "--encoder", tiny_model, "--encoder", "surface", "--figures", "none", "--controls",
+                  "none", "--k", "8", "--out", tmp_path)  # fmt: skip
+    assert done.exit_code == 0, done.exception
+    record = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert record["parameters"]["spaces"][:2] == ["st original", "st tuned"]
 
 
 def test_predictions_are_compared_only_when_asked_for(folders, tmp_path):

@@ -157,7 +157,8 @@ def plot_layers(
     >>> register, language = ["NA", "HI", "IN"] * 20, np.repeat(["en", "fi"], 30)
     >>> noise = np.random.default_rng(0).normal(scale=0.1, size=(60, 3))
     >>> spaces = {"first": noise, "last": noise + np.eye(3)[np.tile([0, 1, 2], 20)]}
-    >>> found = compare_spaces(spaces, register=register, language=language, n_bootstrap=9, n_null=9)
+    >>> how = {"k": [2, 3], "figures": ["retrieval"], "n_seeds": 1, "n_bootstrap": 9, "n_null": 9}
+    >>> found = compare_spaces(spaces, register=register, language=language, **how)
     >>> ax = plot_layers(found, figures=["purity"])
     >>> [line.get_label() for line in ax.lines]
     ['register AMI', 'language AMI', 'purity']
