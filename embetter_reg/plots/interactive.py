@@ -20,6 +20,8 @@ _MANY = 3_000  # documents, from which the graphics card draws
 _TOOLTIP = """<div style="width: 24rem; font: 13px/1.4 system-ui, sans-serif"><b>{labels}</b>
 <div style="white-space: pre-line; overflow-wrap: anywhere; display: -webkit-box; -webkit-box-orient: vertical;
 -webkit-line-clamp: 14; overflow: hidden">@{{hover}}</div></div>"""
+# Where points of several labels lie under the pointer, each label has a tooltip; one is enough.
+_ONE_TOOLTIP = "body > .bk-Tooltip.bk-non-interactive:has(~ .bk-Tooltip.bk-non-interactive) { display: none }"
 _COPY = """
 const text = source.selected.indices.map((i) => source.data.hover[i]).join("\\n\\n")
 if (text) { navigator.clipboard?.writeText(text); note.text = `Copied: ${text.slice(0, 80)}` }
@@ -111,7 +113,11 @@ def plot_interactive(
     heading = [models.Div(text=title, render_as_text=True, styles={"font": "600 20px system-ui, sans-serif"})]
     row = models.Row(children=figures, spacing=12, styles={"flex-wrap": "wrap"}, sizing_mode="stretch_width")
     return models.Column(
-        children=[*heading[: bool(title)], *switches, note, row], spacing=8, margin=16, sizing_mode="stretch_width"
+        children=[*heading[: bool(title)], *switches, note, row],
+        stylesheets=[models.GlobalInlineStyleSheet(css=_ONE_TOOLTIP)],
+        spacing=8,
+        margin=16,
+        sizing_mode="stretch_width",
     )
 
 

@@ -204,3 +204,12 @@ def test_fields_keep_some_labels_only(page):
     for figure in range(2):
         seen = [page.strength(figure, document) > 0.2 for document in range(6)]
         assert seen == [False, False, False, True, True, False]
+
+
+def test_points_over_each_other_have_one_tooltip(browser, tmp_path):
+    same = {"tuned": np.zeros((6, 2))}
+    page = Page(browser, write_interactive(same, DOCUMENTS, tmp_path / "map.html"))
+    page.move(*page.point(0, 0))
+    tooltips = "[...document.querySelectorAll('body > .bk-Tooltip')]"
+    page.until(f"return {tooltips}.length", 4)  # one a register
+    page.until(f"return {tooltips}.filter((tooltip) => getComputedStyle(tooltip).display != 'none').length", 1)

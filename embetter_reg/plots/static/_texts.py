@@ -62,7 +62,7 @@ def plot_texts(points, texts: Sequence[str], *, width: int = 24, path: bool = Fa
     taken = [(*(dot - _DOT), *(dot + _DOT)) for dot in at]
     to_points, left_out = 72 / ax.figure.dpi, 0
     for number, (point, dot) in enumerate(zip(points, at, strict=True)):
-        lines = textwrap.wrap(str(texts[number]), width, max_lines=3, placeholder=" …")
+        lines = textwrap.wrap(" ".join(str(texts[number]).split()), width, max_lines=3, placeholder=" …")
         text = ax.annotate(
             "\n".join(lines), point, (0, 0), textcoords="offset points", ha="center", va="center", fontsize=fontsize,
             zorder=4, arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 2},
