@@ -351,10 +351,13 @@ def plot(
 ) -> None:
     """Draw maps of EMBEDDINGS side by side, coloured by register, language or another column."""
     from embetter_reg import plots
+    from embetter_reg._optional import optional_import
 
     kinds = (".html", ".png", ".svg", ".pdf")
     if out.suffix not in kinds:
         raise ValueError(f"got --out {out}, expected a name that ends in one of {', '.join(kinds)}; rename it")
+    if out.suffix == ".html":  # said before the work
+        optional_import("bokeh", package='"embetter-reg[plots]"', purpose="an interactive map")
     spaces, documents = _spaces(embeddings, layers.split(",") if layers else None, lambda stored: stored)
     if sample is not None and sample < len(documents):
         documents = documents.sample(sample, random_state=seed).sort_index()

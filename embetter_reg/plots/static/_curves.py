@@ -18,6 +18,19 @@ def plot_agreement(comparison: Comparison, clusterer: str | None = None) -> Figu
 
     Vertical lines mark the numbers of registers, of languages and of their product; the dotted
     horizontal line is the floor, the agreement of the two labels themselves.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from embetter_reg.analysis import compare_spaces
+    >>> from embetter_reg.plots import plot_agreement
+    >>> register, language = ["NA", "HI", "IN"] * 20, np.repeat(["en", "fi"], 30)
+    >>> X = np.random.default_rng(0).normal(size=(60, 3))
+    >>> how = {"k": [2, 3], "figures": [], "n_seeds": 1, "n_bootstrap": 9, "n_null": 9}
+    >>> figure = plot_agreement(compare_spaces({"original": X}, register=register, language=language, **how))
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['languages (2)', 'registers (3)']
+
     """
     parameters = comparison.parameters
     clusterer = clusterer or parameters["clusterers"][0]
@@ -91,6 +104,18 @@ def plot_sweep(averaged: pd.DataFrame, title: str = "") -> Figure:
     ------
     ValueError
         If a space has two rows at one k.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from embetter_reg.analysis import average, sweep
+    >>> from embetter_reg.plots import plot_sweep
+    >>> register, language = ["NA", "HI", "IN"] * 20, np.repeat(["en", "fi"], 30)
+    >>> X = np.random.default_rng(0).normal(size=(60, 3))
+    >>> found = sweep({"original": X}, register=register, language=language, k=[2, 3, 4], seeds=[0, 1])
+    >>> figure = plot_sweep(average(found))
+    >>> figure.axes[2].get_title(loc="left")
+    'kmeans: silhouette (euclidean)'
 
     """
     twice = averaged.duplicated(["space", "clusterer", "k"])
