@@ -2,6 +2,14 @@
 
 from embetter_reg.finetune._contrastive import ContrastiveLearner, ContrastiveTuner
 from embetter_reg.finetune._feedforward import FeedForwardTuner
+from embetter_reg.finetune._register_trainer import RegisterTrainer
 from embetter_reg.finetune._sbert import SbertLearner, SbertTuner
 
-__all__ = ["ContrastiveLearner", "ContrastiveTuner", "FeedForwardTuner", "SbertLearner", "SbertTuner"]
+__all__ = [
+    "ContrastiveLearner",
+    "ContrastiveTuner",
+    "FeedForwardTuner",
+    "RegisterTrainer",
+    "SbertLearner",
+    "SbertTuner",
+]

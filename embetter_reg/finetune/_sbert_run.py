@@ -6,7 +6,6 @@ Separate from `_sbert`, so that nothing of it is imported before the first `fit`
 import hashlib
 import math
 import shutil
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,22 +14,20 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import torch
-import transformers
 from sentence_transformers import (
     SentenceTransformer,
     SentenceTransformerTrainer,
     SentenceTransformerTrainingArguments,
 )
 from sentence_transformers.sentence_transformer import losses
-from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
+from transformers import EarlyStoppingCallback, PrinterCallback
 
 from embetter_reg._optional import optional_import
 from embetter_reg._random import global_seeds_kept
+from embetter_reg.finetune._checkpoints import Checkpoints, hash_texts, hash_weights, last_checkpoint, quiet, unwrapped
 from embetter_reg.finetune.pairs import Pairs
 
 LOSSES = {"cosine": losses.CosineSimilarityLoss, "cosent": losses.CoSENTLoss, "contrastive": losses.ContrastiveLoss}
-_COMPLETE = "complete"  # a file in every checkpoint that was written to its end
 
 
 @dataclass(frozen=True)
@@ -87,7 +84,7 @@ def train(
     n_steps = steps_per_epoch * len(epochs)
     check_every = min(recipe.check_every or steps_per_epoch, n_steps)
     cpu = model.device.type == "cpu"
-    with _folder(checkpoint_folder, model, texts, epochs, held, recipe) as folder, _quiet(), global_seeds_kept():
+    with _folder(checkpoint_folder, model, texts, epochs, held, recipe) as folder, quiet(), global_seeds_kept():
         arguments = SentenceTransformerTrainingArguments(
             output_dir=str(folder),
             num_train_epochs=1,  # the dataset holds all epochs, one after the other
@@ -123,12 +120,12 @@ def train(
             eval_dataset=None if held is None else _dataset(texts, [held]),
             loss=LOSSES[recipe.loss](model),
             optimizers=(optimizer, None),  # type: ignore[arg-type]
-            callbacks=[_Checkpoints(), *([] if held is None else [EarlyStoppingCallback(recipe.patience)])],
+            callbacks=[Checkpoints(), *([] if held is None else [EarlyStoppingCallback(recipe.patience)])],
         )
         trainer.n_epochs = len(epochs)
         trainer.remove_callback(PrinterCallback)
-        with _unwrapped(model):
-            trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
+        with unwrapped(model):
+            trainer.train(resume_from_checkpoint=last_checkpoint(folder))
         log = trainer.state.log_history
     return _history(log, steps_per_epoch)
 
@@ -154,22 +151,6 @@ class _Trainer(SentenceTransformerTrainer):
         self._load_from_checkpoint(str(self.state.best_model_checkpoint))
 
 
-class _Checkpoints(TrainerCallback):
-    """Mark complete checkpoints; the last steps are logged too.
-
-    A checkpoint of a run that is about to stop is not marked: a run killed right after it repeats the steps before it
-    and stops in the same place.
-    """
-
-    def on_step_end(self, args, state, control, **kwargs):
-        if state.global_step >= state.max_steps:
-            control.should_log = True
-
-    def on_save(self, args, state, control, **kwargs):
-        if not control.should_training_stop:
-            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / _COMPLETE).touch()
-
-
 def _dataset(texts: Sequence[str], epochs: Sequence[Pairs]):
     """Return row numbers that turn into texts when a batch is read."""
     datasets = optional_import("datasets", package="embetter-reg[sbert]", purpose="training on pairs of texts")
@@ -184,17 +165,6 @@ def _dataset(texts: Sequence[str], epochs: Sequence[Pairs]):
         }
 
     return rows.with_transform(look_up)
-
-
-def _last_checkpoint(folder: Path) -> str | None:
-    """Return the newest complete checkpoint, after removing those that a kill cut short."""
-    complete = []
-    for path in folder.glob("checkpoint-*"):
-        if (path / _COMPLETE).exists():
-            complete.append(path)
-        else:
-            shutil.rmtree(path)
-    return str(max(complete, key=lambda path: int(path.name.split("-")[1]))) if complete else None
 
 
 def _history(log: list[dict], steps_per_epoch: int) -> list[dict[str, float]]:
@@ -224,41 +194,10 @@ def _folder(checkpoint_folder, model, texts, epochs, held, recipe) -> Iterator[P
 def _fingerprint(model, texts, epochs, held, recipe) -> str:
     """Return a name for everything that decides a run."""
     digest = hashlib.blake2b(repr(recipe).encode(), digest_size=8)
-    for text in texts:
-        content = text.encode("utf-8", "surrogatepass")
-        digest.update(len(content).to_bytes(8, "little") + content)
+    hash_texts(digest, texts)
     for pairs in [*epochs, *([] if held is None else [held])]:
         for column in pairs:
             digest.update(f"{column.dtype} {column.shape}".encode())
             digest.update(np.ascontiguousarray(column).tobytes())
-    for name, weights in model.state_dict().items():
-        digest.update(f"{name} {weights.dtype} {tuple(weights.shape)}".encode())
-        digest.update(weights.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    hash_weights(digest, model)
     return digest.hexdigest()
-
-
-@contextmanager
-def _unwrapped(model) -> Iterator[None]:
-    """Take off what training hangs on the model, such as a forward that would go on in bfloat16."""
-    before = set(vars(model))
-    try:
-        yield
-    finally:
-        for name in set(vars(model)) - before:
-            delattr(model, name)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the libraries' notes to themselves; errors are still said."""
-    before, bars = transformers.logging.get_verbosity(), transformers.logging.is_progress_bar_enabled()
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()  # of files; that of steps is `show_progress`
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "ContrastiveLoss expects binary labels", UserWarning)
-            yield
-    finally:
-        transformers.logging.set_verbosity(before)
-        if bars:
-            transformers.logging.enable_progress_bar()

@@ -27,11 +27,19 @@ class PretrainedEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
 
     def _model(self) -> Any:
         """Return the model, loaded at the first call and again when a parameter that decides it changes."""
-        key = tuple(repr(getattr(self, name)) for name in self._model_parameters)
+        key = self._model_key()
         if getattr(self, "_loaded", (None,))[0] != key:
             self._loaded = (None, None)  # lets go of the old weights before the new ones are loaded
             self._loaded = (key, self._load_model())
         return self._loaded[1]
+
+    def _model_key(self) -> tuple[str, ...]:
+        return tuple(repr(getattr(self, name)) for name in self._model_parameters)
+
+    def _around(self, model: Any):
+        """Return this encoder with a model that is there already."""
+        self._loaded = (self._model_key(), model)
+        return self
 
     def __getstate__(self):
         return {key: value for key, value in super().__getstate__().items() if key != "_loaded"}

