@@ -20,6 +20,7 @@ _HOME = {
     "CausalLMEncoder": "text",
     "CachedEncoder": "text",
     "FeedForwardTuner": "finetune",
+    "RegisterTrainer": "finetune",
     "SbertLearner": "finetune",
     "SbertTuner": "finetune",
     "SphericalKMeans": "analysis",

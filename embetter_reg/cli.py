@@ -62,6 +62,13 @@ def compare(
         list[Path] | None,
         typer.Option(help="Folders that hold embeddings of the same documents, a space each; may be repeated."),
     ] = None,
+    models: Annotated[
+        tuple[str, str] | None,
+        typer.Option(help="A base model and a tuned one, whose layers are compared as they are, without a head."),
+    ] = None,
+    layers: Annotated[
+        str, typer.Option(help="Layers of --models, such as first,half,last or numbers; 0 is the embedding.")
+    ] = "first,half,last",
     head: Annotated[str, typer.Option(help="The head: 'feedforward' or 'contrastive'.")] = "feedforward",
     controls: Annotated[
         str,
@@ -114,13 +121,17 @@ def compare(
     documents = read(docs)
     if test:
         train, held_out = documents, read(test)
+    elif models and not encoder and not embeddings:
+        train, held_out = documents[:0], documents  # nothing is tuned here
     else:
         groups = documents.get("document")
         train, held_out = train_test_documents(documents, test_size, groups=groups, random_state=seed)
     _compare(
         train,
         held_out,
-        encoders=encoder or ([] if embeddings else ["lite"]),
+        encoders=encoder or ([] if embeddings or models else ["lite"]),
+        models=models,
+        layers=layers.split(","),
         embeddings=embeddings or [],
         head=head,
         controls=controls,
@@ -131,6 +142,110 @@ def compare(
         seed=seed,
         title="Register or language?",
     )
+
+
+@app.command()
+def finetune(
+    docs: Docs,
+    model: Annotated[str, typer.Option(help="The model to start from: its name or folder.")],
+    out: Annotated[Path, typer.Option(help="Folder for the trained model, its card, split and figures.")],
+    method: Annotated[str, typer.Option(help="What is trained: 'full', 'bitfit', 'lora' or 'ia3'.")] = "full",
+    objective: Annotated[
+        str, typer.Option(help="'register', or on raw text 'mlm' (masked tokens) or 'clm' (the next token).")
+    ] = "register",
+    test: Annotated[
+        list[Path] | None, typer.Option(help="Documents to score on. Without it a part of DOCS is held out.")
+    ] = None,
+    train_langs: Annotated[
+        str | None, typer.Option(help="Languages to train on, such as en,fi. [default: all]")
+    ] = None,
+    test_langs: Annotated[str | None, typer.Option(help="Languages to score on. [default: all]")] = None,
+    test_size: Annotated[float, typer.Option(help="Share held out where --test is not given.")] = 0.2,
+    per_language: Annotated[int | None, typer.Option(help="Train on a sample of so many documents a language.")] = None,
+    folds: Annotated[int | None, typer.Option(help="Train so many models, each without its own part of DOCS.")] = None,
+    level: Annotated[str, typer.Option(help="Labels: 'main' registers, or 'all' with sub-registers.")] = "main",
+    multi_label: Annotated[
+        bool | None,
+        typer.Option(
+            "--multi-label/--single-label",
+            help="Several labels a document, or one: hybrids are then left out. By default as the documents have them.",
+        ),
+    ] = None,
+    group: Annotated[str, typer.Option(help="Registers: 'all', 'main' or 'without_MT'.")] = "all",
+    class_weight: Annotated[str | None, typer.Option(help="'balanced' evens classes out.")] = None,
+    max_length: MaxLength = None,
+    batch_size: Annotated[int, typer.Option(help="Documents at once.")] = 16,
+    accumulate: Annotated[int, typer.Option(help="Batches whose gradients are added up to a step.")] = 1,
+    epochs: Annotated[float, typer.Option(help="Passes over the documents.")] = 3,
+    max_steps: Annotated[int | None, typer.Option(help="Steps, in place of --epochs.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="At its highest; by default one of the method.")] = None,
+    warmup: Annotated[float, typer.Option(help="Share of the steps over which the learning rate rises.")] = 0.1,
+    early_stopping: Annotated[
+        bool, typer.Option(help="Hold a part back, keep the best weights on it, and stop when nothing gets better.")
+    ] = True,
+    validation_size: Annotated[float, typer.Option(help="Share of the training documents held back for that.")] = 0.1,
+    patience: Annotated[int, typer.Option(help="Checks without anything better before training stops.")] = 3,
+    check_every: Annotated[int | None, typer.Option(help="Steps between checks. [default: an epoch]")] = None,
+    rank: Annotated[int, typer.Option(help="Of LoRA's matrices.")] = 8,
+    merge: Annotated[bool, typer.Option("--merge", help="Put adapters into the weights.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the same command was killed.")] = False,
+    report_to: Annotated[
+        str, typer.Option(help="'none', 'tensorboard', 'wandb' or several; keys come from the environment.")
+    ] = "none",
+    device: Annotated[str, typer.Option(help="'auto', 'cpu', 'cuda' or 'mps'.")] = "auto",
+    dtype: Annotated[str | None, typer.Option(help="Type of the computation: 'float32' or 'bfloat16'.")] = None,
+    language: Language = None,
+    skip_bad_rows: SkipBadRows = False,
+    seed: Seed = 0,
+    debug: Debug = False,
+) -> None:
+    """Train a transformer on a part of DOCS, score it on the rest by language, and write it with a model card."""
+    from embetter_reg.corpus import select_group
+    from embetter_reg.finetune import RegisterTrainer, finetune_documents
+
+    def read(paths):
+        documents = _read(paths, language, skip_bad_rows)
+        return select_group(documents, group) if objective == "register" else documents
+
+    trainer = RegisterTrainer(
+        model,
+        method,
+        objective=objective,
+        multi_label=multi_label,
+        level=level,
+        class_weight=class_weight,
+        max_length=max_length,
+        batch_size=batch_size,
+        accumulate=accumulate,
+        n_epochs=epochs,
+        max_steps=max_steps,
+        learning_rate=learning_rate,
+        warmup_ratio=warmup,
+        early_stopping=early_stopping,
+        validation_fraction=validation_size,
+        n_iter_no_change=patience,
+        check_every=check_every,
+        rank=rank,
+        report_to=report_to.split(","),
+        device=device,
+        dtype=dtype,
+        random_state=seed,
+        show_progress=True,
+    )
+    figures = finetune_documents(
+        read(docs),
+        trainer,
+        out,
+        test=read(test) if test else None,
+        train_languages=train_langs.split(",") if train_langs else None,
+        test_languages=test_langs.split(",") if test_langs else None,
+        test_size=test_size,
+        n_per_language=per_language,
+        folds=folds,
+        merge=merge,
+        resume=resume,
+    )
+    _print_figures(figures, out)
 
 
 @app.command()
@@ -590,12 +705,32 @@ def _print_reports(reports, documents) -> None:
     shown.print(labels)
 
 
+def _print_figures(figures, out: Path) -> None:
+    """Print the mean of every figure over models, with its standard deviation where there are several."""
+    from embetter_reg.finetune import average_folds
+
+    averaged = average_folds(figures)
+    names = [str(name) for name in averaged if f"{name}_sd" in averaged]
+    n_models = averaged["n_folds"].max()
+    table = Table(title="On test documents" + (f", mean ± standard deviation of {n_models} models" * (n_models > 1)))
+    for name in ("language", *names):
+        table.add_column(name.replace("_", " "), justify="left" if name == "language" else "right")
+    for row in averaged.to_dict("records"):
+        shown = [f"{row[name]:.3f}" + (f" ± {row[f'{name}_sd']:.3f}" * (n_models > 1)) for name in names]
+        table.add_row(row["language"], *shown)
+    console_out = Console()
+    console_out.print(table)
+    console_out.print(f"Model, card, split and figures: {out}", highlight=False, soft_wrap=True)
+
+
 def _compare(
     train,
     test,
     *,
     encoders=("lite",),
     embeddings=(),
+    models=None,
+    layers=(),
     head="feedforward",
     controls="all",
     labels="gold",
@@ -621,9 +756,12 @@ def _compare(
         test = test[~test["text"].isin(shared)]
     if labels != "gold":
         test = _predicted(test, embeddings, labels)
+    if models:
+        test = _unseen(test, models)
     if test.empty:
         raise ValueError("got no held-out document, expected some that are not trained on; pass others by --test")
-    for part, documents in (("training", train), ("held-out", test)):
+    tunes = bool(encoders or embeddings)
+    for part, documents in (("training", train), ("held-out", test))[not tunes :]:
         for name, values in (("register", label_column(documents)), ("language", documents["lang"])):
             if values.nunique() < 2 and (part, name) != ("training", "language"):
                 raise ValueError(
@@ -633,13 +771,17 @@ def _compare(
     hybrid = any(is_hybrid(found) for documents in (train, test) for found in documents["labels"])
     y = indicator(train)[0] if hybrid else label_column(train)
     tuner = heads[head](random_state=seed, show_progress=True)
-    about, first = {"head": repr(tuner)}, None
+    about: dict = {"head": repr(tuner)} if tunes else {}
+    first = None
     spaces: dict = {}
     for name, what, X_train, X in _encoded(train, test, encoders, embeddings, seed):
         first = X_train if first is None else first
         original, tuned = (f"{name} original", f"{name} tuned") if name else ("original", "tuned")
         about[f"encoder {name}".strip()] = what
         spaces |= {original: X, tuned: tuner.fit(X_train, y).transform(X)}
+    if models:
+        about |= dict(zip(("base", "tuned"), models, strict=True))
+        spaces |= _layers(models, layers, test)
     ids = {"fitted_on": train["id"].tolist(), "compared": test["id"].tolist()}
     comparison = compare_spaces(
         spaces,
@@ -648,7 +790,7 @@ def _compare(
         labels="gold" if labels == "gold" else "predicted",
         hybrids=[mains(found) for found in test["labels"]] if hybrid else None,
         texts=test["text"],
-        train={"X": first, "language": train["lang"], "texts": train["text"]},
+        train={"X": first, "language": train["lang"], "texts": train["text"]} if tunes else None,
         k=k,
         figures=[] if figures == "none" else figures.split(","),
         controls=controls if controls == "all" else [] if controls == "none" else controls.split(","),
@@ -689,6 +831,30 @@ def _encoded(train, test, encoders, embeddings, seed: int):
         for layer, (X_train, X) in layers.items():
             name = path.stem if layer == "embedding" else f"{path.stem} {layer}"
             yield "" if n_spaces == 1 and len(layers) == 1 else name, f"embeddings {path.name} {layer}", X_train, X
+
+
+def _unseen(test, models):
+    """Leave out documents that a model was trained on."""
+    import numpy as np
+
+    from embetter_reg.finetune import trained_on
+
+    seen = np.any([trained_on(model, test) for model in models], axis=0)
+    if seen.any():
+        console.print(f"[yellow]{seen.sum():,} documents trained a model; they are left out[/]")
+    return test[~seen].reset_index(drop=True)
+
+
+def _layers(models, layers, test) -> dict:
+    """Return the space of each layer of a base and a tuned model: means over tokens."""
+    from embetter_reg.text import encode_layers
+
+    spaces: dict = {}
+    chosen = [int(layer) if layer.lstrip("-").isdigit() else layer for layer in layers]
+    for name, model in zip(("base", "tuned"), models, strict=True):
+        with console.status(f"encoding {len(test):,} documents with {model}"):
+            spaces |= {f"{name} {layer}": X for layer, X in encode_layers(model, test["text"], chosen).items()}
+    return spaces
 
 
 def _rows_of(documents, stored, path: Path):

@@ -1,6 +1,7 @@
-"""Heads: re-project embeddings toward register labels."""
+"""Heads, which re-project embeddings toward register labels, and trainers of the models under them."""
 
 from embetter_reg.finetune._contrastive import ContrastiveLearner, ContrastiveTuner
+from embetter_reg.finetune._experiment import average_folds, finetune_documents, trained_on
 from embetter_reg.finetune._feedforward import FeedForwardTuner
 from embetter_reg.finetune._register_trainer import RegisterTrainer
 from embetter_reg.finetune._sbert import SbertLearner, SbertTuner
@@ -12,4 +13,7 @@ __all__ = [
     "RegisterTrainer",
     "SbertLearner",
     "SbertTuner",
+    "average_folds",
+    "finetune_documents",
+    "trained_on",
 ]

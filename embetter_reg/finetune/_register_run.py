@@ -43,7 +43,7 @@ class Recipe:
     bfloat16: bool
     seed: int
     check_every: int
-    patience: int | None
+    patience: int
     mask_share: float
     class_weights: tuple[float, ...] | None = None
 
@@ -66,7 +66,7 @@ class Examples(torch.utils.data.Dataset):
 
 @dataclass(frozen=True)
 class Collator:
-    """Pads windows and adds the labels of an objective; masks hang on seed and place, so a resumed run draws the same."""
+    """Pads windows and adds an objective's labels; masks hang on seed and place, so a resumed run draws the same."""
 
     tokenizer: Any
     recipe: Recipe
@@ -110,7 +110,7 @@ def train(
     held: Examples | None,
     recipe: Recipe,
     *,
-    measure: Callable[[np.ndarray], dict[str, float]] | None = None,
+    measure: Callable[[Any], dict[str, float]] | None = None,
     checkpoint_folder: str | Path | None = None,
     resume: bool = False,
     report_to: Sequence[str] = (),
@@ -174,7 +174,6 @@ def train(
             disable_tqdm=not show_progress,
         )
         arguments._n_gpu = min(arguments.n_gpu, 1)  # batch_size is that of a step, not of each of several GPUs
-        stopping = held is not None and recipe.patience is not None
         trainer = _Trainer(
             model=model,
             args=arguments,
@@ -186,7 +185,7 @@ def train(
             callbacks=[
                 Checkpoints(),
                 *([] if held is None else [_LastCheck()]),
-                *([EarlyStoppingCallback(recipe.patience)] if stopping else []),
+                *([] if held is None else [EarlyStoppingCallback(recipe.patience)]),
                 *([_tensorboard(log_folder)] if "tensorboard" in report_to else []),
             ],
         )
@@ -218,6 +217,8 @@ def held_loss(model, tokenizer, held: Examples, recipe: Recipe) -> float:
 
 class _Trainer(Trainer):
     """The library's trainer, but the order of windows is ours, and a checkpoint holds what is trained, no more."""
+
+    model: Any
 
     def _get_train_sampler(self, *args, **kwargs) -> Any:
         return torch.utils.data.SequentialSampler(self.train_dataset)  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
-from numbers import Integral, Real
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -239,7 +239,7 @@ class RegisterTrainer(BaseEstimator):
         model.eval()
         self.validation_rows_ = held
         self.threshold_ = 0.5
-        if self.objective == "register" and self.multi_label_ and len(held):
+        if labels is not None and self.multi_label_ and len(held):
             encoder = self.encoder()
             found = encoder.predict_proba([texts[row] for row in held])
             self.threshold_ = encoder.best_threshold(found, [labels[row] for row in held])
@@ -283,7 +283,7 @@ class RegisterTrainer(BaseEstimator):
         check_is_fitted(self)
         texts, labels, spoken = self._check_documents(X, y, language)
         spoken = np.full(len(texts), "und") if spoken is None else spoken
-        if self.objective == "register":
+        if labels is not None:
             return language_f1(labels, self._label_sets(self.predict_proba(texts)), spoken)
         return self._text_figures(texts, spoken)
 
@@ -337,8 +337,8 @@ class RegisterTrainer(BaseEstimator):
             return np.arange(n), np.arange(0)
         if min(self.validation_fraction, 1 - self.validation_fraction) * n < 1:
             raise ValueError(
-                f"got {n} documents with early_stopping, expected enough to hold {self.validation_fraction:.0%} of them "
-                "back; pass more, or early_stopping=False"
+                f"got {n} documents with early_stopping, expected enough to hold {self.validation_fraction:.0%} back; "
+                "pass more, or early_stopping=False"
             )
         y = np.zeros(n) if labels is None else targets(labels, sorted({x for own in labels for x in own}), True)
         splitter = RegisterShuffleSplit(1, test_size=self.validation_fraction, random_state=seed)
@@ -361,7 +361,7 @@ class RegisterTrainer(BaseEstimator):
             tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
         if self.objective == "mlm" and tokenizer.mask_token_id is None:
             raise ValueError(
-                f"got the model {name!r}, whose tokenizer has no mask, expected a masked language model for mlm; use clm"
+                f"got the model {name!r}, whose tokenizer has no mask, expected a masked language model; pick clm"
             )
         return tokenizer
 
@@ -474,7 +474,7 @@ class RegisterTrainer(BaseEstimator):
             bfloat16=pick_dtype(self.dtype, next(self.model_.parameters()).device.type) == torch.bfloat16,
             seed=seed,
             check_every=min(self.check_every or math.ceil(steps_per_epoch), n_steps),
-            patience=self.n_iter_no_change if self.early_stopping else None,
+            patience=self.n_iter_no_change,
             mask_share=self.mask_share,
             class_weights=None if weights is None else tuple(weights.tolist()),
         )
@@ -489,11 +489,10 @@ class RegisterTrainer(BaseEstimator):
         language = np.full(len(gold), "und") if spoken is None else spoken[held]
 
         def measure(logits: np.ndarray) -> dict[str, float]:
-            logits = torch.as_tensor(logits, dtype=torch.float32)
             if not self.multi_label_:
-                best = language_f1(gold, [[self.classes_[i]] for i in logits.argmax(dim=1)], language)
+                best = language_f1(gold, [[self.classes_[i]] for i in logits.argmax(axis=1)], language)
             else:
-                found = raise_parents(logits.sigmoid().numpy(), self.classes_)
+                found = raise_parents(torch.as_tensor(logits, dtype=torch.float32).sigmoid().numpy(), self.classes_)
                 tables = [language_f1(gold, self._sets(found >= threshold), language) for threshold in GRID]
                 best = max(tables, key=lambda table: table["micro_f1"].iloc[-1])
             micro = best.set_index("language")["micro_f1"]
@@ -554,11 +553,11 @@ class RegisterTrainer(BaseEstimator):
         }  # fmt: skip
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
-            if not (name == "learning_rate" and value is None) and not (isinstance(value, Real) and low < value < high):
+            if not (name == "learning_rate" and value is None) and not low < value < high:
                 raise ValueError(f"got {name}={value!r}, expected between {low} and {high}; pass one")
         for name, high in (("warmup_ratio", 1), ("adapter_dropout", 1), ("weight_decay", math.inf)):
             value = getattr(self, name)
-            if not (isinstance(value, Real) and 0 <= value <= high):
+            if not 0 <= value <= high:
                 raise ValueError(f"got {name}={value!r}, expected from 0 to {high}; pass one")
         if self.device not in ("auto", "cpu", "cuda", "mps"):
             raise ValueError(f"got device={self.device!r}, expected 'auto', 'cpu', 'cuda' or 'mps'; pick one")

@@ -2,6 +2,7 @@
 
 from embetter_reg.text._cached import CachedEncoder
 from embetter_reg.text._causal import CausalLMEncoder
+from embetter_reg.text._hidden import encode_layers
 from embetter_reg.text._lite import LiteTextEncoder
 from embetter_reg.text._make import make_encoder
 from embetter_reg.text._register import RegisterEncoder
@@ -20,5 +21,6 @@ __all__ = [
     "SurfaceEncoder",
     "TextEncoder",
     "TokenEncoder",
+    "encode_layers",
     "make_encoder",
 ]

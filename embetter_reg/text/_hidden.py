@@ -3,10 +3,13 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from embetter_reg._optional import optional_import
+from embetter_reg._validation import check_texts
 from embetter_reg.text._pretrained import not_loaded
 from embetter_reg.text._windows import Splitter, Window, over_documents, run_batches
 
@@ -90,12 +93,61 @@ def load_transformer(auto_class: str, name: str, *, device, dtype, revision, loc
     device = pick_device(device)
     hub = {"revision": revision, "local_files_only": local_files_only}
     torch_dtype = pick_dtype(dtype, device)
+    if (Path(name) / "adapter_config.json").is_file():  # without peft, transformers would leave the adapters out
+        optional_import("peft", package="embetter-reg[adapters]", purpose="a model with adapters")
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, **hub)
         model = getattr(transformers, auto_class).from_pretrained(name, dtype=torch_dtype, **hub)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise not_loaded(name, error) from error
     return tokenizer, model.eval().to(device)
+
+
+def encode_layers(
+    name: str,
+    X,
+    layers: Sequence[int | str] = ("first", "half", "last"),
+    *,
+    pooling: str = "mean",
+    max_length: int | None = None,
+    batch_size: int = 32,
+    device: str | None = None,
+    dtype: str | None = None,
+) -> dict[int | str, np.ndarray]:
+    """Return layers of any transformer, whatever its head is, so that models before and after training compare.
+
+    Parameters
+    ----------
+    name : str
+        A model's name on a hub, or a folder; one with adapters in files of their own is read with them.
+    X : sequence of str
+        Documents, of which the beginning is read.
+    layers, pooling, max_length, batch_size, device, dtype
+        As in `RegisterEncoder`.
+
+    Returns
+    -------
+    dict
+        ``float32 (n_documents, n_dims)`` for each layer.
+
+    Raises
+    ------
+    OSError
+        If the model cannot be loaded.
+
+    """
+    from transformers import AutoConfig
+
+    hub = {"revision": None, "local_files_only": False}
+    try:
+        (architecture, *_) = AutoConfig.from_pretrained(name).architectures or ["AutoModel"]
+    except (OSError, ValueError) as error:
+        raise not_loaded(name, error) from error
+    tokenizer, model = load_transformer(architecture, name, device=device, dtype=dtype, **hub)
+    run = HiddenPass(tokenizer, model.base_model, max_length=max_length)
+    numbers = [resolve_layer(layer, run.n_layers) for layer in layers]
+    pooled = run.documents(check_texts(X), numbers, pooling, batch_size=batch_size)
+    return {layer: pooled.layers[number] for layer, number in zip(layers, numbers, strict=True)}
 
 
 def longest_input(tokenizer, model) -> int:
