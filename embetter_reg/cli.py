@@ -711,7 +711,7 @@ def _print_figures(figures, out: Path) -> None:
 
     averaged = average_folds(figures)
     names = [str(name) for name in averaged if f"{name}_sd" in averaged]
-    n_models = averaged["n_folds"].max()
+    n_models = int(averaged["n_folds"].max())
     table = Table(title="On test documents" + (f", mean ± standard deviation of {n_models} models" * (n_models > 1)))
     for name in ("language", *names):
         table.add_column(name.replace("_", " "), justify="left" if name == "language" else "right")
@@ -761,7 +761,7 @@ def _compare(
     if test.empty:
         raise ValueError("got no held-out document, expected some that are not trained on; pass others by --test")
     tunes = bool(encoders or embeddings)
-    for part, documents in (("training", train), ("held-out", test))[not tunes :]:
+    for part, documents in (("training", train), ("held-out", test))[0 if tunes else 1 :]:
         for name, values in (("register", label_column(documents)), ("language", documents["lang"])):
             if values.nunique() < 2 and (part, name) != ("training", "language"):
                 raise ValueError(

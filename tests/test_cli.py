@@ -30,7 +30,8 @@ def corpus(tmp_path_factory):
 
 def test_help_names_the_commands():
     shown = CliRunner().invoke(app, ["--help"]).output
-    assert {"demo", "compare", "encode", "predict", "convert", "sweep", "average", "plot"} <= set(shown.split())
+    commands = {"demo", "compare", "finetune", "encode", "predict", "convert", "sweep", "average", "plot"}
+    assert commands <= set(shown.split())
 
 
 def test_compare_writes_a_report_on_held_out_documents(corpus, tmp_path):

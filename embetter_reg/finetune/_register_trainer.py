@@ -27,7 +27,7 @@ from embetter_reg.finetune._register_labels import (
     weigh_classes,
 )
 from embetter_reg.text._causal import CausalLMEncoder
-from embetter_reg.text._hidden import longest_input, pick_device, pick_dtype
+from embetter_reg.text._hidden import layers_of, longest_input, pick_device, pick_dtype
 from embetter_reg.text._pretrained import not_loaded
 from embetter_reg.text._register import GRID, RegisterEncoder, raise_parents
 from embetter_reg.text._windows import Splitter
@@ -256,15 +256,23 @@ class RegisterTrainer(BaseEstimator):
         return self.encoder().predict(X, "best")
 
     def transform(self, X):
-        """Return the last layer's embedding, ``float32 (n_documents, n_dims)``; `encoder` gives the others."""
-        return self.encoder().transform(X)
+        """Return the mean of the last layer over tokens, ``float32 (n_documents, n_dims)``; `encode` gives others."""
+        return self.encode(X, ["last"])["last"]
+
+    def encode(self, X, layers: Sequence[int | str] = ("first", "half", "last"), *, pooling: str = "mean"):
+        """Return layers of the trained model as a dict of ``float32 (n_documents, n_dims)``; see `encode_layers`."""
+        check_is_fitted(self)
+        options = {"pooling": pooling, "max_length": self.max_length, "batch_size": self.batch_size}
+        return layers_of(self.tokenizer_, plain(self.model_), X, layers, **options)
 
     def encoder(self, **options):
-        """Return the trained model as a `RegisterEncoder`, of a causal model trained on text a `CausalLMEncoder`.
+        """Return the trained classifier as a `RegisterEncoder`, a causal language model as a `CausalLMEncoder`.
 
         ``options`` are its parameters, such as ``layer`` and ``pooling``. Nothing is loaded anew.
         """
         check_is_fitted(self)
+        if self.objective == "mlm":
+            raise ValueError("got a masked language model, expected a classifier or a causal one; use encode")
         kind = CausalLMEncoder if self.objective == "clm" else RegisterEncoder
         given = {
             "max_length": self.max_length,

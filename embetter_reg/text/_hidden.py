@@ -143,7 +143,14 @@ def encode_layers(
         (architecture, *_) = AutoConfig.from_pretrained(name).architectures or ["AutoModel"]
     except (OSError, ValueError) as error:
         raise not_loaded(name, error) from error
-    tokenizer, model = load_transformer(architecture, name, device=device, dtype=dtype, **hub)
+    loaded = load_transformer(architecture, name, device=device, dtype=dtype, **hub)
+    return layers_of(*loaded, X, layers, pooling=pooling, max_length=max_length, batch_size=batch_size)
+
+
+def layers_of(
+    tokenizer, model, X, layers: Sequence[int | str], *, pooling="mean", max_length=None, batch_size=32
+) -> dict[int | str, np.ndarray]:
+    """Return layers of a model that is loaded already; see `encode_layers`."""
     run = HiddenPass(tokenizer, model.base_model, max_length=max_length)
     numbers = [resolve_layer(layer, run.n_layers) for layer in layers]
     pooled = run.documents(check_texts(X), numbers, pooling, batch_size=batch_size)
