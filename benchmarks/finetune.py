@@ -42,7 +42,7 @@ def rates(*methods: str) -> None:
     for method in methods or TRIED:
         for rate in TRIED[method]:
             trainer = RegisterTrainer(
-                BASE, method, learning_rate=rate, **{**SETTINGS, "max_steps": 60, "batch_size": 16, "max_length": 64}
+                BASE, method, learning_rate=rate, **{**SETTINGS, "max_steps": 40, "batch_size": 16, "max_length": 64}
             ).fit(train["text"], label_column(train), language=train["lang"])  # fmt: skip
             last = trainer.history_[-1]
             print(

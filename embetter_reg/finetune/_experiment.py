@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -179,8 +180,8 @@ def _parts(documents, test, train_languages, test_size: float, folds: int | None
 def _one(train, held_out, trainer: RegisterTrainer, folder: Path, merge: bool, resume: bool) -> pd.DataFrame:
     """Train, score and write one model; one that a killed call finished is read."""
     run = {"settings": _settings(trainer, merge), "documents": _digest(train, held_out)}
-    done = folder / "run.json"
-    if done.exists() or (folder / RECORD).exists():
+    done, checkpoints = folder / "run.json", folder / "checkpoints"
+    if done.exists() or ((folder / RECORD).exists() and not checkpoints.exists()):
         same = done.exists() and json.loads(done.read_text(encoding="utf-8")) == run
         if not (resume and same):
             raise ValueError(
@@ -193,7 +194,7 @@ def _one(train, held_out, trainer: RegisterTrainer, folder: Path, merge: bool, r
         checkpoint_folder=folder, resume=resume, log_folder=trainer.log_folder or folder / "runs"
     )
     registers = trainer.objective == "register"
-    model.fit(train["text"], train["labels"] if registers else None, language=train["lang"])
+    model._fit(train["text"], train["labels"] if registers else None, train["lang"], keep_checkpoints=True)
     figures = model.evaluate(held_out["text"], held_out["labels"] if registers else None, language=held_out["lang"])
     part = np.where(np.isin(np.arange(len(train)), model.validation_rows_), "validation", "train")
     split = pd.concat([train.assign(part=part), held_out.assign(part="test")])
@@ -205,6 +206,7 @@ def _one(train, held_out, trainer: RegisterTrainer, folder: Path, merge: bool, r
         folder, merge=merge, figures=figures, about=f"Tested on {len(held_out):,} documents: {languages}. Trained on"
     )
     done.write_text(json.dumps(run), encoding="utf-8")
+    shutil.rmtree(checkpoints)  # now that everything is written
     return figures
 
 

@@ -113,6 +113,7 @@ def train(
     measure: Callable[[Any], dict[str, float]] | None = None,
     checkpoint_folder: str | Path | None = None,
     resume: bool = False,
+    keep_checkpoints: bool = False,
     report_to: Sequence[str] = (),
     log_folder: str | Path | None = None,
     show_progress: bool = False,
@@ -127,9 +128,11 @@ def train(
     measure : callable or None
         Takes held-out logits and returns figures; ``"f1"`` decides which weights are best. None lets the loss decide.
     checkpoint_folder : path or None
-        Where checkpoints go; they are removed when the run ends well.
+        Where checkpoints go, in a folder ``checkpoints``.
     resume : bool
         Go on from checkpoints of the same run.
+    keep_checkpoints : bool
+        Leave them where the run ends well, for a caller who has yet to save what came out.
 
     Returns
     -------
@@ -140,7 +143,7 @@ def train(
     """
     cpu = _device(model) == "cpu"
     identity = _identity(model, examples, held, recipe)
-    with _folder(checkpoint_folder, identity, resume) as folder, quiet(), global_seeds_kept():
+    with _folder(checkpoint_folder, identity, resume, keep_checkpoints) as folder, quiet(), global_seeds_kept():
         arguments = TrainingArguments(
             output_dir=str(folder),
             max_steps=recipe.n_steps,
@@ -289,8 +292,8 @@ def _history(log: list[dict], steps_per_epoch: float) -> list[dict[str, float]]:
 
 
 @contextmanager
-def _folder(checkpoint_folder, identity: dict[str, Any], resume: bool) -> Iterator[Path]:
-    """Lend a folder: one for checkpoints, removed when the run ends well, or a temporary one."""
+def _folder(checkpoint_folder, identity: dict[str, Any], resume: bool, keep: bool) -> Iterator[Path]:
+    """Lend a folder: one for checkpoints, removed when the run ends well unless kept, or a temporary one."""
     if checkpoint_folder is None:
         with TemporaryDirectory() as temporary:
             yield Path(temporary)
@@ -316,7 +319,8 @@ def _folder(checkpoint_folder, identity: dict[str, Any], resume: bool) -> Iterat
         temporary_record.write_text(json.dumps(identity), encoding="utf-8")
         temporary_record.replace(record)
     yield folder
-    shutil.rmtree(folder)
+    if not keep:
+        shutil.rmtree(folder)
 
 
 def _identity(model, examples: Examples, held: Examples | None, recipe: Recipe) -> dict[str, Any]:

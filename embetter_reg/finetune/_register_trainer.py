@@ -226,6 +226,9 @@ class RegisterTrainer(BaseEstimator):
             One a document: keeps languages in proportion where documents are held back, and gives figures by language.
 
         """
+        return self._fit(X, y, language, keep_checkpoints=False)
+
+    def _fit(self, X, y, language, *, keep_checkpoints: bool):
         self._check_parameters()
         start = time.perf_counter()
         texts, labels, spoken = self._check_documents(X, y, language)
@@ -235,7 +238,7 @@ class RegisterTrainer(BaseEstimator):
         model = self._start(labels, seed)
         self.tokenizer_ = tokenizer
         self.model_ = model
-        self.history_ = self._train(texts, labels, spoken, rows, held, seed)
+        self.history_ = self._train(texts, labels, spoken, rows, held, seed, keep_checkpoints)
         model.eval()
         self.validation_rows_ = held
         self.threshold_ = 0.5
@@ -434,7 +437,7 @@ class RegisterTrainer(BaseEstimator):
         windows, _ = Splitter(self.tokenizer_, limit).windows(texts, long=long, overlap=0)
         return Examples(windows, y, np.arange(len(windows)))
 
-    def _train(self, texts, labels, spoken, rows, held, seed: int) -> list[dict[str, float]]:
+    def _train(self, texts, labels, spoken, rows, held, seed: int, keep_checkpoints: bool) -> list[dict[str, float]]:
         from embetter_reg.finetune._register_run import Examples, train
 
         y = None if labels is None else targets(labels, self.classes_, self.multi_label_)
@@ -459,6 +462,7 @@ class RegisterTrainer(BaseEstimator):
             else None,
             checkpoint_folder=self.checkpoint_folder,
             resume=self.resume,
+            keep_checkpoints=keep_checkpoints,
             report_to=[name for name in reporters if name != "none"],
             log_folder=self.log_folder,
             show_progress=self.show_progress,

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from embetter_reg import report
 from embetter_reg.cli import app
 from embetter_reg.corpus import read_documents
-from embetter_reg.finetune import RegisterTrainer, average_folds, finetune_documents, trained_on
+from embetter_reg.finetune import RegisterTrainer, _register_run, average_folds, finetune_documents, trained_on
 from embetter_reg.finetune._experiment import text_digest
 from embetter_reg.text import RegisterEncoder, encode_layers
 
@@ -103,13 +103,34 @@ def test_folds_are_tested_on_each_document_once(tiny_folder, tmp_path, monkeypat
     assert averaged.loc["all", ["micro_f1", "micro_f1_sd"]].tolist() == pytest.approx([micro.mean(), micro.std()])
     assert averaged["n_folds"].tolist() == [3, 3, 3]
 
-    monkeypatch.setattr(RegisterTrainer, "fit", None)  # finished folds are read
+    monkeypatch.setattr(RegisterTrainer, "_fit", None)  # finished folds are read
     again = finetune_documents(documents, trainer(tiny_folder, "ia3"), tmp_path, folds=3, merge=True, resume=True)
     pd.testing.assert_frame_equal(again, figures)
     pd.testing.assert_frame_equal(average_folds(again), average_folds(figures))
     for options in ({"resume": False}, {"resume": True, "merge": False}):
         with pytest.raises(ValueError, match="which holds a model already"):
             finetune_documents(documents, trainer(tiny_folder, "ia3"), tmp_path, folds=3, **{"merge": True, **options})
+
+
+def test_a_kill_after_training_loses_nothing(tiny_folder, tmp_path, monkeypatch):
+    def stop(self, *args, **options):
+        raise KeyboardInterrupt
+
+    documents = make_documents(["en", "fi"])
+    ours = trainer(tiny_folder, max_steps=6, check_every=2)
+    whole = finetune_documents(documents, ours, tmp_path / "whole")
+    for moment in ("evaluate", "save"):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(RegisterTrainer, moment, stop)
+            finetune_documents(
+                documents, trainer(tiny_folder, max_steps=6, check_every=2), tmp_path / "out", resume=True
+            )
+    taken, step = [], _register_run._Trainer.training_step
+    monkeypatch.setattr(_register_run._Trainer, "training_step", lambda *args: taken.append(1) or step(*args))
+    again = finetune_documents(documents, ours, tmp_path / "out", resume=True)
+    assert len(taken) == 2
+    pd.testing.assert_frame_equal(again, whole)
+    assert not (tmp_path / "out" / "checkpoints").exists()
 
 
 def test_raw_text_needs_no_labels(tiny_folder, tmp_path):
