@@ -70,6 +70,8 @@ def compare(
         str, typer.Option(help="Layers of --models, such as first,half,last or numbers; 0 is the embedding.")
     ] = "first,half,last",
     head: Annotated[str, typer.Option(help="The head: 'feedforward' or 'contrastive'.")] = "feedforward",
+    max_length: Annotated[int | None, typer.Option(help="Tokens of a document that --models read.")] = None,
+    head: Annotated[str, typer.Option(help="The head: 'feedforward'.")] = "feedforward",
     controls: Annotated[
         str,
         typer.Option(
@@ -132,6 +134,7 @@ def compare(
         encoders=encoder or ([] if embeddings or models else ["lite"]),
         models=models,
         layers=layers.split(","),
+        max_length=max_length,
         embeddings=embeddings or [],
         head=head,
         controls=controls,
@@ -245,7 +248,7 @@ def finetune(
         merge=merge,
         resume=resume,
     )
-    _print_figures(figures, out)
+    _print_figures(figures, f"Model, card, split and figures: {out}")
 
 
 @app.command()
@@ -426,13 +429,19 @@ def sweep(
 
 @app.command()
 def average(
-    runs: Annotated[list[Path], typer.Argument(help="Folders that sweep wrote: of other models, folds or seeds.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(help="Folders that sweep or finetune wrote: of other models, folds or seeds."),
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the averages and curves.")],
     debug: Debug = False,
 ) -> None:
-    """Average sweeps of several RUNS, with standard deviations, and draw the curves."""
+    """Average sweeps of several RUNS, with standard deviations, and draw the curves; or figures of trained models."""
     from embetter_reg.analysis import read_sweeps
 
+    if all((run / "split.csv").is_file() for run in runs):
+        _average_models(runs, out)
+        return
     found = read_sweeps(runs)
     _write_sweep(found, out)
     _summarize_sweep(found, out)
@@ -539,6 +548,17 @@ def _reduce(name: str, X, register, pca: int, seed: int):
 
 def _labelled(group: str, policy: str):
     """Return what chooses the documents of a group and gives them one register each."""
+def _average_models(runs: list[Path], out: Path) -> None:
+    from embetter_reg.finetune import average_folds, read_figures
+
+    figures = read_figures(runs)
+    out.mkdir(parents=True, exist_ok=True)
+    average_folds(figures).to_csv(out / "average.csv", index=False)
+    _print_figures(figures, f"Means and standard deviations: {out / 'average.csv'}")
+
+
+def _spaces(paths: list[Path], layers: list[str] | None, group: str, policy: str):
+    """Return spaces by name, and their documents with one register each."""
     from embetter_reg.corpus import hybrids, label_column, select_group
 
     def choose(documents):
@@ -705,7 +725,7 @@ def _print_reports(reports, documents) -> None:
     shown.print(labels)
 
 
-def _print_figures(figures, out: Path) -> None:
+def _print_figures(figures, where: str) -> None:
     """Print the mean of every figure over models, with its standard deviation where there are several."""
     from embetter_reg.finetune import average_folds
 
@@ -718,9 +738,9 @@ def _print_figures(figures, out: Path) -> None:
     for row in averaged.to_dict("records"):
         shown = [f"{row[name]:.3f}" + (f" ± {row[f'{name}_sd']:.3f}" * (n_models > 1)) for name in names]
         table.add_row(row["language"], *shown)
-    console_out = Console()
-    console_out.print(table)
-    console_out.print(f"Model, card, split and figures: {out}", highlight=False, soft_wrap=True)
+    printed = Console()
+    printed.print(table)
+    printed.print(where, highlight=False, soft_wrap=True)
 
 
 def _compare(
@@ -731,6 +751,7 @@ def _compare(
     embeddings=(),
     models=None,
     layers=(),
+    max_length=None,
     head="feedforward",
     controls="all",
     labels="gold",
@@ -781,7 +802,7 @@ def _compare(
         spaces |= {original: X, tuned: tuner.fit(X_train, y).transform(X)}
     if models:
         about |= dict(zip(("base", "tuned"), models, strict=True))
-        spaces |= _layers(models, layers, test)
+        spaces |= _layers(models, layers, max_length, test)
     ids = {"fitted_on": train["id"].tolist(), "compared": test["id"].tolist()}
     comparison = compare_spaces(
         spaces,
@@ -845,7 +866,7 @@ def _unseen(test, models):
     return test[~seen].reset_index(drop=True)
 
 
-def _layers(models, layers, test) -> dict:
+def _layers(models, layers, max_length, test) -> dict:
     """Return the space of each layer of a base and a tuned model: means over tokens."""
     from embetter_reg.text import encode_layers
 
@@ -853,7 +874,8 @@ def _layers(models, layers, test) -> dict:
     chosen = [int(layer) if layer.lstrip("-").isdigit() else layer for layer in layers]
     for name, model in zip(("base", "tuned"), models, strict=True):
         with console.status(f"encoding {len(test):,} documents with {model}"):
-            spaces |= {f"{name} {layer}": X for layer, X in encode_layers(model, test["text"], chosen).items()}
+            found = encode_layers(model, test["text"], chosen, max_length=max_length)
+        spaces |= {f"{name} {layer}": X for layer, X in found.items()}
     return spaces
 
 

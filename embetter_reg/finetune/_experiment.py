@@ -16,7 +16,7 @@ from embetter_reg.corpus.split import RegisterKFold, RegisterShuffleSplit
 from embetter_reg.finetune._model_card import RECORD
 from embetter_reg.finetune._register_trainer import RegisterTrainer
 
-SPLIT = "split.csv"
+SPLIT, FIGURES = "split.csv", "figures.csv"
 
 
 def finetune_documents(
@@ -107,7 +107,7 @@ def finetune_documents(
         folder = out / f"fold_{fold}" if folds else out
         tables.append(_one(train, held_out, trainer, folder, merge, resume).assign(fold=fold))
     figures = pd.concat(tables, ignore_index=True)
-    figures.to_csv(out / "figures.csv", index=False)
+    figures.to_csv(out / FIGURES, index=False)
     if folds:
         average_folds(figures).to_csv(out / "average.csv", index=False)
     return figures
@@ -120,6 +120,23 @@ def average_folds(figures: pd.DataFrame) -> pd.DataFrame:
     mean, sd = groups[values].mean(), groups[values].std().add_suffix("_sd")
     columns = [column for name in values for column in (name, f"{name}_sd")]
     return pd.concat([groups["fold"].nunique().rename("n_folds"), mean.join(sd)[columns]], axis=1).reset_index()
+
+
+def read_figures(folders: Sequence) -> pd.DataFrame:
+    """Return the figures of trained models in folders, each a ``fold``, as `finetune_documents` returns them.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a folder holds no figures.
+
+    """
+    tables = []
+    for fold, folder in enumerate(map(Path, folders), start=1):
+        if not (folder / FIGURES).is_file():
+            raise FileNotFoundError(f"got {folder} without {FIGURES}, expected a trained model's; check the path")
+        tables.append(pd.read_csv(folder / FIGURES, keep_default_na=False).assign(fold=fold))
+    return pd.concat(tables, ignore_index=True)
 
 
 def trained_on(folder, documents: pd.DataFrame) -> np.ndarray:
@@ -188,7 +205,7 @@ def _one(train, held_out, trainer: RegisterTrainer, folder: Path, merge: bool, r
                 f"got {folder}, which holds a model already{' of another run' if resume else ''}, expected an empty "
                 "folder; pass another by out (--out)"
             )
-        return pd.read_csv(folder / "figures.csv", keep_default_na=False)
+        return pd.read_csv(folder / FIGURES, keep_default_na=False)
     folder.mkdir(parents=True, exist_ok=True)
     model = clone(trainer).set_params(
         checkpoint_folder=folder, resume=resume, log_folder=trainer.log_folder or folder / "runs"
@@ -200,7 +217,7 @@ def _one(train, held_out, trainer: RegisterTrainer, folder: Path, merge: bool, r
     split = pd.concat([train.assign(part=part), held_out.assign(part="test")])
     split = split.assign(digest=split["text"].map(text_digest))[["id", "lang", "part", "digest"]]
     split.to_csv(folder / SPLIT, index=False)
-    figures.to_csv(folder / "figures.csv", index=False)
+    figures.to_csv(folder / FIGURES, index=False)
     languages = ", ".join(f"{name} ({n:,})" for name, n in held_out["lang"].value_counts().sort_index().items())
     model.save(
         folder, merge=merge, figures=figures, about=f"Tested on {len(held_out):,} documents: {languages}. Trained on"

@@ -84,9 +84,9 @@ def apply_method(
         return model
     peft = optional_import("peft", package="embetter-reg[adapters]", purpose=f"method {method!r}")
     found, feedforward = find_targets(model, method) if target_modules is None else (target_modules, "")
-    task = "SEQ_CLS" if is_classifier else "CAUSAL_LM" if hasattr(model, "prepare_inputs_for_generation") else None
+    is_causal = type(model).__name__.endswith(("ForCausalLM", "LMHeadModel"))
     shared = {
-        "task_type": task,
+        "task_type": "SEQ_CLS" if is_classifier else "CAUSAL_LM" if is_causal else None,
         "target_modules": found if isinstance(found, str) else list(found),
         "modules_to_save": head or None,
         "fan_in_fan_out": any(type(module).__name__ == "Conv1D" for module in model.modules()),

@@ -102,7 +102,9 @@ def _front_matter(record: dict) -> str:
 
 def _use(record: dict) -> str:
     kind = "CausalLMEncoder" if record["objective"] == "clm" else "RegisterEncoder"
-    lines = ["```python", f"from embetter_reg.text import {kind}", "", f'encoder = {kind}("this folder", layer="half")']
+    length = "" if record["settings"]["max_length"] is None else f", max_length={record['settings']['max_length']}"
+    lines = ["```python", f"from embetter_reg.text import {kind}", ""]
+    lines.append(f'encoder = {kind}("this folder", layer="half"{length})')
     lines += ['texts = ["Mix the flour with milk."]', "X = encoder.transform(texts)"]
     if record["objective"] == "register":
         best = "" if record["threshold"] is None else ', "best"'

@@ -435,6 +435,10 @@ class RegisterTrainer(BaseEstimator):
             model.config.pad_token_id = self.tokenizer_.pad_token_id
         long = "head" if self.objective == "register" else "chunks"
         windows, _ = Splitter(self.tokenizer_, limit).windows(texts, long=long, overlap=0)
+        if self.objective != "register":  # a window with nothing to tell has no loss
+            windows = [window for window in windows if len(window.positions) > (self.objective == "clm")]
+            if not windows:
+                raise ValueError("got documents without words, expected some to train or score on; check their texts")
         return Examples(windows, y, np.arange(len(windows)))
 
     def _train(self, texts, labels, spoken, rows, held, seed: int, keep_checkpoints: bool) -> list[dict[str, float]]:

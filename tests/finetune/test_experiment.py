@@ -103,6 +103,10 @@ def test_folds_are_tested_on_each_document_once(tiny_folder, tmp_path, monkeypat
     assert averaged.loc["all", ["micro_f1", "micro_f1_sd"]].tolist() == pytest.approx([micro.mean(), micro.std()])
     assert averaged["n_folds"].tolist() == [3, 3, 3]
 
+    shown = invoke("average", *[tmp_path / f"fold_{fold}" for fold in (1, 2, 3)], "--out", tmp_path / "again")
+    assert "mean ± standard deviation of 3 models" in " ".join(shown.split())
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "again" / "average.csv").set_index("language"), averaged)
+
     monkeypatch.setattr(RegisterTrainer, "_fit", None)  # finished folds are read
     again = finetune_documents(documents, trainer(tiny_folder, "ia3"), tmp_path, folds=3, merge=True, resume=True)
     pd.testing.assert_frame_equal(again, figures)

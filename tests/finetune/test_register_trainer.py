@@ -369,7 +369,7 @@ def test_masks_are_fifteen_percent_of_the_documents_own_tokens(tiny_folder):
 @pytest.mark.parametrize("method", METHODS)
 def test_causal_adaptation_lowers_the_loss_and_loads(tiny_folder, tmp_path, method):
     ours = trainer(tiny_folder / "gpt2", method, objective="clm", n_epochs=6)
-    ours.fit(TEXTS, language=LANGUAGE)
+    ours.fit([*TEXTS, "", "a"], language=[*LANGUAGE, "en", "en"])
     assert ours.history_[-1]["validation_loss"] < ours.history_[0]["validation_loss"]
     figures = ours.evaluate(TEXTS, language=LANGUAGE).set_index("language")
     np.testing.assert_allclose(figures["perplexity"], np.exp(figures["loss"]))
@@ -390,11 +390,14 @@ def test_causal_adaptation_lowers_the_loss_and_loads(tiny_folder, tmp_path, meth
     assert figures.loc["all", "loss"] == pytest.approx(total / n_tokens, abs=1e-4)
 
 
-def test_masked_adaptation_lowers_the_loss_and_loads(tiny_folder, tmp_path):
-    ours = trainer(tiny_folder / "bert", objective="mlm", n_epochs=10, learning_rate=0.01).fit(TEXTS)
-    assert min(r["validation_loss"] for r in ours.history_) < 0.9 * ours.history_[0]["validation_loss"]
-    ours.save(tmp_path)
-    assert torch.equal(weights(AutoModelForMaskedLM.from_pretrained(tmp_path)), weights(ours.model_))
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_masked_adaptation_lowers_the_loss_and_loads(tiny_folder, tmp_path, method):
+    ours = trainer(tiny_folder / "bert", method, objective="mlm", n_epochs=10, learning_rate=0.01)
+    ours.fit([*TEXTS, "", ""])  # an empty document has nothing to tell, and no loss of NaN
+    assert ours.history_[-1]["loss"] < 0.9 * ours.history_[0]["loss"]
+    ours.save(tmp_path, merge=True)
+    if method == "full":
+        assert torch.equal(weights(AutoModelForMaskedLM.from_pretrained(tmp_path)), weights(ours.model_))
     X = encode_layers(str(tmp_path), TEXTS, ["last"], max_length=16, device="cpu")["last"]
     np.testing.assert_allclose(X, ours.transform(TEXTS), atol=1e-4)
     with pytest.raises(ValueError, match="got a masked language model, expected a classifier"):
@@ -406,7 +409,9 @@ def test_long_raw_text_is_read_to_its_end(tiny_folder):
     ours.fit([" ".join(TEXTS[:6])])
     examples = ours._examples([" ".join(TEXTS[:6])], None)
     tokenizer = AutoTokenizer.from_pretrained(tiny_folder / "gpt2")
-    assert [i for window in examples.windows for i in window.ids] == tokenizer(" ".join(TEXTS[:6]))["input_ids"]
+    found = [number for window in examples.windows for number in window.ids]
+    whole = tokenizer(" ".join(TEXTS[:6]))["input_ids"]
+    assert found == whole[: len(found)] and len(whole) - len(found) <= 1  # one token alone has no next one
 
 
 # -- reporting and bad input ----------------------------------------------------------------------------
@@ -460,6 +465,7 @@ def test_missing_extras_are_told(tiny_folder, tmp_path, monkeypatch):
         ([], [], {}, "got no documents, expected some"),
         (TEXTS[:3], LABELS[:3], {}, "got 3 documents with early_stopping, expected enough to hold 10% back"),
         ([None, *TEXTS[1:]], LABELS, {}, "missing document at position 0"),
+        ([""] * 24, None, {"objective": "mlm"}, "got documents without words"),
         (TEXTS, LABELS, {"class_weight": {"XX": 1}}, r"got class_weight for \['XX'\]"),
         (TEXTS, LABELS, {"class_weight": "much"}, "got class_weight='much'"),
         (TEXTS, LABELS, {"max_length": 99}, "got max_length=99, expected 3 to 64 for this model"),
