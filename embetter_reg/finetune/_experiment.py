@@ -219,9 +219,7 @@ def _one(train, held_out, trainer: RegisterTrainer, folder: Path, merge: bool, r
     split.to_csv(folder / SPLIT, index=False)
     figures.to_csv(folder / FIGURES, index=False)
     languages = ", ".join(f"{name} ({n:,})" for name, n in held_out["lang"].value_counts().sort_index().items())
-    model.save(
-        folder, merge=merge, figures=figures, about=f"Tested on {len(held_out):,} documents: {languages}. Trained on"
-    )
+    model.save(folder, merge=merge, figures=figures, about=f"Tested on {len(held_out):,} documents: {languages}.")
     done.write_text(json.dumps(run), encoding="utf-8")
     shutil.rmtree(checkpoints)  # now that everything is written
     return figures

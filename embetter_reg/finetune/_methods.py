@@ -86,7 +86,7 @@ def apply_method(
     found, feedforward = find_targets(model, method) if target_modules is None else (target_modules, "")
     is_causal = type(model).__name__.endswith(("ForCausalLM", "LMHeadModel"))
     shared = {
-        "task_type": "SEQ_CLS" if is_classifier else "CAUSAL_LM" if is_causal else None,
+        "task_type": "CAUSAL_LM" if is_causal else None,  # peft's for classifiers takes heads of one layer only
         "target_modules": found if isinstance(found, str) else list(found),
         "modules_to_save": head or None,
         "fan_in_fan_out": any(type(module).__name__ == "Conv1D" for module in model.modules()),
@@ -106,11 +106,10 @@ def apply_method(
 
 def _head(model, new: Sequence[str], is_classifier: bool) -> list[str]:
     """Return the modules that are trained whatever the method is."""
-    outside = {name.split(".")[0] for name, _ in model.named_parameters()} - {model.base_model_prefix}
-    head = outside if is_classifier else set()
-    leaves = {name for name, module in model.named_modules() if not any(module.children())}
-    fresh = {name.rpartition(".")[0] for name in new}
-    return sorted(head | {name for name in fresh & leaves if name.split(".")[0] not in head})
+    owners = {name.rpartition(".")[0] for name, _ in model.named_parameters()}
+    leaves = {name for name, module in model.named_modules() if name in owners and not any(module.children())}
+    outside = {name for name in leaves if name.split(".")[0] != model.base_model_prefix}
+    return sorted((outside if is_classifier else set()) | (leaves & {name.rpartition(".")[0] for name in new}))
 
 
 def count_parameters(model) -> tuple[int, int]:

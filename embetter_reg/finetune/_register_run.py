@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -18,6 +19,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
+from tqdm.auto import tqdm
 from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from embetter_reg._random import global_seeds_kept
@@ -174,7 +176,7 @@ def train(
             metric_for_best_model="loss" if measure is None else "f1",
             greater_is_better=measure is not None,
             report_to=[name for name in report_to if name != "tensorboard"] or "none",
-            disable_tqdm=not show_progress,
+            disable_tqdm=True,
         )
         arguments._n_gpu = min(arguments.n_gpu, 1)  # batch_size is that of a step, not of each of several GPUs
         trainer = _Trainer(
@@ -187,6 +189,7 @@ def train(
             compute_metrics=None if measure is None else lambda found: measure(found.predictions),
             callbacks=[
                 Checkpoints(),
+                *([_Progress()] if show_progress else []),
                 *([] if held is None else [_LastCheck()]),
                 *([] if held is None else [EarlyStoppingCallback(recipe.patience)]),
                 *([_tensorboard(log_folder)] if "tensorboard" in report_to else []),
@@ -241,6 +244,24 @@ class _Trainer(Trainer):
 
     def _load_best_model(self) -> None:
         self._load_from_checkpoint(self.state.best_model_checkpoint)
+
+
+class _Progress(TrainerCallback):
+    """A bar of steps, and a line of figures a check."""
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc="training")
+
+    def on_step_end(self, args, state, control, **kwargs):
+        self.bar.update(state.global_step - self.bar.n)
+
+    def on_evaluate(self, args, state, control, metrics, **kwargs):
+        (record,) = _history([{**metrics, "step": state.global_step}], 1)
+        told = ", ".join(f"{name} {value:.3f}" for name, value in record.items() if name not in ("step", "epoch"))
+        self.bar.write(f"step {state.global_step}: {told}", file=sys.stderr)
+
+    def on_train_end(self, args, state, control, **kwargs):
+        self.bar.close()
 
 
 class _LastCheck(TrainerCallback):

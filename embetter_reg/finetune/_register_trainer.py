@@ -313,12 +313,14 @@ class RegisterTrainer(BaseEstimator):
             A sentence about the documents, for the card.
 
         """
+        from embetter_reg.finetune._checkpoints import quiet
         from embetter_reg.finetune._model_card import write_card
 
         check_is_fitted(self)
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        save_model(self.model_, folder, merge=merge)
+        with quiet():
+            save_model(self.model_, folder, merge=merge)
         self.tokenizer_.save_pretrained(folder)
         write_card(self, folder, figures=figures, about=about, merged=merge)
 

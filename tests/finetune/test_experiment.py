@@ -174,7 +174,7 @@ def test_the_commands_train_and_compare_layers(tiny_folder, tmp_path, monkeypatc
         "finetune", docs, "--model", tiny_folder / "bert", "--method", "lora", "--out", out, "--max-steps", 4,
         "--batch-size", 12, "--max-length", 16, "--test-size", 0.5, "--device", "cpu", "--single-label", "--rank", 4,
     )  # fmt: skip
-    assert "On test documents" in shown and "micro f1" in shown
+    assert "On test documents" in shown and "micro f1" in shown and "step 4: f1 " in shown
     record = json.loads((out / "training.json").read_text(encoding="utf-8"))
     assert record["method"] == "lora" and record["settings"]["rank"] == 4 and record["history"][-1]["step"] == 4
 

@@ -102,7 +102,7 @@ def test_it_is_a_plain_loop(calm):
     assert not any(module.training for module in ours.model_.modules())
 
 
-PAIRS = [("full", "bert"), ("bitfit", "gpt2"), ("lora", "bert"), ("lora", "gpt2"), ("ia3", "bert")]
+PAIRS = [("full", "bert"), ("bitfit", "gpt2"), ("lora", "bert"), ("lora", "gpt2"), ("ia3", "roberta")]
 
 
 @pytest.fixture(scope="module", params=PAIRS, ids="-".join)
