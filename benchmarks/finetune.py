@@ -32,7 +32,7 @@ TRIED = {
     "lora": (1e-3, 3e-3),
     "ia3": (1e-2, 3e-2),
 }
-CHOSEN = {"full": 3e-4, "bitfit": 3e-3, "lora": 3e-3, "ia3": 1e-2}
+CHOSEN = {"full": 3e-4, "bitfit": 2e-3, "lora": 3e-3, "ia3": 3e-2}
 N_STEPS = 240
 LAYERS = ("first", "half", "last")
 

@@ -255,8 +255,8 @@ class _Progress(TrainerCallback):
     def on_step_end(self, args, state, control, **kwargs):
         self.bar.update(state.global_step - self.bar.n)
 
-    def on_evaluate(self, args, state, control, metrics, **kwargs):
-        (record,) = _history([{**metrics, "step": state.global_step}], 1)
+    def on_evaluate(self, args, state, control, **kwargs):
+        (record,) = _history([{**kwargs["metrics"], "step": state.global_step}], 1)
         told = ", ".join(f"{name} {value:.3f}" for name, value in record.items() if name not in ("step", "epoch"))
         self.bar.write(f"step {state.global_step}: {told}", file=sys.stderr)
 
