@@ -30,7 +30,7 @@ def write_card(trainer, folder: Path, *, figures: pd.DataFrame | None, about: st
             for name, value in trainer.get_params().items()
             if name not in _NOT_TOLD
         },
-        "learning_rate": trainer.learning_rate_used,
+        "learning_rate": trainer.learning_rate_,
         "documents": {
             "number": trainer.n_documents_,
             "held_back": len(trainer.validation_rows_),

@@ -233,7 +233,7 @@ class RegisterTrainer(BaseEstimator):
         start = time.perf_counter()
         texts, labels, spoken = self._check_documents(X, y, language)
         seed = draw_seed(self.random_state)
-        rows, held = self._split(len(texts), labels, spoken, seed)
+        rows, held = self._split(texts, labels, spoken, seed)
         tokenizer = self._load_tokenizer()
         model = self._start(labels, seed)
         self.tokenizer_ = tokenizer
@@ -344,8 +344,9 @@ class RegisterTrainer(BaseEstimator):
         check_same_length(X=texts, y=y)
         return texts, read_labels(y, classes=self.classes, level=self.level), spoken
 
-    def _split(self, n: int, labels, spoken, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the rows to train on and the rows held back."""
+    def _split(self, texts, labels, spoken, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows to train on and the rows held back; a text that fell on both sides is trained on."""
+        n = len(texts)
         if not self.early_stopping:
             return np.arange(n), np.arange(0)
         if min(self.validation_fraction, 1 - self.validation_fraction) * n < 1:
@@ -355,7 +356,10 @@ class RegisterTrainer(BaseEstimator):
             )
         y = np.zeros(n) if labels is None else targets(labels, sorted({x for own in labels for x in own}), True)
         splitter = RegisterShuffleSplit(1, test_size=self.validation_fraction, random_state=seed)
-        return next(splitter.split(y, y, language=spoken))
+        fitted, held = next(splitter.split(y, y, language=spoken))
+        trained = {texts[row] for row in fitted}
+        both = np.array([texts[row] in trained for row in held], dtype=bool)
+        return np.union1d(fitted, held[both]), held[~both]
 
     def _load_tokenizer(self) -> Any:
         from transformers import AutoTokenizer
@@ -486,7 +490,7 @@ class RegisterTrainer(BaseEstimator):
             accumulate=self.accumulate,
             n_steps=n_steps,
             steps_per_epoch=steps_per_epoch,
-            learning_rate=self.learning_rate_used,
+            learning_rate=self.learning_rate_,
             weight_decay=self.weight_decay,
             warmup_ratio=self.warmup_ratio,
             bfloat16=pick_dtype(self.dtype, next(self.model_.parameters()).device.type) == torch.bfloat16,
@@ -498,8 +502,8 @@ class RegisterTrainer(BaseEstimator):
         )
 
     @property
-    def learning_rate_used(self) -> float:
-        """The learning rate, or what stands for None."""
+    def learning_rate_(self) -> float:
+        """The learning rate at its highest, also where the parameter is None."""
         return LEARNING_RATES[self.method] if self.learning_rate is None else self.learning_rate
 
     def _measure(self, gold, spoken, held):

@@ -219,6 +219,14 @@ def test_hybrids_have_a_threshold_of_their_own(tiny_folder, tmp_path):
     np.testing.assert_array_equal(loaded.predict(TEXTS, "best"), ours.predict_proba(TEXTS) >= ours.threshold_)
 
 
+def test_a_text_is_on_one_side_of_the_inner_split(tiny_folder):
+    texts, labels = [TEXTS[row % 12] for row in range(36)], [LABELS[row % 12] for row in range(36)]
+    ours = trainer(tiny_folder / "bert", max_steps=1, validation_fraction=0.1)
+    rows, held = ours._split([*TEXTS, *texts], read_labels([*LABELS, *labels]), None, 0)
+    assert sorted([*rows, *held]) == list(range(60)) and len(held)
+    assert not {[*TEXTS, *texts][row] for row in rows} & {[*TEXTS, *texts][row] for row in held}
+
+
 def test_balanced_weights_are_those_of_scikit_learn():
     y = np.array([0, 0, 0, 1, 2, 2])
     expected = compute_class_weight("balanced", classes=np.arange(3), y=y)
