@@ -71,7 +71,6 @@ def compare(
     ] = "first,half,last",
     head: Annotated[str, typer.Option(help="The head: 'feedforward' or 'contrastive'.")] = "feedforward",
     max_length: Annotated[int | None, typer.Option(help="Tokens of a document that --models read.")] = None,
-    head: Annotated[str, typer.Option(help="The head: 'feedforward'.")] = "feedforward",
     controls: Annotated[
         str,
         typer.Option(
@@ -447,6 +446,15 @@ def average(
     _summarize_sweep(found, out)
 
 
+def _average_models(runs: list[Path], out: Path) -> None:
+    from embetter_reg.finetune import average_folds, read_figures
+
+    figures = read_figures(runs)
+    out.mkdir(parents=True, exist_ok=True)
+    average_folds(figures).to_csv(out / "average.csv", index=False)
+    _print_figures(figures, f"Means and standard deviations: {out / 'average.csv'}")
+
+
 @app.command()
 def plot(
     embeddings: Annotated[
@@ -548,17 +556,6 @@ def _reduce(name: str, X, register, pca: int, seed: int):
 
 def _labelled(group: str, policy: str):
     """Return what chooses the documents of a group and gives them one register each."""
-def _average_models(runs: list[Path], out: Path) -> None:
-    from embetter_reg.finetune import average_folds, read_figures
-
-    figures = read_figures(runs)
-    out.mkdir(parents=True, exist_ok=True)
-    average_folds(figures).to_csv(out / "average.csv", index=False)
-    _print_figures(figures, f"Means and standard deviations: {out / 'average.csv'}")
-
-
-def _spaces(paths: list[Path], layers: list[str] | None, group: str, policy: str):
-    """Return spaces by name, and their documents with one register each."""
     from embetter_reg.corpus import hybrids, label_column, select_group
 
     def choose(documents):
