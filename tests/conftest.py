@@ -16,6 +16,19 @@ def shared_data() -> Path:
     return SHARED
 
 
+@pytest.fixture
+def one_thread(monkeypatch):
+    """Sums of floats come out the same, to the last bit, here and in a process that the test starts."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def planted():
     """Two spaces of the same documents: one by register, one by language, with gold labels."""

@@ -275,7 +275,7 @@ RegisterTrainer(**options).fit(texts, labels)
 """
 
 
-def test_a_killed_run_goes_on_and_ends_in_the_same_weights(tiny_folder, tmp_path, monkeypatch):
+def test_a_killed_run_goes_on_and_ends_in_the_same_weights(tiny_folder, tmp_path, monkeypatch, one_thread):
     options = {
         "model": str(tiny_folder / "bert"), "method": "lora", "batch_size": 6, "max_steps": 16, "check_every": 4,
         "learning_rate": 0.01, "n_iter_no_change": 9, "device": "cpu", "random_state": 0, "max_length": 16,
