@@ -57,7 +57,7 @@ def main() -> None:
     measured("spherical k-means, k = 8", lambda: SphericalKMeans(8, n_init=3, random_state=0).fit(X))
     neighbors = measured("neighbours of 20,000 documents among all", lambda: find_neighbors(X, **gold))
     for figure in (clisi, ilisi, cilisi):
-        print(f"  {figure.__name__} {measured(figure.__name__, lambda figure=figure: figure(neighbors)):.3f}")
+        measured(figure.__name__, lambda figure=figure: figure(neighbors))
     measured("linear and MLP probes", lambda: probe_space(X, **gold, random_state=0))
     measured("probes, one language left out", lambda: leave_one_language_out(X, **gold, random_state=0))
     sample = np.random.default_rng(0).choice(len(X), N_SAMPLE, replace=False)
