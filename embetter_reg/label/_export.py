@@ -21,10 +21,9 @@ def export_labels(work: Workspace, kind: str = "jsonl", *, round: int | None = N
     ----------
     work : Workspace
     kind : {"jsonl", "csv", "bulk"}
-        ``"jsonl"``: ``{"text", "label": […], "meta": {"id", "lang", …}}``, which Prodigy reads, and `read_documents` too
-        after renaming. ``"csv"``: columns ``id, lang, label, text`` and the documents' others. ``"bulk"``: columns
-        ``text, x, y, label`` of every document, labelled or not, which bulk reads. In both of these, labels of a hybrid
-        are joined by a comma.
+        ``"jsonl"``: ``{"text", "label": […], "meta": {"id", "lang", …}}``, which Prodigy reads. ``"csv"``: columns
+        ``id, lang, label, text`` and the documents' others. ``"bulk"``: columns ``text, x, y, label`` of every
+        document, labelled or not, which bulk reads. In both of these, labels of a hybrid are joined by a comma.
     round : int or None
         The map whose ``x, y`` are written; None takes the newest.
 

@@ -4,10 +4,11 @@ import base64
 from functools import partial
 from html import escape
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 from bokeh.document import Document
-from bokeh.events import PanStart, SelectionGeometry, Tap
+from bokeh.events import PanStart, PointEvent, SelectionGeometry, Tap
 from bokeh.layouts import column, row
 from bokeh.models import (
     BoxSelectTool,
@@ -53,6 +54,11 @@ _TIPS = """
 <div style="max-width:380px;font:13px/1.4 system-ui,sans-serif">
 <b>@label</b> <span style="color:#6b7280">@language · @name</span>
 <div style="white-space:normal;overflow-wrap:anywhere">@text</div></div>
+"""
+_HINT = """
+Nothing is selected. Draw a lasso or a box on the map, tap a document, or let <b>Next region</b> choose. Hold
+<kbd>Shift</kbd> to add, <kbd>Ctrl</kbd> to subtract. Selected documents are listed here; those that you untick are left
+out. Then pick a label, several for a hybrid, and apply it.
 """
 KEYS = {
     "1–9": "label on or off",
@@ -132,10 +138,14 @@ class Page:
         )
         points = self.figure.scatter(
             "x", "y", marker="marker", fill_color="color", line_color="color", fill_alpha="alpha", line_alpha="alpha",
-            size=8, source=self.source, selection_line_color="#111827", selection_line_alpha=1.0,
-            selection_fill_alpha=1.0, nonselection_fill_alpha=0.28, nonselection_line_alpha=0.28,
+            size=8, source=self.source,
         )  # fmt: skip
-        self.points = points
+        # Bokeh's own selection is not used: it mixes up markers of several shapes in WebGL.
+        self.rings = ColumnDataSource({"x": [], "y": []})
+        rings = self.figure.scatter(
+            "x", "y", marker="circle", fill_color=None, line_color="#111827", line_width=1.3, source=self.rings
+        )
+        self.points, self.ring = points.glyph, rings.glyph
         # The server knows all documents, so it selects; the browser only tells what was drawn.
         lasso, box = LassoSelectTool(renderers=[], continuous=False), BoxSelectTool(renderers=[], continuous=False)
         wheel = WheelZoomTool()
@@ -153,8 +163,9 @@ class Page:
         div = partial(Div, stylesheets=[self._css], sizing_mode="stretch_width")
         self.status, self.legend, self.counts, self.tuning = (div() for _ in range(4))
         self.pages, self.list_title = div(styles={"text-align": "center"}), div()
+        self.hint = self._note(_HINT, escaped=False)
         self.keys = TextInput(visible=False)
-        self.query = TextInput(placeholder="Search the texts", width=210, name="search")
+        self.query = TextInput(placeholder="Search the texts", width=210)
         self.only_label = Select(options=[ANY], value=ANY, width=120)
         self.only_language = Select(
             options=[(ANY, "Any language"), *((x, x) for x in sorted(set(work.language)))], value=ANY, width=120
@@ -164,17 +175,16 @@ class Page:
         self.which = Select(options=[("0", "0 · original space")], value="0", width=250)
         self.mode = RadioButtonGroup(labels=[mode.capitalize() for mode in MODES], active=0)
         self.order = Select(options=_ORDERS, value="typical", width=170)
-        self.labels = CheckboxButtonGroup(labels=[], active=[], sizing_mode="stretch_width", name="labels")
-        self.typed = TextInput(placeholder="Other labels: ne, rv, …", width=180, name="typed")
-        self.apply = Button(label="Apply", button_type="primary", width=80, name="apply")
-        self.take_off = Button(label="Take labels off", width=110)
-        self.undo = Button(label="Undo", width=70, name="undo")
-        self.redo = Button(label="Redo", width=70, name="redo")
+        self.labels = CheckboxButtonGroup(labels=[], active=[], sizing_mode="stretch_width")
+        self.typed = TextInput(placeholder="Other labels: ne, rv, …", width=150)
+        self.apply = Button(label="Apply", button_type="primary", width=70)
+        self.take_off = Button(label="Take off", width=75)
+        self.undo, self.redo = Button(label="Undo", width=55), Button(label="Redo", width=55)
         self.clear = Button(label="Select nothing", width=110)
         self.back, self.on = Button(label="‹", width=40), Button(label="›", width=40)
-        self.tune = Button(label="Tune again", button_type="success", width=110, name="tune")
-        self.region = Button(label="Next region", width=110, name="region")
-        self.doubtful = Button(label="Doubtful labels", width=120, name="doubtful")
+        self.tune = Button(label="Tune again", button_type="success", width=110)
+        self.region = Button(label="Next region", width=110)
+        self.doubtful = Button(label="Doubtful labels", width=120)
         methods = [("neighbors", "by neighbours"), *([("cleanlab", "by cleanlab")] if find_spec("cleanlab") else [])]
         self.method = Select(options=methods, value="neighbors", width=130)
         self.file = FileInput(accept=".jsonl,.json,.csv,.tsv", width=230)
@@ -197,7 +207,7 @@ class Page:
             (self.doubtful, self.do_doubtful),
         ):
             button.on_click(partial(self._doing, what))
-        for widget, prop, what in (
+        changes: Any = (
             (self.query, "value", lambda value: self._search(query=value)),
             (self.only_label, "value", lambda value: self._search(label=value)),
             (self.only_language, "value", lambda value: self._search(language=value)),
@@ -207,7 +217,8 @@ class Page:
             (self.order, "value", self._sort),
             (self.file, "value", self._import),
             (self.keys, "value", self._key),
-        ):
+        )
+        for widget, prop, what in changes:
             widget.on_change(prop, partial(self._changed, what))
         for place, (box, _) in enumerate(self._cards):
             box.on_change("active", partial(self._changed, partial(self._tick, place)))
@@ -254,7 +265,8 @@ class Page:
             self.labels,
             line(self.typed, self.apply, self.take_off, self.undo, self.redo),
             line(self.list_title, self.order, self.clear),
-            *cards,
+            self.hint,
+            column(*cards, sizing_mode="stretch_width", styles={"max-height": "540px", "overflow-y": "auto"}),
             line(self.back, self.pages, self.on),
             styles={"flex": "2 1 380px", "min-width": "0"},
         )
@@ -293,13 +305,14 @@ class Page:
         """Draw the map of the session's round: a sample of what the search found, over the density of everything."""
         session, places = self.session, np.asarray(self.session.round.places, np.float64)
         found = np.flatnonzero(session.found)
-        strata = np.char.add(self.work.language[found], np.char.mod("/%d", grid_cells(places)[found]))
+        cells = grid_cells(places)[found]
+        strata = [f"{language}/{cell}" for language, cell in zip(self.work.language[found], cells, strict=True)]
         self.shown = found[stratified_sample(strata, self.max_shown)] if len(found) else found
         if len(found) > len(self.shown):
-            cells = density(places)
-            image = np.log1p(cells.counts) / np.log1p(cells.counts.max())
-            self.cells.data = {"image": [image.astype(np.float32)], "x": [cells.left], "y": [cells.bottom],
-                               "dw": [cells.width], "dh": [cells.height]}  # fmt: skip
+            ground = density(places)
+            image = np.log1p(ground.counts) / np.log1p(ground.counts.max())
+            self.cells.data = {"image": [image.astype(np.float32)], "x": [ground.left], "y": [ground.bottom],
+                               "dw": [ground.width], "dh": [ground.height]}  # fmt: skip
         else:
             self.cells.data = {"image": [], "x": [], "y": [], "dw": [], "dh": []}
         if not keep_view:
@@ -308,7 +321,8 @@ class Page:
                 pad = 0.04 * (high - low) or 1.0
                 span.update(start=low - pad, end=high + pad, reset_start=low - pad, reset_end=high + pad)
         n = max(len(self.shown), 1)
-        self.points.glyph.size = float(np.clip(220 / np.sqrt(n), 4, 10))
+        self.points.size = float(np.clip(220 / np.sqrt(n), 4, 10))
+        self.ring.size = self.points.size + 2
         fixed = {
             "x": places[self.shown, 0],
             "y": places[self.shown, 1],
@@ -316,18 +330,17 @@ class Page:
             "language": self.work.language[self.shown].tolist(),
             "name": [self.work.ids[r] for r in self.shown],
         }
-        self.source.selected.indices = []
         self.source.data = {**fixed, **self._paints()}
         self.paint(self._groups)
 
-    def _paints(self) -> dict[str, list]:
+    def _paints(self) -> dict[str, Any]:
         self._groups = self.session.groups(self.color.value)
         styles = style.group_styles(self._groups)
         labels, mine = self.work.labels, self._groups[self.shown]
         return {
             "color": [styles[name][0] for name in mine],
             "marker": [styles[name][1] for name in mine],
-            "alpha": np.where(mine == NOBODY, 0.55, 0.9),
+            "alpha": np.ones(len(mine)),
             "label": [", ".join(labels[r]) or NOBODY for r in self.shown],
         }
 
@@ -379,12 +392,10 @@ class Page:
     def show_list(self) -> None:
         """List the page of selected documents, and mark the selection on the map."""
         session = self.session
-        ticked = session.selected.copy()
-        ticked[list(session.unticked)] = False
-        self.source.selected.indices = np.flatnonzero(ticked[self.shown]).tolist()
+        self._mark()
         rows = session.on_page
         predicted = self.work.predicted(session.round.number) if rows else []
-        doubt = self.work.doubt(session.round.number) if rows else []
+        doubt: Any = self.work.doubt(session.round.number) if rows else []
         labels = self.work.labels
         self._rows_on_page = rows
 
@@ -406,8 +417,18 @@ class Page:
         unticked = f", {len(session.unticked):,} of them unticked" if session.unticked else ""
         self.list_title.text = f"<h2>{n:,} selected<span class='dim'>{unticked}</span></h2>"
         self.pages.text = f"page {session.page + 1} of {session.n_pages}" if n > PAGE else ""
+        self.hint.visible = n == 0
         self.back.visible = self.on.visible = n > PAGE
         self.apply.disabled = self.take_off.disabled = session.n_ticked == 0
+
+    def _mark(self) -> None:
+        """Ring the ticked documents on the map, and dim the others."""
+        ticked = self.session.selected.copy()
+        ticked[list(self.session.unticked)] = False
+        mine = ticked[self.shown]
+        alpha = np.where(self._groups[self.shown] == NOBODY, 0.55, 0.9)
+        self.source.data["alpha"] = np.where(mine, 1.0, 0.4 * alpha) if mine.any() else alpha
+        self.rings.data = {name: np.asarray(self.source.data[name])[mine] for name in ("x", "y")}
 
     def _quietly(self, what) -> None:
         self._quiet, before = True, self._quiet
@@ -429,14 +450,15 @@ class Page:
         if not self._quiet:
             self._doing(partial(what, new))
 
-    def _hold(self, event: PanStart) -> None:
+    def _hold(self, event: PointEvent) -> None:
         held = event.modifiers or {}
         self._held_key = "subtract" if held.get("ctrl") or held.get("alt") else "add" if held.get("shift") else ""
 
     def _geometry(self, event: SelectionGeometry) -> None:
         if not event.final:
             return
-        shape, mode = event.geometry, self._held_key or None
+        shape: Any = event.geometry
+        mode = self._held_key or None
         self._held_key = ""
         if shape["type"] == "poly":
             self.session.lasso(shape["x"], shape["y"], mode)
@@ -448,12 +470,12 @@ class Page:
 
     def _tap(self, event: Tap) -> None:
         width, height = self.figure.inner_width or 600, self.figure.inner_height or 500
-        spans = (self.figure.x_range, self.figure.y_range)
+        spans: Any = (self.figure.x_range, self.figure.y_range)
         reach = tuple(_TAP_REACH * abs(s.end - s.start) / size for s, size in zip(spans, (width, height), strict=True))
         drawn = np.zeros(len(self.work.ids), bool)
         drawn[self.shown] = True
         self._hold(event)
-        self.session.tap(event.x, event.y, reach, drawn, self._held_key or None)
+        self.session.tap(float(event.x or 0), float(event.y or 0), reach, drawn, self._held_key or None)
         self._held_key = ""
         self.show_list()
 
@@ -506,6 +528,7 @@ class Page:
         if not self.session.n_ticked:
             raise ValueError("got no selected document, expected some; draw a lasso first")
         applied = self.session.apply(label)
+        self.labels.active, self.typed.value, self.typed.value_input = [], "", ""
         n = len(applied.event.id) if applied.event else 0
         left = len(applied.left)
         mine = f"Saved: {n:,} document{'' if n == 1 else 's'} {what}." if n else "Nothing was changed."
@@ -580,7 +603,7 @@ class Page:
         if key in ("n", "a", "s"):
             self.mode.active = "nas".index(key)
             return
-        todo = {
+        todo: Any = {
             "Enter": self.do_apply, "x": self.do_take_off, "u": self.do_undo, "ctrl+z": self.do_undo,
             "r": self.do_redo, "ctrl+y": self.do_redo, "ctrl+Z": self.do_redo, "Escape": self.do_clear,
             "g": self.do_region, "d": self.do_doubtful, "t": self.do_tune,

@@ -4,6 +4,7 @@ import hmac
 import secrets
 import signal
 import socket
+from typing import Any
 from urllib.parse import urlencode
 
 from bokeh.application import Application
@@ -161,7 +162,8 @@ def _named(handler: RequestHandler) -> str:
     name = wanted or handler.get_cookie(_PERSON) or f"guest-{secrets.token_hex(2)}"
     if name != handler.get_cookie(_PERSON) and not handler.request.headers.get("Upgrade"):
         handler.set_cookie(_PERSON, name, httponly=True, samesite="Strict", expires_days=365)
-        handler.request.cookies[_PERSON] = name  # so that this very visit has it
+        cookies: Any = handler.request.cookies
+        cookies[_PERSON] = name
     return name
 
 

@@ -52,7 +52,7 @@ class LabelTable:
                 f"got the columns {list(documents)}, expected one called text; rename the one that holds it"
             )
         self._documents = documents
-        self.ids: list[str] = [str(name) for name in (documents["id"] if "id" in documents else documents.index)]
+        self.ids: list[str] = [str(name) for name in documents.get("id", documents.index)]
         if len(set(self.ids)) < len(self.ids):
             raise ValueError("got an id twice, expected one id a document; reset the index, or mend the ids")
         self.by, self.scheme = by, list(scheme or MAIN)
@@ -191,8 +191,8 @@ class LabelTable:
         shown.scatter = scatter
         return shown
 
-    def _names(self) -> pd.Categorical:
-        return pd.Categorical([", ".join(label) or "not labelled" for label in self.frame["labels"]])
+    def _names(self) -> pd.Series:
+        return pd.Series([", ".join(label) or "not labelled" for label in self.frame["labels"]], dtype="category")
 
     def _controls(self, widgets, chosen, after) -> Any:
         typed = widgets.Combobox(options=self.scheme, placeholder="Label, or several: NA, OP")
@@ -252,7 +252,7 @@ def label_table(documents: pd.DataFrame, out="labels.jsonl", *, by: str = "noteb
 def _listed(label) -> list[str]:
     if isinstance(label, str):
         return parse_label(label)
-    return [] if label is None or (np.isscalar(label) and pd.isna(label)) else [str(part) for part in label]
+    return [str(part) for part in label] if isinstance(label, Iterable) else []
 
 
 def _line(text: str, labels: list[str]) -> str:

@@ -210,7 +210,7 @@ class _watched:
         self._over.set()
 
     def _watch(self) -> None:
-        n_epochs = getattr(self._tuner, "n_epochs", None) or getattr(self._tuner, "epochs", 1)
+        n_epochs: int = self._tuner._n_epochs
         while not self._over.wait(0.2):
             done = len(getattr(self._tuner, "history_", []))
             self._report(f"tuning on {self._n:,} documents, epoch {done} of {n_epochs}", 0.02 + 0.38 * done / n_epochs)

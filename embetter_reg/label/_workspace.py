@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -86,7 +87,7 @@ class Workspace:
     Parameters
     ----------
     documents : DataFrame
-        With columns ``id``, ``lang``, ``labels`` (a list each, may be empty) and ``text``; others go along into exports.
+        With columns ``id``, ``lang``, ``labels`` (a list each, may be empty) and ``text``; others go into exports.
     X : array of shape (n_documents, n_dims)
         The original space.
     out : path
@@ -183,10 +184,8 @@ class Workspace:
         """Return how many documents have each label, by language; a hybrid counts under each of its labels."""
         languages = sorted(set(self.language))
         table = pd.DataFrame(0, index=self.scheme, columns=languages)
-        kinds = pd.Series([short(label) for label in self.labels]).groupby(self.language).value_counts()
-        for (language, label), n in kinds.items():
-            for part in label:
-                table.loc[part, language] += n
+        for (language, label), n in Counter(zip(self.language, self.labels, strict=True)).items():
+            table.loc[list(short(label)), language] += n
         return table
 
     # -- predictions and suggestions -----------------------------------------------------------------
@@ -335,9 +334,7 @@ class Workspace:
 
     def _keep(self, folder: Path) -> int:
         """Move a finished round to the next free number; another server may take one at the same time."""
-        number = 1 + max(
-            [*self.rounds, *(int(path.name) for path in self.folder.glob("[0-9]*") if path.name.isdigit())]
-        )
+        number = 1 + max(int(path.name) for path in self.folder.iterdir() if path.name.isdigit())
         while True:
             try:
                 folder.rename(self.folder / str(number))
