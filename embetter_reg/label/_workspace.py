@@ -18,7 +18,7 @@ from embetter_reg.corpus.registers import MAIN, PARENT, mains, parse
 from embetter_reg.label._log import LabelLog, Labels
 from embetter_reg.label._map import draw_map
 from embetter_reg.label._suggest import Vote, doubtful_labels, informative_regions, neighbor_vote
-from embetter_reg.label._tune import Agreement, TuneJob, find_clusters, is_held_out
+from embetter_reg.label._tune import HEADS, Agreement, TuneJob, find_clusters, is_held_out
 
 NOBODY = "not labelled"
 HYBRID = "hybrid"
@@ -46,18 +46,27 @@ def parse_label(typed: str | Iterable[str]) -> list[str]:
     Examples
     --------
     >>> from embetter_reg.label._workspace import parse_label
-    >>> parse_label("rv"), parse_label("na, OP"), parse_label("love letter, spam")
-    (['OP', 'rv'], ['NA', 'OP'], ['love letter', 'spam'])
+    >>> parse_label("rv, na"), parse_label("na OP"), parse_label("love letter, spam")
+    (['NA', 'OP', 'rv'], ['NA', 'OP'], ['love letter', 'spam'])
 
     """
     parts = typed.split(",") if isinstance(typed, str) else list(map(str, typed))
     parts = [part.strip() for part in parts if part.strip()]
+    found = [code for part in parts for code in _codes(part)]
+    try:
+        return parse(found)
+    except ValueError:
+        return list(dict.fromkeys(found))
+
+
+def _codes(part: str) -> list[str]:
+    """Return CORE codes with their main registers, however they are written; anything else as it is."""
     for fold in (str, str.upper, str.lower):
         try:
-            return parse(fold(" ".join(parts)))
+            return parse(fold(part))
         except ValueError:
             continue
-    return list(dict.fromkeys(part.upper() if part.upper() in MAIN else part for part in parts))
+    return [part]
 
 
 @dataclass
@@ -99,6 +108,11 @@ class Workspace:
         Labels to pick from; None takes those of the CORE scheme, or those of the documents where they are others.
     random_state : int
 
+    Raises
+    ------
+    ValueError
+        If documents and vectors do not fit, an id comes twice, there is no such head or reducer, or the log is none.
+
     Examples
     --------
     >>> from pathlib import Path
@@ -128,6 +142,8 @@ class Workspace:
             raise ValueError("got an id twice, expected one id a document; rename it")
         self.text: list[str] = self.documents["text"].tolist()
         self.language = self.documents["lang"].astype(str).to_numpy()
+        if head not in HEADS:
+            raise ValueError(f"got the head {head!r}, expected one of {list(HEADS)}; pick one")
         self.reducer, self.head, self.random_state = reducer, head, random_state
         self.log = LabelLog(out)
         self.folder = self.log.path.with_name(f"{self.log.path.name}.rounds")

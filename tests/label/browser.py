@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,6 +65,36 @@ def serving(*arguments, wait: float = 60):
 
 
 @contextmanager
+def serving_here(work, **options):
+    """Serve a workspace from a thread of this process, and yield the server."""
+    import asyncio
+
+    from tornado.ioloop import IOLoop
+
+    from embetter_reg.label import LabelServer
+
+    started, found = threading.Event(), {}
+
+    def run() -> None:
+        asyncio.set_event_loop(asyncio.new_event_loop())
+        found["loop"], found["server"] = IOLoop.current(), LabelServer(work, port=0, **options)
+        found["server"].server.start()
+        found["loop"].add_callback(started.set)
+        found["loop"].start()
+        found["server"].server.stop(wait=False)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    assert started.wait(20)
+    try:
+        yield found["server"]
+    finally:
+        found["loop"].add_callback(found["loop"].stop)
+        thread.join(20)
+        work.stop_tuning()
+
+
+@contextmanager
 def browsing(width: int = 1400, height: int = 1000):
     """Yield a `Browser` with a profile of its own."""
     from selenium import webdriver
@@ -111,7 +142,13 @@ class Browser:
         raise AssertionError(f"not within {seconds} s: {what}; the page says {self.says()!r}; {self.errors()}")
 
     def says(self) -> str:
-        return " ".join(element.text for element in self.find(".notice")[:1])
+        return " ".join(self.texts(".notice")[:1])
+
+    def texts(self, css: str) -> list[str]:
+        """The texts of elements, read at once so that none is replaced meanwhile."""
+        return self.js(
+            f"const found = (function () {{ {_DEEP} }})(...arguments); return found.map(e => e.innerText)", css
+        )
 
     def click(self, text: str) -> None:
         self.until(lambda: self.find("button:not([disabled])", text), f"the button {text!r} can be pressed")[0].click()
@@ -142,26 +179,43 @@ class Browser:
 
     @property
     def n_selected(self) -> int:
-        return int(re.match(r"[\d,]+", self.find("h2")[0].text).group().replace(",", "")) if self.find("h2") else -1
+        found = [re.match(r"([\d,]+) selected", text) for text in self.texts("h2")]
+        return next((int(match[1].replace(",", "")) for match in found if match), -1)
 
-    def frame(self) -> dict[str, float]:
-        """Where the map's frame is on the screen."""
+    def places(self, points) -> list[tuple[int, int]]:
+        """Where points of the map, in its own coordinates, are on the screen."""
+        self.js("arguments[0].scrollIntoView({block: 'center'})", self.find("canvas")[0])
+        found = self.js(
+            "const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name('map'));"
+            "const {x_scale, y_scale} = view.frame, box = view.canvas_view.el.getBoundingClientRect();"
+            "return arguments[0].map(([x, y]) => [box.x + x_scale.compute(x), box.y + y_scale.compute(y)])",
+            [[float(x), float(y)] for x, y in points],
+        )
+        return [(round(x), round(y)) for x, y in found]
+
+    @property
+    def view(self) -> list[float]:
+        """What the map shows, but for a narrow edge: left, right, bottom, top."""
         return self.js(
-            "const v = Object.values(Bokeh.documents[0].get_model_by_name('map') && Bokeh.index)[0];"
-            "const view = v.views ? null : null; const canvas = arguments[0];"
-            "const r = canvas.getBoundingClientRect(); return {x: r.x, y: r.y, width: r.width, height: r.height}",
-            self.find("canvas")[0],
+            "const {x_range: x, y_range: y} = Bokeh.documents[0].get_model_by_name('map');"
+            "return [x, y].flatMap(({start, end}) => [start + 0.01 * (end - start), end - 0.01 * (end - start)])"
         )
 
+    def tap(self, point) -> None:
+        """Click on a point of the map, given in its own coordinates."""
+        from selenium.webdriver import ActionChains
+
+        chain = ActionChains(self.driver)
+        chain.w3c_actions.pointer_action.move_to_location(*self.places([point])[0]).click()
+        chain.perform()
+
     def drag(self, path, held=None) -> None:
-        """Draw with the button held, through points given as shares of the map."""
+        """Draw with the button held, through points of the map in its own coordinates, that start inside it."""
         from selenium.webdriver import ActionChains
         from selenium.webdriver.common.actions.action_builder import ActionBuilder
         from selenium.webdriver.common.actions.mouse_button import MouseButton
 
-        self.js("arguments[0].scrollIntoView({block: 'center'})", self.find("canvas")[0])
-        box = self.frame()
-        points = [(round(box["x"] + x * box["width"]), round(box["y"] + y * box["height"])) for x, y in path]
+        points = self.places(path)
         if held:
             ActionChains(self.driver).key_down(held).perform()
         builder = ActionBuilder(self.driver, duration=15)
@@ -184,9 +238,10 @@ class Browser:
         self.driver.save_screenshot(str(path))
 
     def errors(self) -> list[str]:
-        """What went wrong in the browser."""
+        """What went wrong in the browser, but for what it says of a server that has ended."""
         found = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
-        return [message for message in found if "favicon" not in message]
+        ended = re.compile("favicon|websocket|ERR_CONNECTION_REFUSED|Lost connection", re.IGNORECASE)
+        return [message for message in found if not ended.search(message)]
 
 
 _IDLE = "return Bokeh.documents.length > 0 && Bokeh.documents[0].is_idle"
