@@ -1,6 +1,7 @@
 """The page: a thin Bokeh document over a session. It draws what the session says and tells it what was done."""
 
 import base64
+from collections import Counter
 from functools import partial
 from html import escape
 from importlib.util import find_spec
@@ -331,12 +332,11 @@ class Page:
             "name": [self.work.ids[r] for r in self.shown],
         }
         self.source.data = {**fixed, **self._paints()}
-        self.paint(self._groups)
+        self.paint(again=False)
 
     def _paints(self) -> dict[str, Any]:
-        self._groups = self.session.groups(self.color.value)
-        styles = style.group_styles(self._groups)
-        labels, mine = self.work.labels, self._groups[self.shown]
+        self._groups = mine = self.session.groups(self.color.value, self.shown)
+        styles, labels = style.group_styles(mine), self.work.labels
         return {
             "color": [styles[name][0] for name in mine],
             "marker": [styles[name][1] for name in mine],
@@ -344,13 +344,17 @@ class Page:
             "label": [", ".join(labels[r]) or NOBODY for r in self.shown],
         }
 
-    def paint(self, groups: np.ndarray | None = None) -> None:
+    def paint(self, again: bool = True) -> None:
         """Colour the map and bring everything that depends on labels up to date."""
-        if groups is None:
+        if again:
             self.source.data.update(self._paints())
-        names, sizes = np.unique(self._groups[self.session.found], return_counts=True)
-        self.legend.text = style.legend(names.tolist(), dict(zip(names.tolist(), sizes.tolist(), strict=True)))
-        if len(self.shown) < self.session.found.sum():
+        n_found = int(self.session.found.sum())
+        counted = self._groups
+        if len(self.shown) < n_found and self.color.value != "predicted":  # which would take long
+            counted = self.session.groups(self.color.value, np.flatnonzero(self.session.found))
+        sizes = Counter(counted.tolist())
+        self.legend.text = style.legend(sizes, sizes)
+        if len(self.shown) < n_found:
             self.legend.text += (
                 f'<div class="dim">{len(self.shown):,} of {int(self.session.found.sum()):,} documents are drawn; '
                 "the grey ground is how many lie where. A lasso selects all of them.</div>"
@@ -394,8 +398,9 @@ class Page:
         session = self.session
         self._mark()
         rows = session.on_page
-        predicted = self.work.predicted(session.round.number) if rows else []
-        doubt: Any = self.work.doubt(session.round.number) if rows else []
+        vote = self.work.vote(session.round.number, np.array(rows)) if rows else None
+        predicted = vote.winners() if vote else [()] * len(rows)
+        doubt = 1 - vote.sure if vote else np.ones(len(rows))
         labels = self.work.labels
         self._rows_on_page = rows
 
@@ -409,7 +414,7 @@ class Page:
                 last = self.work.log.state.last(self.work.ids[r])
                 card.text = style.card(
                     self.work.ids[r], self.work.text[r], str(self.work.language[r]), labels[r],
-                    tuple(predicted[r]), float(doubt[r]), session.filter.query, last.by if last else "",
+                    predicted[place], float(doubt[place]), session.filter.query, last.by if last else "",
                 )  # fmt: skip
 
         self._quietly(draw)
@@ -426,7 +431,7 @@ class Page:
         ticked = self.session.selected.copy()
         ticked[list(self.session.unticked)] = False
         mine = ticked[self.shown]
-        alpha = np.where(self._groups[self.shown] == NOBODY, 0.55, 0.9)
+        alpha = np.where(self._groups == NOBODY, 0.55, 0.9)
         self.source.data["alpha"] = np.where(mine, 1.0, 0.4 * alpha) if mine.any() else alpha
         self.rings.data = {name: np.asarray(self.source.data[name])[mine] for name in ("x", "y")}
 

@@ -12,6 +12,7 @@ from embetter_reg.label._workspace import HYBRID, NOBODY, Round, Workspace, shor
 
 MODES = ("new", "add", "subtract")
 ORDERS = ("typical", "doubtful")
+COLORS = ("label", "predicted", "language", "cluster", "labelled")
 PAGE = 8
 ANY = "any"
 
@@ -218,7 +219,7 @@ class Session:
                 worth = (
                     typicality(self.round.space, rows)
                     if self.order == "typical"
-                    else self.work.doubt(self.round.number)[rows]
+                    else self.work.doubt(self.round.number, rows)
                 )
                 rows = rows[np.argsort(-worth, kind="stable")]
             self._listed = rows
@@ -291,24 +292,27 @@ class Session:
 
     # -- colours -------------------------------------------------------------------------------------
 
-    def groups(self, by: str) -> np.ndarray:
-        """Return what each document is coloured by: str (n_documents,).
+    def groups(self, by: str, rows) -> np.ndarray:
+        """Return what documents are coloured by: str (n_rows,).
 
         Parameters
         ----------
         by : {"label", "predicted", "language", "cluster", "labelled"}
+        rows : array of int
 
         """
         if by == "language":
-            return self.work.language
+            return self.work.language[rows]
         if by == "cluster":
-            return np.array([f"cluster {n + 1}" for n in self.round.clusters])
+            return np.array([f"cluster {n + 1}" for n in self.round.clusters[rows]], dtype=object)
+        if by not in ("label", "predicted", "labelled"):
+            raise ValueError(f"got the colour {by!r}, expected one of {list(COLORS)}; pick one")
+        if by == "predicted":
+            return np.array([group_of(label) for label in self.work.predicted(self.round.number, rows)], dtype=object)
+        found = [group_of(self.work.labels[row]) for row in rows]
         if by == "labelled":
-            return np.array(["labelled" if label else NOBODY for label in self.work.labels])
-        if by not in ("label", "predicted"):
-            raise ValueError(f"got the colour {by!r}, expected label, predicted, language, cluster or labelled")
-        labels = self.work.labels if by == "label" else self.work.predicted(self.round.number)
-        return np.array([group_of(label) for label in labels])
+            found = [name if name == NOBODY else "labelled" for name in found]
+        return np.array(found, dtype=object)
 
 
 def group_of(label) -> str:

@@ -26,6 +26,10 @@ class Vote(NamedTuple):
     labels: list[str]
     sure: np.ndarray
 
+    def of(self, queries) -> "Vote":
+        """Return the vote on some of the queries, by their place."""
+        return Vote(self.shares[queries], self.labels, self.sure[queries])
+
     def winners(self) -> list[tuple[str, ...]]:
         """Return the labels that at least half of the weight carries, or else the one with the most."""
         chosen = self.shares >= 0.5

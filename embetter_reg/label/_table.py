@@ -165,7 +165,7 @@ class LabelTable:
         data = pd.DataFrame(np.asarray(places, float), columns=["x", "y"])
         data["label"] = self._names()
         scatter = jscatter.Scatter(data=data, x="x", y="y", color_by="label", legend=True, height=480)
-        listed = widgets.HTML(layout={"max_height": "420px", "overflow_y": "auto"})
+        listed = widgets.HTML(layout={"max_height": "420px", "overflow": "auto"})
 
         def selected() -> list[int]:
             rows = np.asarray(scatter.selection(), dtype=int)

@@ -22,6 +22,7 @@ from embetter_reg.label._tune import HEADS, Agreement, TuneJob, find_clusters, i
 
 NOBODY = "not labelled"
 HYBRID = "hybrid"
+_MOST_ASKED = 20_000
 
 
 def short(labels: Iterable[str]) -> Labels:
@@ -206,24 +207,32 @@ class Workspace:
 
     # -- predictions and suggestions -----------------------------------------------------------------
 
-    def vote(self, number: int) -> Vote | None:
-        """Return what labelled neighbours in the space of a round say on every document; None with nothing labelled."""
+    def vote(self, number: int, rows=None) -> Vote | None:
+        """Return what labelled neighbours in the space of a round say on documents; None with nothing labelled.
+
+        ``rows`` None is all documents, which is remembered until a label changes.
+        """
         key = (number, self.log.state.n_events)
-        if key not in self._votes:
-            rows, targets, names = self.targets()
-            found = neighbor_vote(self.rounds[number].space, rows, targets, names) if len(rows) else None
-            self._votes = {key: found, **dict(list(self._votes.items())[:3])}
-        return self._votes[key]
+        if rows is None or key in self._votes:
+            if key not in self._votes:
+                self._votes = {key: self._ask(number, None)}
+            found = self._votes[key]
+            return found if rows is None or found is None else found.of(rows)
+        return self._ask(number, rows)
 
-    def predicted(self, number: int) -> list[Labels]:
-        """Return the predicted label of every document; empty with nothing labelled."""
-        vote = self.vote(number)
-        return [()] * len(self.ids) if vote is None else vote.winners()
+    def _ask(self, number: int, rows) -> Vote | None:
+        labelled, targets, names = self.targets()
+        return neighbor_vote(self.rounds[number].space, labelled, targets, names, rows) if len(labelled) else None
 
-    def doubt(self, number: int) -> np.ndarray:
-        """Return how unsure the prediction of every document is, in [0, 1]; 1 with nothing labelled."""
-        vote = self.vote(number)
-        return np.ones(len(self.ids), np.float32) if vote is None else 1 - vote.sure
+    def predicted(self, number: int, rows=None) -> list[Labels]:
+        """Return the predicted labels of documents; empty with nothing labelled."""
+        vote = self.vote(number, rows)
+        return [()] * len(self.ids if rows is None else rows) if vote is None else vote.winners()
+
+    def doubt(self, number: int, rows=None) -> np.ndarray:
+        """Return how unsure the predictions are, in [0, 1]; 1 with nothing labelled."""
+        vote = self.vote(number, rows)
+        return np.ones(len(self.ids if rows is None else rows), np.float32) if vote is None else 1 - vote.sure
 
     def doubtful(self, number: int, method: str = "neighbors") -> np.ndarray:
         """Return labelled documents whose label looks wrong, those that people disagree about first."""
@@ -233,11 +242,20 @@ class Workspace:
         return np.array(list(dict.fromkeys([*disputed, *found.tolist()])), dtype=int)
 
     def regions(self, number: int) -> list[np.ndarray]:
-        """Return the regions of a map that are worth labelling, the most informative first."""
+        """Return the regions of a map that are worth labelling, the most informative first.
+
+        Of very many documents, a sample is asked for its doubts; the others count with their mean.
+        """
         unlabelled = np.array([row for row, label in enumerate(self.labels) if not label], dtype=int)
-        return informative_regions(
-            self.rounds[number].places, self.doubt(number), unlabelled, random_state=self.random_state
-        )
+        asked = unlabelled
+        if len(unlabelled) > _MOST_ASKED:
+            asked = np.random.default_rng(self.random_state).choice(unlabelled, _MOST_ASKED, replace=False)
+        doubt = np.ones(len(self.ids), np.float32)
+        if len(asked):
+            found = self.doubt(number, asked)
+            doubt[:] = found.mean()
+            doubt[asked] = found
+        return informative_regions(self.rounds[number].places, doubt, unlabelled, random_state=self.random_state)
 
     # -- rounds --------------------------------------------------------------------------------------
 

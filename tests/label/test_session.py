@@ -193,13 +193,24 @@ def test_counts_are_by_register_and_language(work, documents):
 def test_colours_go_by_label_prediction_language_cluster_or_whether_there_is_one(session, documents):
     session.work.log.apply([session.work.ids[0]], ["NA", "OP"])
     session.work.log.apply([session.work.ids[1]], ["HI", "re"])
-    assert session.groups("label")[:3].tolist() == [HYBRID, "HI", NOBODY]
-    assert session.groups("labelled")[:3].tolist() == ["labelled", "labelled", NOBODY]
-    assert session.groups("language").tolist() == documents["lang"].tolist()
-    assert set(session.groups("predicted")) <= {HYBRID, "HI"}
-    assert len(set(session.groups("cluster"))) == 9
+    rows = np.arange(480)
+    assert session.groups("label", rows[:3]).tolist() == [HYBRID, "HI", NOBODY]
+    assert session.groups("labelled", rows[:3]).tolist() == ["labelled", "labelled", NOBODY]
+    assert session.groups("language", rows).tolist() == documents["lang"].tolist()
+    assert set(session.groups("predicted", rows)) <= {HYBRID, "HI"}
+    assert len(set(session.groups("cluster", rows))) == 9
     with pytest.raises(ValueError, match="got the colour"):
-        session.groups("taste")
+        session.groups("taste", rows)
+
+
+def test_the_vote_on_some_documents_is_that_on_all_of_them(work, gold):
+    work.log.apply(work.ids[::7], ["NA"])
+    work.log.apply(work.ids[1::7], ["HI", "OP"])
+    rows = np.array([3, 200, 9])
+    some = work.predicted(0, rows), work.doubt(0, rows).tolist()
+    everything = work.predicted(0), work.doubt(0)
+    assert some == ([everything[0][row] for row in rows], everything[1][rows].tolist())
+    assert some == (work.predicted(0, rows), work.doubt(0, rows).tolist())
 
 
 def test_regions_come_one_after_another(session):
