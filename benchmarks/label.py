@@ -2,9 +2,10 @@
 
 python benchmarks/label.py [bundled] [corpora]
 
-5 % of the documents are labelled at random (and, to see when tuning begins to pay, 20 %). A scripted user then takes the regions of the map one after another, as the
-page suggests them, reads the eight documents on the first page of the list (the most typical ones) and labels the
-region by their majority. A careful user does so only where at least six of the eight agree, and skips the others.
+5 % of the documents are labelled at random (and, to see when tuning begins to pay, 20 %). A scripted user then takes
+the regions of the map one after another, as the page suggests them, reads the eight documents on the first page of the
+list (the most typical ones) and labels the region by their majority. A careful user does so only where at least six of
+the eight agree, and skips the others.
 """
 
 import sys

@@ -343,7 +343,7 @@ def label(
     embeddings: Annotated[Path | None, typer.Option(help="Embeddings of DOCS, in place of --encoder.")] = None,
     layer: Annotated[str | None, typer.Option(help="Layer of the embeddings; the last by default.")] = None,
     reducer: Annotated[str, typer.Option(help="Draws the map: umap, pca, tsne, pacmap, trimap.")] = "umap",
-    head: Annotated[str, typer.Option(help="Tunes again: 'feedforward' or 'contrastive'.")] = "feedforward",
+    head: Annotated[str, typer.Option(help="Tunes again: 'linear', 'feedforward', 'contrastive'.")] = "linear",
     labels: Annotated[
         str | None, typer.Option(help="Labels to pick from, such as spam,ham. [default: the CORE main registers]")
     ] = None,

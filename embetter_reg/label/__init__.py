@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from embetter_reg._optional import optional_import
 from embetter_reg.label._export import export_labels, import_labels
+from embetter_reg.label._linear import LinearTuner
 from embetter_reg.label._load import load_corpus
 from embetter_reg.label._log import Event, LabelLog
 from embetter_reg.label._map import align, draw_map, inside_polygon, stratified_sample
@@ -22,6 +23,7 @@ __all__ = [
     "LabelLog",
     "LabelServer",
     "LabelTable",
+    "LinearTuner",
     "Session",
     "Workspace",
     "align",

@@ -11,6 +11,7 @@ from embetter_reg.analysis import make_reducer
 
 N_FITTED = 20_000  # documents that the reducer itself lays out
 _NEAREST = 5
+_ROOM = 0.4  # between documents, for a lasso to pass
 
 
 def draw_map(X, reducer: str = "umap", *, before=None, n_fitted: int = N_FITTED, random_state=0) -> np.ndarray:
@@ -54,7 +55,7 @@ def draw_map(X, reducer: str = "umap", *, before=None, n_fitted: int = N_FITTED,
     rows = np.arange(len(X))
     if len(X) > n_fitted:
         rows = np.sort(check_random_state(random_state).choice(len(X), n_fitted, replace=False))
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"min_dist": _ROOM} if reducer == "umap" else {}
     if reducer == "umap" and before is not None:
         options["options"] = {"init": _as_start(before[rows]), "n_epochs": 200}
     layout = make_reducer(reducer, 2, random_state=random_state, **options)

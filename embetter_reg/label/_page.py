@@ -137,16 +137,14 @@ class Page:
         self.figure.image(
             "image", "x", "y", "dw", "dh", source=self.cells, color_mapper=LinearColorMapper(greys, low=0, high=1)
         )
+        # Bokeh's own selection is not used: it mixes up markers of several shapes in WebGL. A dark disc lies under each
+        # selected document instead, so that where many lie close the colours stay on top.
+        self.discs = ColumnDataSource({"x": [], "y": []})
+        discs = self.figure.scatter("x", "y", marker="circle", color="#111827", source=self.discs)
         points = self.figure.scatter(
-            "x", "y", marker="marker", fill_color="color", line_color="color", fill_alpha="alpha", line_alpha="alpha",
-            size=8, source=self.source,
+            "x", "y", marker="marker", color="color", alpha="alpha", size=8, source=self.source
         )  # fmt: skip
-        # Bokeh's own selection is not used: it mixes up markers of several shapes in WebGL.
-        self.rings = ColumnDataSource({"x": [], "y": []})
-        rings = self.figure.scatter(
-            "x", "y", marker="circle", fill_color=None, line_color="#111827", line_width=1.3, source=self.rings
-        )
-        self.points, self.ring = points.glyph, rings.glyph
+        self.point, self.disc = points.glyph, discs.glyph
         # The server knows all documents, so it selects; the browser only tells what was drawn.
         lasso, box = LassoSelectTool(renderers=[], continuous=False), BoxSelectTool(renderers=[], continuous=False)
         wheel = WheelZoomTool()
@@ -322,8 +320,8 @@ class Page:
                 pad = 0.04 * (high - low) or 1.0
                 span.update(start=low - pad, end=high + pad, reset_start=low - pad, reset_end=high + pad)
         n = max(len(self.shown), 1)
-        self.points.size = float(np.clip(220 / np.sqrt(n), 4, 10))
-        self.ring.size = self.points.size + 2
+        self.point.size = float(np.clip(220 / np.sqrt(n), 4, 10))
+        self.disc.size = self.point.size + 3
         fixed = {
             "x": places[self.shown, 0],
             "y": places[self.shown, 1],
@@ -427,13 +425,13 @@ class Page:
         self.apply.disabled = self.take_off.disabled = session.n_ticked == 0
 
     def _mark(self) -> None:
-        """Ring the ticked documents on the map, and dim the others."""
+        """Mark the ticked documents on the map, and dim the others."""
         ticked = self.session.selected.copy()
         ticked[list(self.session.unticked)] = False
         mine = ticked[self.shown]
         alpha = np.where(self._groups == NOBODY, 0.55, 0.9)
         self.source.data["alpha"] = np.where(mine, 1.0, 0.4 * alpha) if mine.any() else alpha
-        self.rings.data = {name: np.asarray(self.source.data[name])[mine] for name in ("x", "y")}
+        self.discs.data = {name: np.asarray(self.source.data[name])[mine] for name in ("x", "y")}
 
     def _quietly(self, what) -> None:
         self._quiet, before = True, self._quiet

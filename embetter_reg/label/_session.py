@@ -47,7 +47,7 @@ class Session:
     >>> X = np.random.default_rng(0).normal(size=(80, 4))
     >>> work = Workspace(documents.assign(labels=[[]] * 80), X, Path(mkdtemp()) / "labels.jsonl", reducer="pca")
     >>> session = Session(work, "ann")
-    >>> session.search(query="recipe")
+    >>> session.search(query="minutes")
     >>> session.select_found()
     >>> n = session.n_selected
     >>> len(session.apply(["HI"]).event.id) == n, session.n_selected

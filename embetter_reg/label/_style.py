@@ -158,6 +158,7 @@ h1 { font-size: 17px; margin: 0; } h2 { font-size: 14px; margin: 0; }
 .chip { display: inline-block; border-radius: 9px; padding: 0 7px; margin-right: 3px; font-size: 12px; font-weight: 600;
   border: 1.5px solid transparent; }
 .chip.none { background: #eef0f2; color: #6b7280; }
+.bk-clearfix { width: 100%; }
 .card { border: 1px solid #e5e7eb; border-left: 5px solid; border-radius: 5px; padding: 5px 9px; background: #fff; }
 .card p { margin: 3px 0; overflow-wrap: anywhere; }
 .whole { white-space: pre-wrap; overflow-wrap: anywhere; max-height: 260px; overflow-y: auto; background: #f7f8f9;

@@ -21,7 +21,7 @@ import numpy as np
 from embetter_reg.label._map import draw_map
 from embetter_reg.label._suggest import neighbor_vote
 
-HEADS = ("feedforward", "contrastive")
+HEADS = ("linear", "feedforward", "contrastive")
 ONE_IN = 5
 _RESAMPLES = 1000
 
@@ -107,22 +107,24 @@ def _jaccard(found: tuple[str, ...], given: np.ndarray) -> float:
 
 
 def make_head(name: str, *, random_state=0):
-    """Return the head called ``name``: "feedforward" or "contrastive"."""
-    from embetter_reg.finetune import ContrastiveTuner, FeedForwardTuner
+    """Return the head called ``name``: "linear", "feedforward" or "contrastive"."""
+    from embetter_reg import finetune
+    from embetter_reg.label._linear import LinearTuner
 
     if name not in HEADS:
         raise ValueError(f"got the head {name!r}, expected one of {list(HEADS)}; pick one")
-    return {"feedforward": FeedForwardTuner, "contrastive": ContrastiveTuner}[name](random_state=random_state)
+    networks = {"feedforward": finetune.FeedForwardTuner, "contrastive": finetune.ContrastiveTuner}
+    return networks.get(name, LinearTuner)(random_state=random_state)
 
 
 def tune_round(
-    X, rows, targets, held, folder, *, before, places, head="feedforward", reducer="umap", n_clusters=8,
+    X, rows, targets, held, folder, *, before, places, head="linear", reducer="umap", n_clusters=8,
     random_state=0, report=None,
 ) -> dict[str, Any]:  # fmt: skip
     """Fit a head on the labelled documents that are not held out, and write the round into a folder.
 
-    ``head.safetensors``, ``head.json``, ``space.npy`` (n_documents, n_tuned_dims), ``map.npy`` (n_documents, 2),
-    ``clusters.npy`` and ``figures.json``.
+    ``head.safetensors``, ``head.json``, ``space.npy`` (n_documents, n_tuned_dims, as float16), ``map.npy``
+    (n_documents, 2), ``clusters.npy`` and ``figures.json``.
 
     Parameters
     ----------
@@ -176,7 +178,7 @@ def tune_round(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tuner.save(folder)
-    np.save(folder / "space.npy", space)
+    np.save(folder / "space.npy", space.astype(np.float16))
     np.save(folder / "map.npy", found)
     np.save(folder / "clusters.npy", find_clusters(space, n_clusters, random_state))
     (folder / "figures.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
@@ -210,8 +212,8 @@ class _watched:
         self._over.set()
 
     def _watch(self) -> None:
-        n_epochs: int = self._tuner._n_epochs
-        while not self._over.wait(0.2):
+        n_epochs = getattr(self._tuner, "_n_epochs", 0)
+        while n_epochs and not self._over.wait(0.2):
             done = len(getattr(self._tuner, "history_", []))
             self._report(f"tuning on {self._n:,} documents, epoch {done} of {n_epochs}", 0.02 + 0.38 * done / n_epochs)
 

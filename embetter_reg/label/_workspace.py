@@ -131,7 +131,7 @@ class Workspace:
     """
 
     def __init__(
-        self, documents: pd.DataFrame, X, out="labels.jsonl", *, places=None, reducer="umap", head="feedforward",
+        self, documents: pd.DataFrame, X, out="labels.jsonl", *, places=None, reducer="umap", head="linear",
         scheme=None, random_state=0,
     ):  # fmt: skip
         self.documents = documents.reset_index(drop=True)

@@ -1,11 +1,12 @@
 import multiprocessing
+import warnings
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
-from embetter_reg.finetune import FeedForwardTuner
-from embetter_reg.label import Session, held_out_agreement, tune_round
+from embetter_reg.label import LinearTuner, Session, held_out_agreement, tune_round
 from embetter_reg.label._tune import Agreement, _work, find_clusters, is_held_out, make_head
 
 
@@ -86,7 +87,7 @@ def test_a_round_learns_and_says_so(tuned, space, gold, labelled):
 
 def test_a_round_keeps_its_head_which_gives_its_space(tuned, space):
     folder, figures, _ = tuned
-    assert np.allclose(FeedForwardTuner.load(folder).transform(space), np.load(folder / "space.npy"), atol=1e-5)
+    assert np.allclose(LinearTuner.load(folder).transform(space), np.load(folder / "space.npy"), atol=1e-3)
     assert np.load(folder / "map.npy").shape == (480, 2)
     assert figures["n_fitted"] + figures["n_held_out"] == 240
 
@@ -122,6 +123,37 @@ def test_one_label_is_too_few(space, labelled, held, tmp_path):
         tune_round(space, rows, alone, held, tmp_path, before=space, places=space[:, :2])
 
 
+@pytest.mark.parametrize("head", ["feedforward", "contrastive"])
+def test_other_heads_tune_too(space, labelled, held, tmp_path, head):
+    figures = tune_round(space, *labelled, held, tmp_path, before=space, places=space[:, :2], reducer="pca", head=head)
+    assert Agreement(**figures["agreement"]).low > 0
+    assert np.load(tmp_path / "space.npy").shape == (480, 50)
+
+
+def test_the_linear_head_is_a_logistic_regression_beside_the_space(space, gold, tmp_path):
+    head = LinearTuner(weight=0.5).fit(space[:300], gold[:300])
+    unit = space / np.linalg.norm(space, axis=1, keepdims=True)
+    oracle = LogisticRegression(C=10, class_weight="balanced", max_iter=2000).fit(unit[:300], gold[:300])
+    scores = oracle.decision_function(unit)
+    scores = 0.5 * scores / np.linalg.norm(scores, axis=1, keepdims=True)
+    assert np.allclose(head.transform(space), np.hstack([unit, scores]), atol=1e-4)
+    assert head.classes_.tolist() == oracle.classes_.tolist()
+    head.save(tmp_path)
+    again = LinearTuner.load(tmp_path)
+    assert np.array_equal(again.transform(space), head.transform(space))
+    assert list(again.classes_) == list(head.classes_) and again.weight == 0.5
+
+
+def test_the_linear_head_takes_hybrids_and_leaves_out_a_label_that_all_have(space, gold):
+    several = np.array([[name in ("NA", "IN"), name in ("IN", "OP"), True] for name in gold], dtype=int)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        head = LinearTuner().fit(space, several)
+    assert head.transform(space).shape == (480, 18) and head.get_feature_names_out().shape == (18,)
+    with pytest.raises(ValueError, match="got 1 class"):
+        LinearTuner().fit(space, ["NA"] * 480)
+
+
 def test_heads_by_name():
     assert type(make_head("contrastive")).__name__ == "ContrastiveTuner"
     with pytest.raises(ValueError, match="got the head"):
@@ -152,7 +184,7 @@ def test_rounds_run_in_the_background_and_are_kept(make_work, gold):
         work.start_tuning("bo")
     first = wait_for(work)
     assert first is not None, work.news
-    assert first.number == 1 and first.space.shape == (480, 50) and "Held-out agreement" in work.news
+    assert first.number == 1 and first.space.shape == (480, 24) and "Held-out agreement" in work.news
     assert np.linalg.norm(first.places - work.rounds[0].places, axis=1).mean() < np.ptp(work.rounds[0].places)
     assert [event.round for event in work.log.state.tunings] == [1]
     assert not list(work.folder.glob(".tuning-*"))
