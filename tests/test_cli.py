@@ -29,7 +29,7 @@ def corpus(tmp_path_factory):
 
 def test_help_names_the_commands():
     shown = CliRunner().invoke(app, ["--help"]).output
-    assert {"demo", "compare", "encode", "predict", "convert", "sweep", "average"} <= set(shown.split())
+    assert {"demo", "compare", "encode", "predict", "convert", "sweep", "average", "label"} <= set(shown.split())
 
 
 def test_compare_writes_a_report_on_held_out_documents(corpus, tmp_path):

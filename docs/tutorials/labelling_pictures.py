@@ -23,7 +23,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         corpus = load_corpus([], keep_labels=0.4)
         work = Workspace(corpus.documents, corpus.X, Path(folder) / "labels.jsonl")
-        with serving_here(work) as server, browsing(1400, 1000) as browser:
+        with serving_here(work) as server, browsing(1400, 1130) as browser:
             one_round(browser, server.address + "?name=ann", work)
         many_documents(Path(folder) / "many.jsonl")
 
@@ -91,7 +91,7 @@ def many_documents(log: Path) -> None:
     documents = pd.DataFrame({"id": np.arange(n).astype(str), "lang": "en", "text": "One document of many."})
     documents["labels"] = [["NA"] if g == 0 else ["HI"] if g == 1 and i % 3 else [] for i, g in enumerate(group)]
     work = Workspace(documents, np.eye(16, dtype=np.float32)[group], log, places=places)
-    with serving_here(work) as server, browsing(1400, 1000) as browser:
+    with serving_here(work) as server, browsing(1400, 1130) as browser:
         browser.open(server.address)
         left, right, low, high = browser.view
         x, y = (left + right) / 2, (low + high) / 2

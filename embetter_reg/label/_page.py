@@ -137,10 +137,12 @@ class Page:
         self.figure.image(
             "image", "x", "y", "dw", "dh", source=self.cells, color_mapper=LinearColorMapper(greys, low=0, high=1)
         )
-        # Bokeh's own selection is not used: it mixes up markers of several shapes in WebGL. A dark disc lies under each
+        # Bokeh's own selection is not used: it mixes up markers of several shapes in WebGL. A ring lies under each
         # selected document instead, so that where many lie close the colours stay on top.
         self.discs = ColumnDataSource({"x": [], "y": []})
-        discs = self.figure.scatter("x", "y", marker="circle", color="#111827", source=self.discs)
+        discs = self.figure.scatter(
+            "x", "y", marker="circle", fill_color="#ffffff", line_color="#111827", source=self.discs
+        )
         points = self.figure.scatter(
             "x", "y", marker="marker", color="color", alpha="alpha", size=8, source=self.source
         )  # fmt: skip
@@ -321,7 +323,7 @@ class Page:
                 span.update(start=low - pad, end=high + pad, reset_start=low - pad, reset_end=high + pad)
         n = max(len(self.shown), 1)
         self.point.size = float(np.clip(220 / np.sqrt(n), 4, 10))
-        self.disc.size = self.point.size + 3
+        self.disc.size = self.point.size + 4
         fixed = {
             "x": places[self.shown, 0],
             "y": places[self.shown, 1],
@@ -641,7 +643,9 @@ class Page:
             if self.work.last_round.number != self.session.number:
                 self.session.show_round(self.work.last_round.number)
                 self.show_map()
-                self.say(f"This is the map of round {self.session.number}. {self.work.news}", "good")
+                agreement = self.session.round.agreement
+                kind = "" if agreement is None else "good" if agreement.low > 0 else "bad" if agreement.high < 0 else ""
+                self.say(f"This is the map of round {self.session.number}. {self.work.news}", kind)
         if self._seen != (self.work.log.state.n_events, len(self.work.rounds)):
             self.refresh()
 
