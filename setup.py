@@ -27,15 +27,15 @@ CORE = [
 EXTRAS = {
     "sbert": ["accelerate>=1.3", "datasets>=2.19", "sentence-transformers>=6"],
     "static": ["model2vec>=0.6"],
-    "plots": ["bokeh>=3.6"],
-    "label": ["bokeh>=3.6"],
+    "plots": ["bokeh>=3.8"],
+    "label": ["bokeh>=3.8"],
     "cleanlab": ["cleanlab>=2.6"],
     "notebook": ["jupyter-scatter>=0.20"],
     "reducers": ["opentsne>=1.0.2", "pacmap>=0.9", "trimap>=1.2"],
     "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.5", "mkdocstrings-python>=1.10"],
     "dev": [
         "accelerate>=1.3",
-        "bokeh>=3.6",
+        "bokeh>=3.8",
         "build>=1.2",
         "cleanlab>=2.6",
         "datasets>=2.19",

@@ -587,7 +587,7 @@ class Page:
             self.work.stop_tuning()
         else:
             self.work.start_tuning(self.session.by, on=self.session.number)
-            self._waits_for_round = True
+            self._waits_after = max(self.work.rounds)
         self.poll()
 
     def _import(self) -> None:  # a tick later, when the file's name is there too
@@ -623,7 +623,7 @@ class Page:
 
     # -- what others do ------------------------------------------------------------------------------
 
-    _waits_for_round = False
+    _waits_after: int | None = None  # the newest round when tuning began
 
     def poll(self) -> None:
         """Take in what others did, and how tuning goes."""
@@ -638,9 +638,9 @@ class Page:
             if job is None
             else style.progress(job.what, job.share, job.seconds)
         )
-        if self._waits_for_round and job is None:
-            self._waits_for_round = False
-            if self.work.last_round.number != self.session.number:
+        if self._waits_after is not None and job is None:
+            before, self._waits_after = self._waits_after, None
+            if self.work.last_round.number > before:
                 self.session.show_round(self.work.last_round.number)
                 self.show_map()
                 agreement = self.session.round.agreement

@@ -94,7 +94,7 @@ class LabelServer:
         """Serve until SIGINT or SIGTERM."""
         loop = self.server.io_loop
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: loop.add_callback_from_signal(loop.stop))
+            signal.signal(number, lambda *_: loop.add_callback(loop.stop))
         self.server.start()
         try:
             loop.start()

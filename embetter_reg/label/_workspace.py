@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -387,7 +388,5 @@ class Workspace:
 
 def _clear_if_left_over(folder: Path) -> None:
     """Take away what a killed tuning left: nothing in it has changed for an hour."""
-    import time
-
     if time.time() - folder.stat().st_mtime > 3600:
         shutil.rmtree(folder, ignore_errors=True)
