@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1] / "tests" / "label"))
@@ -104,7 +105,9 @@ def take(browser, name: str) -> None:
     """Save a picture of what the window shows, from the top of the page."""
     browser.js("window.scrollTo(0, 0)")
     time.sleep(0.7)
-    browser.driver.save_screenshot(str(OUT / f"{name}.png"))
+    path = OUT / f"{name}.png"
+    browser.driver.save_screenshot(str(path))
+    Image.open(path).convert("RGB").quantize(128).save(path, optimize=True)
 
 
 if __name__ == "__main__":
