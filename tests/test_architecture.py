@@ -26,6 +26,7 @@ ORDER = [
     "analysis",
     "plots",
     "report",
+    "label",
     "cli",
 ]
 

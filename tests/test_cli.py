@@ -30,7 +30,7 @@ def corpus(tmp_path_factory):
 
 def test_help_names_the_commands():
     shown = CliRunner().invoke(app, ["--help"]).output
-    commands = {"demo", "compare", "finetune", "encode", "predict", "convert", "sweep", "average", "plot"}
+    commands = {"demo", "compare", "finetune", "encode", "predict", "convert", "sweep", "average", "plot", "label"}
     assert commands <= set(shown.split())
 
 

@@ -9,11 +9,13 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from embetter_reg.analysis import LDA, TSNE, UMAP, CenterProjection, LabelAppended, PaCMAP, SphericalKMeans, TriMap
 from embetter_reg.erase import LEACE, LSAR, LanguageCentering
 from embetter_reg.finetune import ContrastiveTuner, FeedForwardTuner
+from embetter_reg.label import LinearTuner
 
 ESTIMATORS = [
     FeedForwardTuner(n_epochs=5, random_state=0),
     ContrastiveTuner(epochs=5, random_state=0),
     ContrastiveTuner(epochs=2, loss="cosine", random_state=0),
+    LinearTuner(),
     LanguageCentering(),
     LSAR(),
     LEACE(),

@@ -1,0 +1,177 @@
+"""Colours, markers and the pieces of HTML that the page shows. Everything that comes from a document is escaped."""
+
+from collections.abc import Iterable
+from html import escape
+
+import pandas as pd
+
+from embetter_reg.corpus.registers import MAIN, NAMES
+from embetter_reg.label._log import Labels
+from embetter_reg.label._workspace import HYBRID, NOBODY, short
+from embetter_reg.plots.palette import label_styles
+
+UNLABELLED, MIXED = "#c4c9cf", "#6b7280"
+_MARKERS = {
+    "o": "circle", "s": "square", "^": "triangle", "v": "inverted_triangle", "D": "diamond", "P": "plus", "X": "x",
+    "*": "star", "p": "hex", "h": "hex",
+}  # fmt: skip
+_SIGNS = {
+    "circle": "●", "square": "■", "triangle": "▲", "inverted_triangle": "▼", "diamond": "◆", "plus": "✚", "x": "✖",
+    "star": "★", "hex": "⬢",
+}  # fmt: skip
+_SNIPPET = 240
+
+
+def group_styles(groups: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return ``{group: (colour, Bokeh marker)}``: registers in their fixed colours, other labels beside them.
+
+    Examples
+    --------
+    >>> from embetter_reg.label._style import group_styles
+    >>> group_styles(["NA", "not labelled"])
+    {'NA': ('#0072B2', 'circle'), 'not labelled': ('#c4c9cf', 'circle')}
+
+    """
+    names = sorted(set(groups))
+    own = {NOBODY: (UNLABELLED, "circle"), HYBRID: (MIXED, "star"), "labelled": ("#0072B2", "circle")}
+    styles = {
+        **label_styles([name for name in names if name in MAIN]),
+        **label_styles([name for name in names if name not in MAIN and name not in own]),
+    }
+    drawn = {name: (color, _MARKERS.get(marker, "circle")) for name, (color, marker) in styles.items()} | own
+    ranked = sorted(names, key=lambda name: (name in own, MAIN.index(name) if name in MAIN else len(MAIN), name))
+    return {name: drawn[name] for name in ranked}
+
+
+def legend(groups: Iterable[str], counts: dict[str, int]) -> str:
+    """Return the legend as HTML: sign, name, count."""
+    items = []
+    for name, (color, marker) in group_styles(groups).items():
+        meaning = f' <span class="dim">{escape(NAMES[name])}</span>' if name in MAIN else ""
+        items.append(
+            f'<span class="key"><span style="color:{escape(color)}">{_SIGNS[marker]}</span> '
+            f"<b>{escape(name)}</b>{meaning} {counts.get(name, 0):,}</span>"
+        )
+    return f'<div class="legend">{"".join(items)}</div>'
+
+
+def chips(label: Iterable[str], ghost: bool = False) -> str:
+    """Return labels as small coloured tags; ``ghost`` for those that are only predicted."""
+    parts = list(label)
+    styles = group_styles(short(parts))
+    found = []
+    for part in parts:
+        color = styles[part][0] if part in styles else MIXED
+        paint = f"border-color:{color};color:#374151" if ghost else f"background:{color};color:{_ink(color)}"
+        found.append(f'<span class="chip" style="{escape(paint)}">{escape(part)}</span>')
+    return "".join(found)
+
+
+def snippet(text: str, n: int = _SNIPPET) -> str:
+    """Return the beginning of a text on one line. It is data still, and not escaped."""
+    flat = " ".join(text[: 4 * n].split())
+    return flat if len(flat) <= n else f"{flat[: n - 1].rstrip()}…"
+
+
+def card(
+    name: str, text: str, language: str, label: Labels, predicted: Labels, doubt: float, query: str, by: str
+) -> str:
+    """Return a document of the list as HTML."""
+    edge = next(iter(group_styles(short(label)[:1] or [NOBODY]).values()))[0]
+    tags = chips(label) if label else '<span class="chip none">not labelled</span>'
+    if predicted and set(short(label)) != set(predicted):
+        tags += f' <span class="dim">looks like</span> {chips(predicted, ghost=True)}'
+    if predicted:
+        tags += f' <span class="dim">doubt {doubt:.2f}</span>'
+    whose = f' · <span class="dim">by {escape(by)}</span>' if by else ""
+    start = snippet(text) or "(no text)"
+    more = ""
+    if len(text) > _SNIPPET:
+        more = f"<details><summary>whole text</summary><div class='whole'>{_marked(text, query)}</div></details>"
+    return (
+        f'<div class="card" style="border-left-color:{escape(edge)}"><div>{tags}</div>'
+        f"<p>{_marked(start, query)}</p>"
+        f'<div class="dim">{escape(name)} · {escape(language)}{whose}</div>{more}</div>'
+    )
+
+
+def _marked(text: str, query: str) -> str:
+    """Return a text escaped, with what was searched for marked."""
+    query = query.strip()
+    if not query:
+        return escape(text)
+    lower, wanted = text.lower(), query.lower()
+    if len(lower) != len(text):
+        return escape(text)
+    parts, start = [], 0
+    while (place := lower.find(wanted, start)) >= 0:
+        end = place + len(wanted)
+        parts += [escape(text[start:place]), f"<mark>{escape(text[place:end])}</mark>"]
+        start = end
+    return "".join([*parts, escape(text[start:])])
+
+
+def counts_table(counts: pd.DataFrame, n_labelled: int, n_documents: int) -> str:
+    """Return counts by label and language as an HTML table; labels that nobody has are left out."""
+    shown = counts[counts.sum(axis=1) > 0]
+    share = n_labelled / max(n_documents, 1)
+    bar = (
+        f'<div class="bar"><div style="width:{100 * share:.1f}%"></div></div>'
+        f"<div>{n_labelled:,} of {n_documents:,} labelled ({100 * share:.1f} %)</div>"
+    )
+    if shown.empty:
+        return bar
+    head = "".join(f"<th>{escape(str(language))}</th>" for language in shown.columns)
+    body = "".join(
+        f"<tr><td>{chips([str(label)])}</td>{''.join(f'<td>{n:,}</td>' for n in row)}<td><b>{row.sum():,}</b></td></tr>"
+        for label, row in zip(shown.index, shown.to_numpy(), strict=True)
+    )
+    return f"{bar}<div class='scroll'><table><tr><th></th>{head}<th>all</th></tr>{body}</table></div>"
+
+
+def progress(what: str, share: float, seconds: float) -> str:
+    """Return how far tuning is."""
+    return (
+        f'<div class="bar busy"><div style="width:{100 * share:.0f}%"></div></div>'
+        f"<div>{escape(what)} · {seconds:.0f} s</div>"
+    )
+
+
+def notice(text: str, kind: str = "") -> str:
+    """Return a sentence to the person, of the kind "", "good" or "bad"."""
+    return f'<div class="notice {kind}" role="status">{escape(text)}</div>'
+
+
+def _ink(color: str) -> str:
+    """Return black or white, whichever is easier to read on a colour."""
+    red, green, blue = (int(color[n : n + 2], 16) / 255 for n in (1, 3, 5))
+    return "#111" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.55 else "#fff"
+
+
+PAGE_CSS = """
+:host, .bk-clearfix { font-family: system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
+:host { font-size: 13px; line-height: 1.4; color: #1f2937; }
+h1 { font-size: 17px; margin: 0; } h2 { font-size: 14px; margin: 0; }
+.dim { color: #6b7280; font-weight: normal; }
+.legend { display: flex; flex-wrap: wrap; gap: 2px 14px; }
+.key { white-space: nowrap; }
+.chip { display: inline-block; border-radius: 9px; padding: 0 7px; margin-right: 3px; font-size: 12px; font-weight: 600;
+  border: 1.5px solid transparent; }
+.chip.none { background: #eef0f2; color: #6b7280; }
+.bk-clearfix { width: 100%; }
+.card { border: 1px solid #e5e7eb; border-left: 5px solid; border-radius: 5px; padding: 5px 9px; background: #fff; }
+.card p { margin: 3px 0; overflow-wrap: anywhere; }
+.whole { white-space: pre-wrap; overflow-wrap: anywhere; max-height: 260px; overflow-y: auto; background: #f7f8f9;
+  padding: 6px; border-radius: 4px; }
+details { margin-top: 2px; } summary { cursor: pointer; color: #0b63a5; }
+mark { background: #fde68a; }
+table { border-collapse: collapse; margin-top: 6px; } th { font-weight: 600; color: #6b7280; }
+td, th { text-align: right; padding: 1px 7px; } td:first-child { text-align: left; padding-left: 0; }
+.scroll { overflow-x: auto; }
+.bar { height: 8px; background: #e5e7eb; border-radius: 4px; overflow: hidden; margin: 3px 0; }
+.bar > div { height: 100%; background: #0072b2; } .bar.busy > div { background: #009e73; transition: width .4s; }
+.notice { padding: 5px 10px; border-radius: 5px; background: #eef2f7; }
+.notice.good { background: #e3f4ec; } .notice.bad { background: #fde8e4; }
+kbd { border: 1px solid #cbd0d6; border-radius: 3px; padding: 0 4px; background: #f7f8f9; font-size: 12px; }
+a { color: #0b63a5; }
+"""

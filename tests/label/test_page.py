@@ -1,0 +1,283 @@
+"""The page in a real browser."""
+
+import json
+import os
+import signal
+import time
+from importlib.util import find_spec
+
+import numpy as np
+import pandas as pd
+import pytest
+from browser import CHROMIUM, DRIVER, browsing, serving, serving_here
+
+from embetter_reg.label import LabelLog, Workspace
+
+pytestmark = [
+    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not installed"),
+    pytest.mark.skipif(find_spec("selenium") is None, reason="selenium is not installed"),
+    pytest.mark.skipif(find_spec("bokeh") is None, reason="the extra label is not installed"),
+]
+FIRST, SECOND = (-0.28, 0.5), (0.5, 1.5)  # where the islands of the first two registers lie
+BOTH = (-0.28, 1.5)
+
+
+def around(x0, x1, y0=-0.28, y1=5.3):
+    """Return a lasso around a part of the map."""
+    return [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with browsing() as browser:
+        yield browser
+
+
+@pytest.fixture
+def start(make_work):
+    """Return what serves the corpus from this process."""
+    return lambda **options: serving_here(make_work(), **options)
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "labels.jsonl"
+
+
+def labels(out):
+    return LabelLog(out).state.labels
+
+
+def test_lasso_label_undo_reload_kill_and_start_again(embeddings, browser, out, gold, documents):
+    command = [embeddings / "docs.jsonl", "--embeddings", embeddings / "embeddings", "--keep-labels", "0", "--out", out]
+    with serving(*command) as server:
+        browser.open(server.address)
+        browser.drag(around(*FIRST))
+        browser.until(lambda: browser.n_selected == 60, "the first island is selected")
+        browser.press("1")
+        browser.press("\ue007")
+        browser.wait_for("Saved: 60 documents labelled NA.")
+        assert set(labels(out)) == {i for i, name in zip(documents["id"], gold, strict=True) if name == "NA"}
+
+        browser.click("Undo")
+        browser.wait_for("taken back")
+        assert labels(out) == {}
+        browser.click("Redo")
+        browser.wait_for("brought back")
+
+        browser.open(server.address)  # a reload
+        browser.until(lambda: browser.find(".key", "● NA narrative 60"), "the legend counts the labels")
+        assert browser.n_selected == 0
+        os.kill(server.pid, signal.SIGKILL)
+        server.wait()
+    with serving(*command) as server:
+        browser.open(server.address)
+        browser.until(lambda: browser.find(".key", "● NA narrative 60"), "everything is as it was")
+        browser.click("Undo")
+        browser.wait_for("taken back")
+        assert labels(out) == {}
+    assert [json.loads(line)["action"] for line in out.read_text().splitlines()] == ["apply", "undo", "redo", "undo"]
+    assert browser.errors() == []
+
+
+def test_every_way_to_select_and_narrow(start, browser, out):
+    from selenium.webdriver.common.keys import Keys
+
+    with start() as server:
+        browser.open(server.address)
+        browser.drag(around(*FIRST))
+        browser.until(lambda: browser.n_selected == 60, "lasso")
+        browser.drag(around(*BOTH), held=Keys.SHIFT)
+        browser.until(lambda: browser.n_selected == 120, "lasso with shift adds")
+        browser.drag(around(*FIRST), held=Keys.CONTROL)
+        browser.until(lambda: browser.n_selected == 60, "lasso with control subtracts")
+        browser.click("Add")
+        browser.drag(around(*FIRST))
+        browser.until(lambda: browser.n_selected == 120, "the button adds")
+        browser.click("Subtract")
+        browser.drag(around(*BOTH, y1=2.5))
+        browser.until(lambda: browser.n_selected == 60, "the button subtracts")
+        browser.click("New")
+
+        browser.find(".bk-tool-icon-box-select, [title='Box Select']")[0].click()
+        browser.drag([(-0.28, -0.28), (0.5, 5.3)])
+        browser.until(lambda: browser.n_selected == 60, "box")
+
+        box = browser.find("input[type=checkbox]")[0]
+        box.click()
+        browser.until(lambda: browser.find("h2", "60 selected, 1 of them unticked"), "one is unticked")
+        browser.type("Other labels", "rv, hi")
+        browser.click("Apply")
+        browser.wait_for("Saved: 59 documents labelled OP, rv, HI.")
+        assert set(labels(out).values()) == {("OP", "rv", "HI")} and len(labels(out)) == 59
+
+        browser.type("Search the texts", "cat")
+        browser.wait_for("documents found")
+        browser.choose("fi")
+        browser.choose("Hybrids")
+        browser.until(lambda: browser.says().startswith("0 documents"), "all three narrow")
+        browser.choose("Any language")
+        browser.choose("Any label")
+        browser.type("Search the texts", "en-NA-food")
+        browser.wait_for("1 documents found")
+        browser.click("Select what was found")
+        browser.until(lambda: browser.n_selected == 1, "what was found is selected")
+        browser.click("Take off")
+        browser.wait_for("without a label now")
+    assert browser.errors() == []
+
+
+def test_a_tap_selects_a_document(start, browser, documents):
+    with start() as server:
+        browser.open(server.address)
+        browser.tap(documents.loc[100, ["x", "y"]])
+        browser.until(lambda: browser.n_selected == 1, "the document under the pointer is selected")
+        assert browser.find(".card")[0].text.find(documents["id"][100]) > 0
+        browser.press("\ue00c")
+        browser.until(lambda: browser.n_selected == 0, "Escape selects nothing")
+
+
+def test_colours_suggestions_export_and_import(start, browser, out, tmp_path, documents):
+    with start() as server:
+        browser.open(server.address)
+        for key, island in (("1", FIRST), ("2", SECOND)):
+            browser.drag(around(*island))
+            browser.until(lambda: browser.n_selected == 60, "an island is selected")
+            browser.press(key, "\ue007")
+            browser.wait_for("Saved: 60 documents labelled " + ("NA" if key == "1" else "IN"))
+        for option, key in (("Predicted label", "NA"), ("Language", "en"), ("Cluster", "cluster 1"), ("Label", "NA")):
+            browser.choose(option)
+            browser.until(lambda key=key: any(key in text for text in browser.texts(".key")), f"{option} is shown")
+        browser.press("g")
+        browser.wait_for("predictions are least sure")
+        assert browser.n_selected > 0
+        browser.press("d")
+        browser.wait_for("doubtful")
+
+        browser.click("Undo")
+        browser.wait_for("taken back")
+        for name in ("labels.jsonl", "labels.csv", "bulk.csv"):
+            browser.find(f"a[href='export/{name}']")[0].click()
+            file = browser.downloads / name
+            browser.until(lambda file=file: file.exists() and file.stat().st_size, f"{name} is there")
+        lines = [json.loads(line) for line in (browser.downloads / "labels.jsonl").read_text().split("\n") if line]
+        assert {line["label"][0] for line in lines} == {"NA"} and len(lines) == 60
+        assert len(pd.read_csv(browser.downloads / "bulk.csv")) == 480
+
+        imported = tmp_path / "prodigy.jsonl"
+        rows = [{"text": documents["text"][100 + n], "accept": ["LY"], "answer": "accept"} for n in range(3)]
+        imported.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+        browser.find("input[type=file]")[0].send_keys(str(imported))
+        browser.wait_for("Saved: 3 documents labelled by the import")
+        assert sum(label == ("LY",) for label in labels(out).values()) == 3
+    assert browser.errors() == []
+
+
+def test_two_people_have_selections_of_their_own_and_see_each_others_labels(start, browser, out):
+    with start() as server, browsing() as other:
+        browser.open(server.address + "?name=ann")
+        other.open(server.address + "?name=bo")
+        browser.drag(around(*FIRST))
+        browser.until(lambda: browser.n_selected == 60, "ann has a selection")
+        other.drag(around(*BOTH))
+        other.until(lambda: other.n_selected == 120, "bo has another")
+        assert browser.n_selected == 60
+        browser.press("1", "\ue007")
+        browser.wait_for("Saved: 60 documents")
+        other.until(lambda: other.find(".key", "● NA narrative 60"), "bo sees them")
+        other.press("2", "\ue007")
+        other.wait_for("60 had been labelled by somebody else in the meantime")
+        assert sorted(set(labels(out).values())) == [("IN",), ("NA",)]
+        browser.click("Undo")
+        browser.wait_for("taken back")
+        assert set(labels(out).values()) == {("IN",)}
+        assert {json.loads(line)["by"] for line in out.read_text().splitlines()} == {"ann", "bo"}
+
+
+def test_tune_again(start, browser, out, documents, gold):
+    log = LabelLog(out)
+    for name in sorted(set(gold)):
+        log.apply([i for i, g in zip(documents["id"], gold, strict=True) if g == name][::2], [name], by="ann")
+    with start() as server:
+        browser.open(server.address + "?name=ann")
+        browser.click("Tune again")
+        browser.until(lambda: browser.find(".busy"), "progress is shown")
+        browser.wait_for("This is the map of round 1. Held-out agreement rose", 90)
+        browser.until(lambda: browser.find("option", "1 · tuned: agreement"), "the round can be picked")
+        browser.drag(around(*browser.view))
+        browser.until(lambda: browser.n_selected == 480, "the new map is labelled on")
+        browser.choose("0 · original space")
+        browser.until(lambda: browser.view[1] > 7, "the old map is drawn")
+        browser.drag(around(*FIRST))
+        browser.until(lambda: browser.n_selected == 60, "and so is the old one")
+    log.refresh()
+    assert log.state.tunings[0].selection["agreement"]["after"] > 0.5
+    assert browser.errors() == []
+
+
+def test_markup_in_a_document_is_shown_and_not_run(browser, out, space, documents):
+    mean = (
+        "<script>document.title='run'</script><img src=x onerror=\"document.title='run'\">"
+        "</details></div><b>bold</b> & {{x}} @name &lt;i&gt; javascript:alert(1) " * 4
+    )
+    changed = documents.assign(text=[mean, *documents["text"][1:]], lang=["<b>xx</b>", *documents["lang"][1:]])
+    changed["id"] = ["<img src=y onerror=\"document.title='run'\">", *documents["id"][1:]]
+    changed["labels"] = [[] for _ in range(480)]
+    with serving_here(Workspace(changed, space, out, reducer="pca")) as server:
+        browser.open(server.address)
+        browser.type("Search the texts", "<script>document")
+        browser.wait_for("1 documents found")
+        browser.click("Select what was found")
+        browser.until(lambda: browser.find(".card"), "it is listed")
+        browser.type("Other labels", "<i onclick=x>")
+        browser.click("Apply")
+        browser.wait_for("Saved: 1 document labelled <i onclick=x>")
+        browser.click("Select what was found")
+        browser.until(lambda: browser.find(".card"), "it is listed again")
+        canvas = browser.find("canvas")[0]
+        from selenium.webdriver import ActionChains
+
+        for dx in range(-300, 300, 60):
+            ActionChains(browser.driver).move_to_element_with_offset(canvas, dx, 0).perform()
+        browser.find("summary", "whole text")[0].click()
+        time.sleep(0.3)
+        card = browser.find(".card")[0]
+        assert "<script>document.title='run'</script>" in card.text and "<b>bold</b>" in card.text
+        assert browser.find(".card script, .card img, .card b, .key i, .legend img") == []
+        assert browser.driver.title != "run"
+    assert browser.errors() == []
+
+
+def test_many_documents_are_thinned_out_over_a_density_and_still_selected(browser, out):
+    n = 20_000
+    language = np.where(np.arange(n) % 100 == 0, "fi", "en")
+    documents = pd.DataFrame({"id": np.arange(n).astype(str), "lang": language, "text": "a document"})
+    X = np.random.default_rng(0).normal(size=(n, 4))
+    with serving_here(Workspace(documents.assign(labels=[[]] * n), X, out, reducer="pca")) as server:
+        browser.open(server.address)
+        browser.until(lambda: browser.find(".dim", "10,000 of 20,000 documents are drawn"), "a sample is drawn")
+        browser.drag(around(*browser.view))
+        browser.until(lambda: browser.n_selected > 19_500, "all documents are selected")
+        n_selected = browser.n_selected
+        browser.press("3", "\ue007")
+        browser.wait_for(f"Saved: {n_selected:,} documents labelled OP.")
+        assert len(labels(out)) == n_selected
+
+
+def test_other_addresses_ask_for_the_token(start, browser):
+    from urllib.error import HTTPError
+    from urllib.request import Request, urlopen
+
+    with start(address="0.0.0.0", token="secret-token") as server:
+        assert server.address.endswith(f":{server.port}/login?token=secret-token")
+        root = f"http://127.0.0.1:{server.port}/"
+        for path in ("", "export/labels.jsonl"):
+            browser.driver.get(root + path)
+            assert browser.find("input[name=token]") and not browser.find("canvas")
+        browser.find("input[name=token]")[0].send_keys("wrong\n")
+        browser.until(lambda: "not the token" in browser.driver.page_source, "a wrong token is refused")
+        browser.find("input[name=token]")[0].send_keys("secret-token\n")
+        browser.until(lambda: browser.find("canvas"), "the right one opens the page")
+        browser.wait_for("480 documents")
+        with pytest.raises(HTTPError, match="403"):
+            urlopen(Request(root, headers={"Host": "elsewhere.example"}))

@@ -1,0 +1,232 @@
+import multiprocessing
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+
+from embetter_reg.label import LinearTuner, Session, held_out_agreement, tune_round
+from embetter_reg.label._tune import Agreement, _work, find_clusters, is_held_out, make_head
+
+
+@pytest.fixture(scope="module")
+def labelled(gold):
+    names = sorted(set(gold))
+    targets = np.eye(len(names), dtype=int)[[names.index(name) for name in gold]]
+    rows = np.random.default_rng(0).permutation(len(gold))[:240]
+    return rows, targets[rows]
+
+
+@pytest.fixture(scope="module")
+def held(labelled, documents):
+    return np.array([is_held_out(documents["id"][row]) for row in labelled[0]])
+
+
+@pytest.fixture(scope="module")
+def tuned(space, labelled, held, documents, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("round")
+    told = []
+    figures = tune_round(
+        space, *labelled, held, folder, before=space, places=documents[["x", "y"]].to_numpy(), reducer="pca",
+        report=lambda *what: told.append(what),
+    )  # fmt: skip
+    return folder, figures, told
+
+
+def test_one_document_in_five_is_held_out_by_its_id():
+    shares = [is_held_out(f"document {n}") for n in range(5000)]
+    assert 0.18 < np.mean(shares) < 0.22
+    assert shares == [is_held_out(f"document {n}") for n in range(5000)]
+
+
+def test_agreement_agrees_with_scikit_learn(space, labelled, held):
+    rows, targets = labelled
+    y = targets.argmax(axis=1)
+    figures = held_out_agreement(space, space[:, :8], rows, targets, held)
+    for X, found in ((space, figures.before), (space[:, :8], figures.after)):
+        oracle = KNeighborsClassifier(10, metric="cosine", weights=lambda d: np.maximum(1 - d, 1e-6))
+        assert found == pytest.approx(oracle.fit(X[rows[~held]], y[~held]).score(X[rows[held]], y[held]))
+    assert figures.n == held.sum() and figures.low <= figures.after - figures.before <= figures.high
+    assert figures == held_out_agreement(space, space[:, :8], rows, targets, held)
+
+
+def test_half_a_hybrid_counts_half():
+    space, targets = np.ones((4, 2)), np.array([[1, 0], [1, 0], [1, 1], [1, 1]])
+    assert held_out_agreement(space, space, np.arange(4), targets, np.array([0, 0, 1, 1], bool)).after == 0.5
+
+
+def test_with_nothing_held_out_nothing_is_said(space, labelled):
+    figures = held_out_agreement(space, space, *labelled, np.zeros(240, bool))
+    assert figures.n == 0 and "nothing can be said" in figures.sentence()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "word"), [(0.1, 0.3, "rose"), (-0.3, -0.1, "fell"), (-0.1, 0.2, "no more than chance")]
+)
+def test_the_sentence_says_no_more_than_the_interval(low, high, word):
+    sentence = Agreement(0.5, 0.6, low, high, 100).sentence()
+    assert word in sentence and "100 documents" in sentence and "few" not in sentence
+    assert "few" in Agreement(0.5, 0.6, low, high, 12).sentence()
+
+
+def test_a_round_learns_and_says_so(tuned, space, gold, labelled):
+    folder, figures, _ = tuned
+    agreement = Agreement(**figures["agreement"])
+    assert agreement.low > 0 and agreement.after > agreement.before + 0.1
+    others = np.setdiff1d(np.arange(480), labelled[0])
+    tuned_space = np.load(folder / "space.npy")
+    accuracy = {
+        name: KNeighborsClassifier(10)
+        .fit(X[labelled[0]], np.array(gold)[labelled[0]])
+        .score(X[others], np.array(gold)[others])
+        for name, X in {"original": space, "tuned": tuned_space}.items()
+    }
+    assert accuracy["tuned"] > accuracy["original"] + 0.1
+
+
+def test_a_round_keeps_its_head_which_gives_its_space(tuned, space):
+    folder, figures, _ = tuned
+    assert np.allclose(LinearTuner.load(folder).transform(space), np.load(folder / "space.npy"), atol=1e-3)
+    assert np.load(folder / "map.npy").shape == (480, 2)
+    assert figures["n_fitted"] + figures["n_held_out"] == 240
+
+
+def test_no_held_out_label_trains_a_head(tuned, space, labelled, held, documents, tmp_path):
+    rows, targets = labelled
+    shuffled = targets.copy()
+    shuffled[held] = np.roll(targets[held], 1, axis=1)
+    tune_round(space, rows, shuffled, held, tmp_path, before=space, places=np.zeros((480, 2)), reducer="pca")
+    assert np.array_equal(np.load(tmp_path / "space.npy"), np.load(tuned[0] / "space.npy"))
+
+
+def test_progress_is_told(tuned):
+    _, _, told = tuned
+    shares = [share for _, share in told]
+    assert shares == sorted(shares) and shares[-1] == 1.0
+    assert told[0][0].startswith("tuning on ") and "drawing the map" in [what for what, _ in told]
+
+
+def test_hybrids_are_tuned_on_an_indicator_matrix(space, labelled, held, tmp_path):
+    rows, targets = labelled
+    hybrid = targets.copy()
+    hybrid[:60, 0] = 1
+    figures = tune_round(space, rows, hybrid, held, tmp_path, before=space, places=space[:, :2], reducer="pca")
+    assert 0 < figures["agreement"]["after"] <= 1
+
+
+def test_one_label_is_too_few(space, labelled, held, tmp_path):
+    rows, targets = labelled
+    alone = np.zeros_like(targets)
+    alone[:, 0] = 1
+    with pytest.raises(ValueError, match="with 1 label, expected at least two"):
+        tune_round(space, rows, alone, held, tmp_path, before=space, places=space[:, :2])
+
+
+@pytest.mark.parametrize("head", ["feedforward", "contrastive"])
+def test_other_heads_tune_too(space, labelled, held, tmp_path, head):
+    figures = tune_round(space, *labelled, held, tmp_path, before=space, places=space[:, :2], reducer="pca", head=head)
+    assert Agreement(**figures["agreement"]).low > 0
+    assert np.load(tmp_path / "space.npy").shape == (480, 50)
+
+
+def test_the_linear_head_is_a_logistic_regression_beside_the_space(space, gold, tmp_path):
+    head = LinearTuner(weight=0.5).fit(space[:300], gold[:300])
+    unit = space / np.linalg.norm(space, axis=1, keepdims=True)
+    oracle = LogisticRegression(C=10, class_weight="balanced", max_iter=2000).fit(unit[:300], gold[:300])
+    scores = oracle.decision_function(unit)
+    scores = 0.5 * scores / np.linalg.norm(scores, axis=1, keepdims=True)
+    assert np.allclose(head.transform(space), np.hstack([unit, scores]), atol=1e-4)
+    assert head.classes_.tolist() == oracle.classes_.tolist()
+    head.save(tmp_path)
+    again = LinearTuner.load(tmp_path)
+    assert np.array_equal(again.transform(space), head.transform(space))
+    assert list(again.classes_) == list(head.classes_) and again.weight == 0.5
+
+
+def test_the_linear_head_takes_hybrids_and_leaves_out_a_label_that_all_have(space, gold):
+    several = np.array([[name in ("NA", "IN"), name in ("IN", "OP"), True] for name in gold], dtype=int)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        head = LinearTuner().fit(space, several)
+    assert head.transform(space).shape == (480, 18) and head.get_feature_names_out().shape == (18,)
+    with pytest.raises(ValueError, match="got 1 class"):
+        LinearTuner().fit(space, ["NA"] * 480)
+
+
+def test_heads_by_name():
+    assert type(make_head("contrastive")).__name__ == "ContrastiveTuner"
+    with pytest.raises(ValueError, match="got the head"):
+        make_head("neck")
+
+
+def test_clusters_of_one_document_a_cluster():
+    assert sorted(find_clusters(np.eye(3), 8).tolist()) == [0, 1, 2]
+
+
+def wait_for(work, seconds=90):
+    import time
+
+    end = time.monotonic() + seconds
+    while work.job is not None and time.monotonic() < end:
+        if found := work.poll_tuning():
+            return found
+        time.sleep(0.05)
+    return None
+
+
+def test_rounds_run_in_the_background_and_are_kept(make_work, gold):
+    work, elsewhere = make_work(), make_work()
+    for name in sorted(set(gold)):
+        work.log.apply([i for i, label in zip(work.ids, gold, strict=True) if label == name][:30], [name], by="ann")
+    work.start_tuning("ann")
+    with pytest.raises(ValueError, match="one at a time"):
+        work.start_tuning("bo")
+    first = wait_for(work)
+    assert first is not None, work.news
+    assert first.number == 1 and first.space.shape == (480, 24) and "Held-out agreement" in work.news
+    assert np.linalg.norm(first.places - work.rounds[0].places, axis=1).mean() < np.ptp(work.rounds[0].places)
+    assert [event.round for event in work.log.state.tunings] == [1]
+    assert not list(work.folder.glob(".tuning-*"))
+    assert elsewhere.log.refresh() and elsewhere.load_rounds() and sorted(elsewhere.rounds) == [0, 1]
+    session = Session(work, "ann")
+    assert session.number == 1
+    session.show_round(0)
+    with pytest.raises(ValueError, match="got round 7"):
+        session.show_round(7)
+
+    again = make_work()
+    assert sorted(again.rounds) == [0, 1]
+    assert np.array_equal(again.rounds[1].places, first.places)
+    assert again.rounds[1].agreement == first.agreement
+    other = make_work(places=None, reducer="pca")
+    assert sorted(other.rounds) == [0, 1], "a map drawn anew changes nothing about the rounds"
+
+
+def test_a_round_that_is_stopped_leaves_nothing(make_work, gold):
+    work = make_work()
+    work.log.apply([i for i, label in zip(work.ids, gold, strict=True) if label == "NA"], ["NA"])
+    with pytest.raises(ValueError, match="of 1 label to tune on"):
+        work.start_tuning()
+    work.log.apply([i for i, label in zip(work.ids, gold, strict=True) if label == "HI"], ["HI"])
+    work.start_tuning()
+    work.stop_tuning()
+    assert work.job is None and work.news == "Tuning was stopped."
+    assert sorted(path.name for path in work.folder.iterdir()) == ["0"]
+    assert work.log.state.tunings == []
+
+
+def test_a_head_that_is_none_is_refused_at_once(make_work):
+    with pytest.raises(ValueError, match="got the head 'neck'"):
+        make_work(head="neck")
+
+
+def test_a_round_that_fails_says_why(space, tmp_path):
+    given = {"X": space, "rows": [0], "targets": [[1, 0]], "held": [False], "before": space, "places": space[:, :2]}
+    for name, array in given.items():
+        np.save(tmp_path / f"{name}.npy", np.asarray(array))
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    _work(str(tmp_path), str(tmp_path / "round"), {}, sender)
+    kind, sentence = receiver.recv()
+    assert kind == "error" and "expected at least two labels" in sentence
+    assert not (tmp_path / "round").exists()
