@@ -1,0 +1,52 @@
+"""What several commands read: documents, stored spaces, numbers."""
+
+from pathlib import Path
+
+from embetter_reg.cli._app import console
+
+
+def read_docs(docs: list[Path], language: str | None, skip_bad_rows: bool):
+    from embetter_reg.corpus import read_documents
+
+    documents = read_documents(docs, language=language, on_error="skip" if skip_bad_rows else "raise")
+    console.print(f"{len(documents):,} documents read")
+    return documents
+
+
+def read_spaces(paths: list[Path], layers: list[str] | None, choose):
+    """Return spaces by name, and their documents, as chosen of those of the first."""
+    from embetter_reg.store import read_embeddings
+
+    spaces, documents = {}, None
+    for path in paths:
+        stored = read_embeddings(path, layers=layers)
+        documents = choose(stored.documents) if documents is None else documents
+        rows = rows_of(documents, stored, path)
+        for layer, X in stored.layers.items():
+            name = path.stem if layer == "embedding" else f"{path.stem} {layer}"
+            if name in spaces:
+                raise ValueError(f"got the space {name!r} twice, expected names that differ; rename a folder")
+            spaces[name] = X[rows]
+    return spaces, documents
+
+
+def rows_of(documents, stored, path: Path):
+    """Return where the vectors of documents stand in stored embeddings."""
+    ids = documents["document"] if "document" in documents else documents["id"]
+    rows = stored.documents.reset_index().set_index("id")["index"].reindex(ids)
+    if rows.isna().any():
+        raise ValueError(
+            f"got {path} without the document {rows.index[rows.isna()][0]!r}, expected the same documents in "
+            "each; encode them all"
+        )
+    return rows.astype(int).to_numpy()
+
+
+def parse_numbers(option: str, text: str) -> list[int]:
+    numbers: list[int] = []
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        if not (first.isdigit() and (last or first).isdigit()):
+            raise ValueError(f"got {option} {text}, expected numbers and ranges; pass for example 2-33,64")
+        numbers += range(int(first), int(last or first) + 1)
+    return numbers
