@@ -52,6 +52,7 @@ EXTRAS = {
         "pre-commit>=3.8",
         "pytest>=8",
         "pytest-cov>=5",
+        "pytest-xdist>=3.5",
         "ruff>=0.8",
         "selenium>=4.20",
     ],

@@ -29,7 +29,7 @@ def group_styles(groups: Iterable[str]) -> dict[str, tuple[str, str]]:
     --------
     >>> from embetter_reg.label._style import group_styles
     >>> group_styles(["NA", "not labelled"])
-    {'NA': ('#0072B2', 'circle'), 'not labelled': ('#c4c9cf', 'circle')}
+    {'NA': ('#338CF4', 'circle'), 'not labelled': ('#c4c9cf', 'circle')}
 
     """
     names = sorted(set(groups))

@@ -110,6 +110,7 @@ def browsing(width: int = 1400, height: int = 1000):
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+        driver.set_script_timeout(120)
         try:
             yield Browser(driver, downloads)
         finally:
