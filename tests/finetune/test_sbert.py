@@ -157,7 +157,7 @@ def test_copy_false_trains_the_model_itself(calm):
 
 @pytest.mark.parametrize("loss", ["cosent", "contrastive"])
 def test_other_losses_learn(tiny_model, loss):
-    ours = learner(tiny_model, loss=loss, n_epochs=4)
+    ours = learner(tiny_model, loss=loss, n_epochs=12)
     right = ours.fit(FIRST, SECOND, SIMILAR).predict(FIRST, SECOND)
     assert np.corrcoef(right, SIMILAR)[0, 1] > 0.5
 
