@@ -1,8 +1,8 @@
 """Run the code of the site's pages: their pictures and printed output are what the pages show.
 
-``python docs/make_pictures.py [PAGE…]`` runs every block of every page (or of some), one folder and one namespace a
-page. What a block prints goes into the ``text`` block below it; pictures that it saves go to ``docs/pictures``. Pictures
-may differ in a pixel between machines; figures in the last digit.
+``python docs/make_pictures.py [PAGE…]`` runs every block of every page, or of some: one folder and one namespace a page.
+What a block prints goes into the ``text`` block below it; pictures that it saves go to ``docs/pictures``. On another
+machine a pixel, or the last digit of a figure, may differ.
 """
 
 import io
@@ -38,9 +38,7 @@ def refresh(page: Path) -> None:
 
     def renew(block: re.Match) -> str:
         printed = run(block, names, page.name)
-        lines = [part for line in printed.splitlines() for part in textwrap.wrap(line, WIDEST) or [""]]
-        if any(len(line) > WIDEST for line in printed.splitlines() if "  " in line):
-            print(f"{page.name}: a table wider than {WIDEST} characters")
+        lines = [part for line in printed.splitlines() for part in wrapped(line)]
         text = f"\n```text\n{chr(10).join(line.rstrip() for line in lines)}\n```\n" if printed else ""
         return f"```python\n{block['code']}```\n{text}"
 
@@ -51,6 +49,11 @@ def refresh(page: Path) -> None:
             if f"pictures/{picture.name})" in source:
                 save_small(picture, DOCS / "pictures" / picture.name)
     page.write_text(renewed, encoding="utf-8")
+
+
+def wrapped(line: str) -> list[str]:
+    """Return a line as it is if it fits, else broken between words."""
+    return [line] if len(line) <= WIDEST else textwrap.wrap(line, WIDEST)
 
 
 def save_small(picture: Path, place: Path) -> None:
