@@ -1,6 +1,6 @@
 """Run the code of the site's pages: their pictures and printed output are what the pages show.
 
-``python docs/make_pictures.py [PAGE…]`` runs every block of every page, or of some: one folder and one namespace a page.
+``python docs/make_pictures.py [PAGE…]`` runs every block of every page, or of some, in one folder and namespace a page.
 What a block prints goes into the ``text`` block below it; pictures that it saves go to ``docs/pictures``. On another
 machine a pixel, or the last digit of a figure, may differ.
 """
