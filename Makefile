@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 OUT ?= demo
 
-.PHONY: demo test lint types check docs clean
+.PHONY: demo test lint types check docs pictures clean
 .DEFAULT_GOAL := test
 
 $(BIN)/python:
@@ -41,6 +41,9 @@ check: lint types test
 
 docs: $(VENV)/.docs
 	$(BIN)/mkdocs build --strict
+
+pictures: $(VENV)/.dev
+	OMP_NUM_THREADS=1 $(BIN)/python docs/make_pictures.py
 
 clean:
 	rm -rf $(VENV) demo site build *.egg-info

@@ -195,7 +195,7 @@ def plot_layers(
     rows = comparison.agreement.query("clusterer == @clusterer and k == @k")
     for what, asked, known in (
         ("layers", layers, rows["space"].unique()),
-        ("figures", figures, comparison.figures["figure"].unique()),
+        ("figures", figures, comparison.figures["figure"].unique() if len(comparison.figures) else ()),
     ):
         if not set(asked) <= set(known):
             raise ValueError(f"got {what}={list(asked)}, expected some of {list(known)}; pick from them")
