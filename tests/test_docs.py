@@ -9,6 +9,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
+import torch
 from typer.main import get_command
 
 import embetter_reg
@@ -50,6 +51,7 @@ def compare_with_what_is_shown(source, label, names, run):
 @pytest.mark.parametrize("page", pictures.pages(), ids=lambda page: str(page.relative_to(DOCS)))
 def test_a_page_runs_and_prints_what_it_shows(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    torch.set_num_threads(1)  # numba leaves more behind, and the threads of a small model wait for each other
     names: dict = {}
     compare_with_what_is_shown(page.read_text(encoding="utf-8"), page.name, names, pictures.run)
     plt.close("all")
