@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -175,6 +176,8 @@ def test_layers_hold_the_figures_in_the_order_asked_for(found):
         plot_layers(found, ["layer 9"])
     with pytest.raises(ValueError, match=r"got figures=\['beauty'\]"):
         plot_layers(found, figures=["beauty"])
+    without = replace(found, figures=pd.DataFrame())
+    assert [line.get_label() for line in plot_layers(without).lines] == ["register AMI", "language AMI"]
 
 
 def boxes(ax):
