@@ -13,11 +13,11 @@ from embetter_reg.plots.palette import label_styles
 UNLABELLED, MIXED = "#c4c9cf", "#6b7280"
 _MARKERS = {
     "o": "circle", "s": "square", "^": "triangle", "v": "inverted_triangle", "D": "diamond", "P": "plus", "X": "x",
-    "*": "star", "p": "hex", "h": "hex",
+    "<": "square_pin", ">": "triangle_pin", "*": "star", "p": "hex", "h": "hex",
 }  # fmt: skip
 _SIGNS = {
     "circle": "●", "square": "■", "triangle": "▲", "inverted_triangle": "▼", "diamond": "◆", "plus": "✚", "x": "✖",
-    "star": "★", "hex": "⬢",
+    "square_pin": "▣", "triangle_pin": "△", "star": "★", "hex": "⬢",
 }  # fmt: skip
 _SNIPPET = 240
 
