@@ -170,21 +170,22 @@ class Density(NamedTuple):
 
 def density(places, *, n_cells: int = 160) -> Density:
     """Return how many documents lie where, on a grid of ``n_cells`` by ``n_cells`` over the map."""
-    places = np.asarray(places, np.float64)
-    low = places.min(axis=0)
-    size = np.maximum(np.ptp(places, axis=0), 1e-9)
-    cells = np.minimum(((places - low) / size * n_cells).astype(int), n_cells - 1)
-    counts = np.zeros((n_cells, n_cells), np.int64)
-    np.add.at(counts, (cells[:, 1], cells[:, 0]), 1)
+    low, size = _extent(places)
+    counts = np.bincount(grid_cells(places, n_cells), minlength=n_cells**2).reshape(n_cells, n_cells)
     return Density(counts, float(low[0]), float(low[1]), float(size[0]), float(size[1]))
 
 
 def grid_cells(places, n_cells: int = 24) -> np.ndarray:
     """Return the number of the grid cell that each document of a map lies in."""
-    places = np.asarray(places, np.float64)
-    size = np.maximum(np.ptp(places, axis=0), 1e-9)
-    column, row = np.minimum(((places - places.min(axis=0)) / size * n_cells).astype(int), n_cells - 1).T
+    low, size = _extent(places)
+    column, row = np.minimum(((np.asarray(places, np.float64) - low) / size * n_cells).astype(int), n_cells - 1).T
     return row * n_cells + column
+
+
+def _extent(places) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lower left corner of a map, and its width and height."""
+    places = np.asarray(places, np.float64)
+    return places.min(axis=0), np.maximum(np.ptp(places, axis=0), 1e-9)
 
 
 def inside_polygon(places, x, y) -> np.ndarray:
