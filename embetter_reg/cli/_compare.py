@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from embetter_reg.cli._app import Debug, Docs, Language, Out, Seed, SkipBadRows, app, console
-from embetter_reg.cli._inputs import parse_numbers, rows_of
+from embetter_reg.cli._inputs import parse_numbers
 
 
 @app.command()
@@ -202,6 +202,7 @@ def _compare(
 def _encoded(train, test, encoders, embeddings, seed: int):
     """Yield the name of each space (empty where there is one), how it was made, and its train and test vectors."""
     from embetter_reg.store import read_embeddings
+    from embetter_reg.store._files import rows_of
     from embetter_reg.text import make_encoder
 
     n_spaces = len(encoders) + len(embeddings)
@@ -257,6 +258,7 @@ def _predicted(test, embeddings, labels: str):
     """Return held-out documents with the registers that a classifier predicted in place of the gold ones."""
     from embetter_reg.corpus.registers import is_hybrid, mains
     from embetter_reg.store import read_embeddings
+    from embetter_reg.store._files import rows_of
 
     if labels not in ("predicted", "predicted_best") or not embeddings:
         raise ValueError(

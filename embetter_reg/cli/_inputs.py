@@ -16,6 +16,7 @@ def read_docs(docs: list[Path], language: str | None, skip_bad_rows: bool):
 def read_spaces(paths: list[Path], layers: list[str] | None, choose):
     """Return spaces by name, and their documents, as chosen of those of the first."""
     from embetter_reg.store import read_embeddings
+    from embetter_reg.store._files import rows_of
 
     spaces, documents = {}, None
     for path in paths:
@@ -28,18 +29,6 @@ def read_spaces(paths: list[Path], layers: list[str] | None, choose):
                 raise ValueError(f"got the space {name!r} twice, expected names that differ; rename a folder")
             spaces[name] = X[rows]
     return spaces, documents
-
-
-def rows_of(documents, stored, path: Path):
-    """Return where the vectors of documents stand in stored embeddings."""
-    ids = documents["document"] if "document" in documents else documents["id"]
-    rows = stored.documents.reset_index().set_index("id")["index"].reindex(ids)
-    if rows.isna().any():
-        raise ValueError(
-            f"got {path} without the document {rows.index[rows.isna()][0]!r}, expected the same documents in "
-            "each; encode them all"
-        )
-    return rows.astype(int).to_numpy()
 
 
 def parse_numbers(option: str, text: str) -> list[int]:

@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 
 from embetter_reg.corpus import load_registers, read_documents
 from embetter_reg.store import read_embeddings
+from embetter_reg.store._files import rows_of
 
 
 class Loaded(NamedTuple):
@@ -94,9 +95,4 @@ def _encode(documents: pd.DataFrame, encoder: str, random_state) -> np.ndarray:
 
 def _vectors(documents: pd.DataFrame, path: Path, layer: str | None) -> np.ndarray:
     stored = read_embeddings(path, layers=None if layer is None else [layer])
-    rows = stored.documents.reset_index().set_index("id")["index"].reindex(documents["id"])
-    if rows.isna().any():
-        raise ValueError(
-            f"got {path} without the document {rows.index[rows.isna()][0]!r}, expected the same documents; encode them"
-        )
-    return list(stored.layers.values())[-1][rows.astype(int).to_numpy()]
+    return list(stored.layers.values())[-1][rows_of(documents, stored, path)]

@@ -244,3 +244,15 @@ def chosen_columns(columns: list[str], layers, path: Path) -> list[str]:
         have = [name.removeprefix("embed_") for name in columns]
         raise ValueError(f"got the layers {list(layers)}, expected some of {have} in {path}; pick those")
     return wanted
+
+
+def rows_of(documents: pd.DataFrame, stored: Embeddings, path) -> np.ndarray:
+    """Return where the vectors of documents stand in stored embeddings."""
+    ids = documents["document"] if "document" in documents else documents["id"]
+    rows = stored.documents.reset_index().set_index("id")["index"].reindex(ids)
+    if rows.isna().any():
+        raise ValueError(
+            f"got {path} without the document {rows.index[rows.isna()][0]!r}, expected the same documents in "
+            "each; encode them all"
+        )
+    return rows.astype(int).to_numpy()
