@@ -164,6 +164,14 @@ def _add_row(X, i, weight, sums, mass, c):
 
 
 @njit(**_fast)
+def _relabel(X, i, weight, labels, sums, mass, c):
+    """Let a row change its cluster."""
+    _add_row(X, i, weight, sums, mass, c)
+    _add_row(X, i, -weight, sums, mass, labels[i])
+    labels[i] = c
+
+
+@njit(**_fast)
 def _sum_rows(X, weights, labels, k):
     """Return the sums of the clusters and their masses."""
     sums, mass = np.zeros((k, X.shape[1])), np.zeros(k)
@@ -200,7 +208,7 @@ def _lloyd_few(X, weights, k, labels, upper, lower, centers, sums, mass, max_ite
     below half the way to the next centre, is not looked at.
     """
     n = len(X)
-    half, others = np.empty(k), np.empty(k)
+    half, others, rows = np.empty(k), np.empty(k), np.empty(n, np.int64)
     for n_iter in range(1, max_iter + 1):  # noqa: B007
         if mass[:k].min() <= 1e-12:
             mend(labels, upper.copy(), weights, mass[:k])
@@ -218,16 +226,18 @@ def _lloyd_few(X, weights, k, labels, upper, lower, centers, sums, mass, max_ite
                     half[a] = min(half[a], _square(centers, a, centers, b))
             half[a] = np.sqrt(half[a]) / 2
         others[furthest] = rest
-        moved = 0
+        unsure = 0  # rows that the bounds do not settle; collected without a branch, which would often go wrong
         for i in range(n):
             own = labels[i]
             upper[i] += moves[own]
             lower[i] -= others[own]
-            safe = max(half[own], lower[i])
-            if upper[i] <= safe:
-                continue
+            rows[unsure] = i
+            unsure += upper[i] > max(half[own], lower[i])
+        moved = 0
+        for i in rows[:unsure]:
+            own = labels[i]
             upper[i] = np.sqrt(_square(X, i, centers, own))
-            if upper[i] <= safe:
+            if upper[i] <= max(half[own], lower[i]):
                 continue
             first, second, place = np.inf, np.inf, 0
             for c in range(k):
@@ -238,9 +248,7 @@ def _lloyd_few(X, weights, k, labels, upper, lower, centers, sums, mass, max_ite
             upper[i], lower[i] = np.sqrt(first), np.sqrt(second)
             if place != own:
                 moved += 1
-                labels[i] = place
-                _add_row(X, i, weights[i], sums, mass, place)
-                _add_row(X, i, -weights[i], sums, mass, own)
+                _relabel(X, i, weights[i], labels, sums, mass, place)
         if moved <= tol * n or (moves * moves).sum() <= settled:
             break
     return n_iter
@@ -283,10 +291,8 @@ def start_few(X, columns, weights, first, others, ks, max_iter, tol, settled, sp
                     nearest[i] = _square(X, i, centers, labels[i])  # was a bound
                     upper[i] = np.sqrt(nearest[i])
                     if gaps[i] < nearest[i]:
-                        _add_row(X, i, weights[i], sums, mass, k)
-                        _add_row(X, i, -weights[i], sums, mass, labels[i])
-                        labels[i], nearest[i] = k, gaps[i]
-                        trial[i], upper[i] = upper[i], trial[i]
+                        _relabel(X, i, weights[i], labels, sums, mass, k)
+                        nearest[i], trial[i], upper[i] = gaps[i], upper[i], trial[i]
             for i in range(n):
                 lower[i] = min(lower[i], trial[i])
             k += 1
@@ -306,17 +312,18 @@ def finish_few(X, columns, norms, weights, labels, k, max_iter, tol, max_pass, s
     centers = np.empty((k, d))
     centers[:] = X[0]
     _place(sums, mass, k, spherical, centers)
-    upper, lower = np.empty(n), np.empty(n)
-    labels = _nearest_two(columns, centers, upper, lower)
-    sums, mass = _sum_rows(X, weights, labels, k)
+    upper, lower, labels = np.empty(n), np.empty(n), labels.copy()
+    place = _nearest_two(columns, centers, upper, lower)
+    for i in range(n):
+        if place[i] != labels[i]:
+            _relabel(X, i, weights[i], labels, sums, mass, place[i])
     n_iter = _lloyd_few(X, weights, k, labels, upper, lower, centers, sums, mass, max_iter, tol, -1.0, spherical)
     least = max(mass.min(), 1e-12)
     is_near = np.empty(n, np.bool_)
     for i in range(n):
         margin = (1 + weights[i] / least) * (1 + 2 * weights[i] / max(mass[labels[i]], 1e-12))
         is_near[i] = lower[i] * lower[i] < margin * upper[i] * upper[i]
-    _polish(X, np.empty((0, 0), X.dtype), norms, weights, labels, is_near, k, spherical, max_pass)
-    sums, mass = _sum_rows(X, weights, labels, k)
+    _polish(X, np.empty((0, 0), X.dtype), norms, weights, labels, sums, mass, is_near, spherical, max_pass)
     _place(sums, mass, k, spherical, centers)
     labels = _nearest_two(columns, centers, upper, lower)
     inertia = 0.0
@@ -434,19 +441,20 @@ def start_gram(X, gram, norms, weights, first, others, max_iter, tol, spherical)
 def polish_gram(X, gram, norms, weights, labels, k, max_pass, spherical):
     """Return labels that no move of a single row betters, and their worth."""
     labels = labels.copy()
-    return labels, _polish(X, gram, norms, weights, labels, np.ones(len(X), np.bool_), k, spherical, max_pass)
+    sums, mass = _sum_rows(X, weights, labels, k)
+    near = np.ones(len(X), np.bool_)
+    return labels, _polish(X, gram, norms, weights, labels, sums, mass, near, spherical, max_pass)
 
 
 @njit(**_fast)
-def _polish(X, gram, norms, weights, labels, is_near, k, spherical, max_pass):
+def _polish(X, gram, norms, weights, labels, sums, mass, is_near, spherical, max_pass):
     """Move single rows while that lowers the inertia (Hartigan & Wong 1979); return what it then is worth.
 
     A labelling that Lloyd's iterations cannot better may still gain by such a move, since the centres go along.
     Only rows that ``is_near`` names are looked at, and after each pass those of them that came near to gaining.
-    ``labels`` and ``is_near`` are changed.
+    ``labels``, ``mass`` and ``is_near`` are changed, and ``sums`` where there is no ``gram``.
     """
-    n, d = X.shape
-    sums, mass = _sum_rows(X, weights, labels, k)
+    (n, d), k = X.shape, len(mass)
     products = np.dot(sums.astype(X.dtype), X.T) if len(gram) else np.zeros((0, 0), X.dtype)
     squares = np.zeros(k)
     for c in range(k):
@@ -461,13 +469,14 @@ def _polish(X, gram, norms, weights, labels, is_near, k, spherical, max_pass):
             a, w = labels[i], weights[i]
             if not is_near[i] or w <= 0 or mass[a] <= w + 1e-12:
                 continue
-            for c in range(k):
-                inner[c] = 0.0
-                if len(gram):
-                    inner[c] = products[c, i]
-                else:
-                    for j in range(d):
-                        inner[c] += sums[c, j] * X[i, j]
+            if len(gram):
+                inner[:] = products[:, i]
+            else:
+                inner[:] = 0
+                for j in range(d):
+                    value = X[i, j]
+                    for c in range(k):
+                        inner[c] += value * sums[c, j]
             own = squares[a] - 2 * w * inner[a] + w * w * norms[i]
             loss = worth[a] - _worth(own, mass[a] - w, spherical)
             place, most = a, -np.inf
@@ -485,17 +494,37 @@ def _polish(X, gram, norms, weights, labels, is_near, k, spherical, max_pass):
             squares[a] = own
             worth[a] = _worth(squares[a], mass[a] - w, spherical)
             worth[place] = _worth(squares[place], mass[place] + w, spherical)
-            labels[i] = place
             if len(gram):
                 _move(gram, i, w, products, a, place)
                 mass[a] -= w
                 mass[place] += w
+                labels[i] = place
             else:
-                _add_row(X, i, w, sums, mass, place)
-                _add_row(X, i, -w, sums, mass, a)
+                _relabel(X, i, w, labels, sums, mass, place)
         if moved == 0:
             break
     return worth.sum()
+
+
+@njit(**_fast)
+def _sum_of_distances(X, i, columns, first, last, work):
+    """Return the summed distances of row i to ``columns[:, first:last]``; two dimensions are unrolled."""
+    total, part = np.float32(0), work[first:last]
+    if len(columns) == 2:
+        x, xs, y, ys = np.float32(X[i, 0]), columns[0, first:last], np.float32(X[i, 1]), columns[1, first:last]
+        for m in range(len(part)):
+            across, up = xs[m] - x, ys[m] - y
+            total += np.sqrt(across * across + up * up)
+        return np.float64(total)
+    part[:] = 0
+    for j in range(len(columns)):
+        value, column = np.float32(X[i, j]), columns[j, first:last]
+        for m in range(len(part)):
+            apart = column[m] - value
+            part[m] += apart * apart
+    for m in range(len(part)):
+        total += np.sqrt(part[m])
+    return np.float64(total)
 
 
 @njit(**_fast)
@@ -539,18 +568,7 @@ def silhouettes_few(X, codes, k, out):
             c = near if turn == 0 else turn - 1
             if c == own or turn == 0 or (c != near and least[c] <= limit):
                 first, last = starts[c], starts[c + 1]
-                part = work[first:last]
-                part[:] = 0
-                for j in range(d):
-                    value, column = np.float32(X[i, j]), columns[j, first:last]
-                    for m in range(len(part)):
-                        apart = column[m] - value
-                        part[m] += apart * apart
-                summed = np.float32(0)
-                for m in range(len(part)):
-                    summed += np.sqrt(part[m])
-                gap = np.float64(summed)
-                gaps[c] = gap
+                gap = gaps[c] = _sum_of_distances(X, i, columns, first, last, work)
                 if c != own:
                     other = min(other, gap / (last - first))
                     limit = min(limit, other * other * (1 + 1e-6))
@@ -560,15 +578,39 @@ def silhouettes_few(X, codes, k, out):
 
 
 @njit(**_fast)
-def expected_information(a, b, table):
+def silhouettes_of_sums(sums, start, codes, sizes, to_all, out):
+    """Write the silhouettes of rows from their summed distances to the clusters of one labelling.
+
+    Those stand in ``sums`` from column ``start`` on. With ``to_all`` the mean distance to all other rows takes the
+    place of that to the nearest cluster.
+    """
+    n = sizes.sum()
+    for i in range(len(codes)):
+        own, size = codes[i], sizes[codes[i]]
+        out[i], total, other = 0.0, 0.0, np.inf
+        if size == 1:
+            continue
+        for c in range(len(sizes)):
+            if c != own:
+                total += sums[i, start + c]
+                other = min(other, sums[i, start + c] / sizes[c])
+        mine = sums[i, start + own] / (size - 1)
+        other = total / (n - size) if to_all else other
+        if max(mine, other) > 0:
+            out[i] = (other - mine) / max(mine, other)
+
+
+@njit(**_fast)
+def expected_information(a, b, logs, table):
     """Return the mutual information (nats) of two random labellings with class sizes ``a`` and ``b``.
 
-    ``table[m]`` is log(m!). Vinh, Epps & Bailey 2010; each probability follows from the one before it.
+    ``logs[m]`` is log(m), ``table[m]`` log(m!). Vinh, Epps & Bailey 2010; each probability follows from the one before it.
     """
     n = a.sum()
     total = 0.0
     for x in a:
         for y in b:
+            share = logs[n] - logs[x] - logs[y]
             low, high = max(1, x + y - n), min(x, y)
             mode = min(max((x + 1) * (y + 1) // (n + 2), low), high)  # chances fall on either side
             top = np.exp(
@@ -577,44 +619,44 @@ def expected_information(a, b, table):
             )  # fmt: skip
             chance, m = top, mode
             while m <= high and chance > 1e-20:
-                total += m / n * np.log(n * m / (x * y)) * chance
+                total += m / n * (logs[m] + share) * chance
                 chance *= (x - m) * (y - m) / ((m + 1) * (n - x - y + m + 1))
                 m += 1
             chance, m = top, mode
             while m > low and chance > 1e-20:
                 chance *= m * (n - x - y + m) / ((x - m + 1) * (y - m + 1))
                 m -= 1
-                total += m / n * np.log(n * m / (x * y)) * chance
+                total += m / n * (logs[m] + share) * chance
     return total
 
 
 @njit(**_fast)
-def agreement(labels, clusters, table):
-    """Return ARI, AMI, NMI and V-measure of two labellings from 0 on; ``table[m]`` is log(m!)."""
+def agreement(labels, clusters, logs, table):
+    """Return ARI, AMI, NMI and V-measure of two labellings from 0 on; see `expected_information`."""
     n = len(labels)
     counts = np.zeros((labels.max() + 1, clusters.max() + 1), np.int64)
     for i in range(n):
         counts[labels[i], clusters[i]] += 1
     a, b = counts.sum(axis=1), counts.sum(axis=0)
-    (of_labels, h_labels), (of_clusters, h_clusters) = _pairs_and_entropy(a, n), _pairs_and_entropy(b, n)
-    together, h_both = _pairs_and_entropy(counts.ravel(), n)
+    (of_labels, h_labels), (of_clusters, h_clusters) = _pairs_and_entropy(a, logs), _pairs_and_entropy(b, logs)
+    together, h_both = _pairs_and_entropy(counts.ravel(), logs)
     chance = of_labels * of_clusters / max(n * (n - 1), 1)
     spare = (of_labels + of_clusters) / 2 - chance
     ari = (together - chance) / spare if spare else 1.0
     mutual, mean = max(h_labels + h_clusters - h_both, 0.0), (h_labels + h_clusters) / 2
     if mean < 1e-12:  # one label and one cluster
         return ari, 1.0, 1.0, 1.0
-    expected = expected_information(a, b, table)
+    expected = expected_information(a, b, logs, table)
     ami = (mutual - expected) / (mean - expected) if abs(mean - expected) > 1e-12 else 1.0
     return ari, ami, mutual / mean, mutual / mean
 
 
 @njit(**_fast)
-def _pairs_and_entropy(counts, n):
+def _pairs_and_entropy(counts, logs):
     """Return ordered pairs within the counts, and the entropy in nats."""
-    pairs, entropy = 0.0, 0.0
+    n, pairs, entropy = counts.sum(), 0.0, 0.0
     for count in counts:
         pairs += count * (count - 1.0)
         if count:
-            entropy -= count / n * np.log(count / n)
+            entropy += count / n * (logs[n] - logs[count])
     return pairs, entropy

@@ -1,6 +1,7 @@
 """k-means and spherical k-means, many numbers of clusters at once."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ _FEW_DIMS = 16  # where bounds on distances pay
 _GRAM_ROWS = 8192  # where all inner products fit in 256 MB
 _BLOCK = 8192
 _MAX_PASS = 50
-_SETTLED = 1e-5  # movement of centres, as a share of the variance, at which starts are compared
+_SETTLED = 1e-4  # movement of centres, as a share of the variance, at which starts end, as in scikit-learn
 _POLISHED = 3  # starts that single rows are moved in
 
 
@@ -94,8 +95,9 @@ def cluster_rows(
             rng.set_state(state)
         return [(rng.random_sample(), rng.random_sample((k - 1, 2 + int(np.log(k))))) for _ in range(n_init)]
 
-    with threadpool_limits(1, user_api="blas"), Parallel(n_jobs or cpu_count(), prefer="threads") as parallel:
-        # results then do not depend on the cores
+    # One thread in each product of matrices, so that results do not depend on the cores.
+    limit = nullcontext() if data.is_few else threadpool_limits(1, user_api="blas")
+    with limit, Parallel(n_jobs or cpu_count(), prefer="threads") as parallel:
         rising = np.unique(ks)
         if data.is_few:
             runs = []
@@ -120,7 +122,7 @@ def _merge(found: Clustering, weights: np.ndarray, k: int) -> np.ndarray:
     while len(centers) > k:
         light = 1 / np.maximum(mass, 1e-12)
         costs = cdist(centers, centers, "sqeuclidean") / (light + light[:, None])
-        costs[np.tril_indices_from(costs)] = np.inf
+        np.fill_diagonal(costs, np.inf)
         a, b = np.unravel_index(costs.argmin(), costs.shape)
         centers[a] = (mass[a] * centers[a] + mass[b] * centers[b]) / np.maximum(mass[a] + mass[b], 1e-12)
         mass[a] += mass[b]

@@ -38,8 +38,8 @@ def agreements(labels, labelings: Sequence) -> pd.DataFrame:
     from embetter_reg.analysis._kernels import agreement
 
     codes = label_codes(labels, len(labels))
-    table = _log_factorials(len(codes))
-    rows = [agreement(codes, label_codes(clusters, len(codes)), table) for clusters in labelings]
+    logs = _logs(len(codes))
+    rows = [agreement(codes, label_codes(clusters, len(codes)), *logs) for clusters in labelings]
     return pd.DataFrame(rows, columns=list(AGREEMENT))
 
 
@@ -84,11 +84,12 @@ def expected_information(labels: np.ndarray, clusters: np.ndarray) -> float:
     """Return the mutual information (nats) that chance alone gives labels and clusters, as codes, of these sizes."""
     from embetter_reg.analysis._kernels import expected_information as expected
 
-    return float(expected(np.bincount(labels), np.bincount(clusters), _log_factorials(len(labels))))
+    return float(expected(np.bincount(labels), np.bincount(clusters), *_logs(len(labels))))
 
 
-def _log_factorials(n: int) -> np.ndarray:
-    return gammaln(np.arange(n + 1) + 1.0)
+def _logs(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return log(m) and log(m!) for m from 0 to n; the first of log(m) is not used."""
+    return np.log(np.maximum(np.arange(n + 1), 1)), gammaln(np.arange(n + 1) + 1.0)
 
 
 def adjusted_information(tables: np.ndarray, expected: float) -> np.ndarray:

@@ -119,6 +119,9 @@ def _samples(X: np.ndarray, labelings: Sequence[Any], metric: str, others: str) 
         raise ValueError("got no labelings, expected at least one; pass a list of label arrays")
     if metric == "euclidean" and others == "nearest" and X.shape[1] <= _FEW_DIMS:
         return _few_dims(X, coded)
+    from embetter_reg.analysis._kernels import announce, silhouettes_of_sums
+
+    announce()
     sizes = [np.bincount(codes) for codes in coded]
     starts = np.cumsum([0, *map(len, sizes)])
     columns = np.stack([codes + start for codes, start in zip(coded, starts[:-1], strict=True)], axis=1)
@@ -129,8 +132,7 @@ def _samples(X: np.ndarray, labelings: Sequence[Any], metric: str, others: str) 
     scores = np.empty((n_labelings, n))
     for batch, sums in (_cosine_sums if metric == "cosine" else _euclidean_sums)(X, members):
         for place, codes in enumerate(coded):
-            to_clusters = sums[:, starts[place] : starts[place + 1]]
-            scores[place, batch] = _score(to_clusters, codes[batch], sizes[place], others)
+            silhouettes_of_sums(sums, starts[place], codes[batch], sizes[place], others == "all", scores[place, batch])
     return scores
 
 
@@ -152,7 +154,7 @@ def label_codes(labels, n_documents: int) -> np.ndarray:
         values = check_labels("cluster", labels, n_documents)
     if values.dtype.kind in "iu" and values.min() >= 0 and values.max() <= n_documents:
         seen = np.bincount(values) > 0  # without a sort
-        return (np.cumsum(seen) - 1)[values]
+        return values.astype(np.int64) if seen.all() else (np.cumsum(seen) - 1)[values]
     return np.unique(values, return_inverse=True)[1]
 
 
@@ -177,29 +179,15 @@ def _euclidean_sums(X: np.ndarray, members: csr_matrix) -> Iterator[tuple[slice,
 
 def _cosine_sums(X: np.ndarray, members: csr_matrix) -> Iterator[tuple[slice, np.ndarray]]:
     """The same without distances: those of a row to a cluster add up to ``size - row · sum of its unit rows``."""
-    batches = list(gen_batches(len(X), max(1, 2_000_000 // X.shape[1])))
+    batches = list(gen_batches(len(X), max(1, 500_000 // max(members.shape[1], X.shape[1]))))
     totals = np.zeros((members.shape[1], X.shape[1]))
     for batch in batches:
         totals += members[batch].T @ normalize(X[batch].astype(np.float64, copy=False))
     sizes = np.asarray(members.sum(axis=0)).ravel()
     for batch in batches:
         rows = normalize(X[batch].astype(np.float64, copy=False))
-        sums = sizes - rows @ totals.T
+        sums = rows @ totals.T
+        np.subtract(sizes, sums, out=sums)
         empty = ~rows.any(axis=1)  # without a direction, at distance 1 to all but itself
         sums[empty] -= members[batch][empty].toarray()
         yield batch, sums
-
-
-def _score(sums: np.ndarray, codes: np.ndarray, sizes: np.ndarray, others: str) -> np.ndarray:
-    index, size = np.arange(len(codes)), sizes[codes]
-    own_sum = sums[index, codes]
-    own = own_sum / np.maximum(size - 1, 1)
-    if others == "nearest":
-        means = sums / sizes
-        means[index, codes] = np.inf
-        other = means.min(axis=1)
-    else:
-        other = (sums.sum(axis=1) - own_sum) / (sizes.sum() - size)
-    larger = np.maximum(own, other)
-    scores = np.divide(other - own, larger, out=np.zeros(len(codes)), where=larger > 0)
-    return np.where(size > 1, scores, 0.0)
