@@ -213,7 +213,7 @@ def _lloyd_few(X, weights, k, labels, upper, lower, centers, sums, mass, max_ite
         if mass[:k].min() <= 1e-12:
             mend(labels, upper.copy(), weights, mass[:k])
             sums[:k], mass[:k] = _sum_rows(X, weights, labels, k)
-            upper[:] = np.inf
+            upper[:], lower[:] = np.inf, 0  # so that every row is looked at
         moves = _place(sums, mass, k, spherical, centers)
         furthest = moves.argmax()
         rest = 0.0
@@ -302,6 +302,43 @@ def start_few(X, columns, weights, first, others, ks, max_iter, tol, settled, sp
         found[step] = labels
         worths[step] = _total((sums[:k] ** 2).sum(axis=1), mass[:k], spherical)
     return found, worths, iterations
+
+
+@njit(**_fast)
+def merge(labels, centers, mass, k):
+    """Return labels of k clusters, made by merging the two that are the cheapest to merge (Ward 1963)."""
+    labels, centers, mass = labels.copy(), centers.copy(), mass.copy()
+    for last in range(len(centers) - 1, k - 1, -1):
+        least, a, b = np.inf, 0, 0
+        for c in range(last + 1):
+            for d in range(c):
+                cost = _square(centers, c, centers, d) * mass[c] * mass[d] / max(mass[c] + mass[d], 1e-12)
+                if cost < least:
+                    least, a, b = cost, d, c
+        whole = max(mass[a] + mass[b], 1e-12)
+        for j in range(centers.shape[1]):
+            centers[a, j] = (mass[a] * centers[a, j] + mass[b] * centers[b, j]) / whole
+        mass[a] += mass[b]
+        centers[b], mass[b] = centers[last], mass[last]
+        for i in range(len(labels)):
+            if labels[i] == b:
+                labels[i] = a
+            elif labels[i] == last:
+                labels[i] = b
+    return labels
+
+
+@njit(**_fast)
+def split_few(X, columns, weights, labels, centers, shares):
+    """Return labels with one cluster more, around the best of the rows that greedy k-means++ draws by ``shares``."""
+    n = len(X)
+    labels, nearest, gaps, trial = labels.copy(), np.empty(n), np.empty(n), np.empty(n)
+    for i in range(n):
+        nearest[i] = _square(X, i, centers, labels[i])
+    _, gaps, _ = _draw(shares, columns, np.empty((0, 0), np.float32), np.empty(0), weights, nearest, trial, gaps)
+    for i in range(n):
+        labels[i] = len(centers) if gaps[i] < nearest[i] else labels[i]
+    return labels
 
 
 @njit(**_fast)
@@ -550,7 +587,7 @@ def silhouettes_few(X, codes, k, out):
     for i in range(n):
         for j in range(d):
             spreads[codes[i]] += (X[i, j] - middles[codes[i], j]) ** 2 / sizes[codes[i] + 1]
-    gaps, least, work = np.empty(k), np.empty(k), np.empty(n, np.float32)
+    least, work = np.empty(k), np.empty(n, np.float32)
     for i in range(n):
         own = codes[i]
         size = sizes[own + 1]
@@ -562,17 +599,13 @@ def silhouettes_few(X, codes, k, out):
             least[c] = _square(X, i, middles, c)
             if c != own and least[c] + spreads[c] < limit:
                 limit, near = least[c] + spreads[c], c
-        other = np.inf
-        limit *= 1 + 1e-6
-        for turn in range(k + 1):  # the likeliest first, so that fewer others are measured
-            c = near if turn == 0 else turn - 1
-            if c == own or turn == 0 or (c != near and least[c] <= limit):
-                first, last = starts[c], starts[c + 1]
-                gap = gaps[c] = _sum_of_distances(X, i, columns, first, last, work)
-                if c != own:
-                    other = min(other, gap / (last - first))
-                    limit = min(limit, other * other * (1 + 1e-6))
-        mine = gaps[own] / (size - 1)
+        least[own] = least[near] = np.inf  # done, the likeliest first, so that fewer others are measured
+        mine = _sum_of_distances(X, i, columns, starts[own], starts[own + 1], work) / (size - 1)
+        other = _sum_of_distances(X, i, columns, starts[near], starts[near + 1], work) / sizes[near + 1]
+        for c in range(k):
+            if least[c] <= min(limit, other * other) * (1 + 1e-6):
+                gap = _sum_of_distances(X, i, columns, starts[c], starts[c + 1], work) / sizes[c + 1]
+                other = min(other, gap)
         if max(mine, other) > 0:
             out[i] = (other - mine) / max(mine, other)
 
@@ -604,7 +637,7 @@ def silhouettes_of_sums(sums, start, codes, sizes, to_all, out):
 def expected_information(a, b, logs, table):
     """Return the mutual information (nats) of two random labellings with class sizes ``a`` and ``b``.
 
-    ``logs[m]`` is log(m), ``table[m]`` log(m!). Vinh, Epps & Bailey 2010; each probability follows from the one before it.
+    ``logs[m]`` is log(m), ``table[m]`` log(m!). Vinh, Epps & Bailey 2010; each probability follows from the one before.
     """
     n = a.sum()
     total = 0.0

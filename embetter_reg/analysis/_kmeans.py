@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 from joblib import Parallel, cpu_count, delayed
-from scipy.spatial.distance import cdist
 from sklearn.utils import check_random_state
 from sklearn.utils.extmath import row_norms, safe_sparse_dot
 from threadpoolctl import threadpool_limits
@@ -18,6 +17,7 @@ _BLOCK = 8192
 _MAX_PASS = 50
 _SETTLED = 1e-4  # movement of centres, as a share of the variance, at which starts end, as in scikit-learn
 _POLISHED = 3  # starts that single rows are moved in
+_TRIALS = 8  # rows of which the best becomes the middle of one more cluster
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,9 @@ def cluster_rows(
     product.
 
     But for many rows, the best starts are then bettered by moves of single rows (Hartigan & Wong 1979), and each
-    clustering is set against the next larger one with its nearest clusters merged (Ward 1963). The inertia so is as a
-    rule lower than scikit-learn's; it need not be, since no start is sure to lead to the lowest.
+    clustering is set against the next larger one with its nearest clusters merged (Ward 1963), and in few dimensions
+    against the next smaller one with one cluster split. The inertia so is as a rule lower than scikit-learn's; it need
+    not be, since no start is sure to lead to the lowest.
 
     Parameters
     ----------
@@ -108,28 +109,20 @@ def cluster_rows(
         else:  # the longest first
             runs = parallel(delayed(data.best_starts)(draw(k), max_iter, tol) for k in rising[::-1])[::-1]
         found = parallel(delayed(data.finish)(*each, max_iter, tol) for each in zip(rising, runs, strict=True))
-        for step in range(len(rising) - 2, -1, -1) if data.is_few or data.has_gram else ():
-            merged = _merge(found[step + 1], weights, rising[step]), 0.0, found[step].n_iter
-            other = data.finish(rising[step], [merged], max_iter, tol)
+
+        def better(step, labels):
+            other = data.finish(rising[step], [(labels, 0.0, found[step].n_iter)], max_iter, tol)
             found[step] = min(found[step], other, key=lambda each: each.inertia)
+
+        if data.is_few or data.has_gram:
+            for step in range(len(rising) - 2, -1, -1):
+                larger = found[step + 1]
+                mass = np.bincount(larger.labels, weights, minlength=len(larger.centers))
+                better(step, _kernels.merge(larger.labels, larger.centers.astype(np.float64), mass, rising[step]))
+        if data.is_few:
+            for step in np.flatnonzero(np.diff(rising) == 1) + 1:
+                better(step, data.split(found[step - 1], rng.random_sample(_TRIALS)))
     return [found[step] for step in np.searchsorted(rising, ks)]
-
-
-def _merge(found: Clustering, weights: np.ndarray, k: int) -> np.ndarray:
-    """Return labels of k clusters, made by merging the two that are the cheapest to merge (Ward 1963)."""
-    labels, centers = found.labels.copy(), found.centers.astype(np.float64)
-    mass = np.bincount(labels, weights, minlength=len(centers))
-    while len(centers) > k:
-        light = 1 / np.maximum(mass, 1e-12)
-        costs = cdist(centers, centers, "sqeuclidean") / (light + light[:, None])
-        np.fill_diagonal(costs, np.inf)
-        a, b = np.unravel_index(costs.argmin(), costs.shape)
-        centers[a] = (mass[a] * centers[a] + mass[b] * centers[b]) / np.maximum(mass[a] + mass[b], 1e-12)
-        mass[a] += mass[b]
-        centers, mass = np.delete(centers, b, axis=0), np.delete(mass, b)
-        labels[labels == b] = a
-        labels[labels > b] -= 1
-    return labels
 
 
 class _Rows:
@@ -158,6 +151,12 @@ class _Rows:
         from embetter_reg.analysis._kernels import start_few
 
         return start_few(self.rows, self.columns, self.weights, *draw, ks, max_iter, tol, self.settled, self.spherical)
+
+    def split(self, found: Clustering, shares: np.ndarray) -> np.ndarray:
+        """Return labels of one cluster more, in few dimensions."""
+        from embetter_reg.analysis._kernels import split_few
+
+        return split_few(self.rows, self.columns, self.weights, found.labels, found.centers - self.middle, shares)
 
     def best_starts(self, draws, max_iter: int, tol: float):
         """Return labels, what is to be as large as can be, and iterations of the best starts for one k."""

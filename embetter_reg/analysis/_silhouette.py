@@ -179,15 +179,18 @@ def _euclidean_sums(X: np.ndarray, members: csr_matrix) -> Iterator[tuple[slice,
 
 def _cosine_sums(X: np.ndarray, members: csr_matrix) -> Iterator[tuple[slice, np.ndarray]]:
     """The same without distances: those of a row to a cluster add up to ``size - row · sum of its unit rows``."""
-    batches = list(gen_batches(len(X), max(1, 500_000 // max(members.shape[1], X.shape[1]))))
-    totals = np.zeros((members.shape[1], X.shape[1]))
+    n, n_clusters = members.shape
+    batches = list(gen_batches(n, max(1, 500_000 // max(n_clusters, X.shape[1]))))
+    totals = np.zeros((n_clusters, X.shape[1]))
     for batch in batches:
         totals += members[batch].T @ normalize(X[batch].astype(np.float64, copy=False))
     sizes = np.asarray(members.sum(axis=0)).ravel()
+    space = np.empty((batches[0].stop, n_clusters))
     for batch in batches:
         rows = normalize(X[batch].astype(np.float64, copy=False))
-        sums = rows @ totals.T
-        np.subtract(sizes, sums, out=sums)
-        empty = ~rows.any(axis=1)  # without a direction, at distance 1 to all but itself
-        sums[empty] -= members[batch][empty].toarray()
+        sums = space[: len(rows)]
+        np.subtract(sizes, np.matmul(rows, totals.T, out=sums), out=sums)
+        empty = ~rows.any(axis=1)
+        if empty.any():  # without a direction, at distance 1 to all but itself
+            sums[empty] -= members[batch][empty].toarray()
         yield batch, sums
