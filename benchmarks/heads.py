@@ -235,18 +235,19 @@ def speed(rounds: int = 5) -> None:
     plain = {"mixup": 0, "dropout": 0, "input_dropout": 0, "region_weight": 0, "weight_decay": 0, "standardize": False}
     plain["schedule"] = "constant"
 
-    def timed(run):
+    def timed(run, calls=1):
         start = time.perf_counter()
-        made = run()
+        for _ in range(calls):
+            made = run()
         return time.perf_counter() - start, made
 
-    def compare(name, peer, ours, losses=None):
+    def compare(name, peer, ours, losses=None, calls=1):
         timed(ours)
         ratios, ends = [], []
         for seed in range(rounds):
             torch.manual_seed(seed)
-            slow, theirs = timed(peer)
-            fast, mine = timed(ours)
+            slow, theirs = timed(peer, calls)
+            fast, mine = timed(ours, calls)
             ratios.append(slow / fast)
             ends.append(losses(theirs, mine) if losses else None)
         last = "" if losses is None else "; final training loss {:.3f}, ours {:.3f}".format(*np.mean(ends, axis=0))
@@ -321,11 +322,13 @@ def speed(rounds: int = 5) -> None:
         )
 
     labels = np.random.default_rng(0).integers(8, size=10_000)
-    compare(
-        "pairs of 10,000 documents, construction and one epoch",
-        lambda: generate_pairs_batch(labels, n_neg=3),
-        lambda: pairs.from_labels(labels, n_neg=3, random_state=0).draw(shuffle=False),
-    )
+    for calls in (1, 20):
+        compare(
+            f"pairs of 10,000 documents, construction and one epoch, calls in a row: {calls}",
+            lambda: generate_pairs_batch(labels, n_neg=3),
+            lambda: pairs.from_labels(labels, n_neg=3, random_state=0).draw(shuffle=False),
+            calls=calls,
+        )
     many = np.random.default_rng(0).normal(size=(100_000, 384)).astype(np.float32)
     torch.set_num_threads(2)
     head = FeedForwardTuner(n_epochs=1, random_state=0).fit(X, codes)
