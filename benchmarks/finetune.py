@@ -28,12 +28,12 @@ SETTINGS = {
 }  # fmt: skip
 TRIED = {
     "full": (1e-4, 3e-4, 1e-3),
-    "bitfit": (2e-3, 6e-3),
-    "lora": (1e-3, 3e-3),
+    "bitfit": (1e-3, 2e-3, 6e-3),
+    "lora": (1e-3, 3e-3, 1e-2),
     "ia3": (1e-2, 3e-2),
 }
 CHOSEN = {"full": 3e-4, "bitfit": 2e-3, "lora": 3e-3, "ia3": 3e-2}
-N_STEPS = {"full": 240, "lora": 240, "bitfit": 150, "ia3": 150}  # what the machine had time for
+N_STEPS = 360
 LAYERS = ("first", "half", "last")
 
 
@@ -42,7 +42,7 @@ def rates(*methods: str) -> None:
     for method in methods or TRIED:
         for rate in TRIED[method]:
             trainer = RegisterTrainer(
-                BASE, method, learning_rate=rate, **{**SETTINGS, "max_steps": 40, "batch_size": 16, "max_length": 64}
+                BASE, method, learning_rate=rate, **{**SETTINGS, "max_steps": 120, "batch_size": 16, "max_length": 64}
             ).fit(train["text"], label_column(train), language=train["lang"])  # fmt: skip
             last = trainer.history_[-1]
             print(
@@ -80,7 +80,7 @@ def main(*methods: str) -> None:
     for method in [name for name in methods if name != "frozen"]:
         processor = time.process_time()
         trainer = RegisterTrainer(
-            BASE, method, learning_rate=CHOSEN[method], max_steps=N_STEPS[method], check_every=N_STEPS[method] // 4,
+            BASE, method, learning_rate=CHOSEN[method], max_steps=N_STEPS, check_every=N_STEPS // 4,
             **SETTINGS,
         ).fit(train["text"], label_column(train), language=train["lang"])  # fmt: skip
         processor = time.process_time() - processor

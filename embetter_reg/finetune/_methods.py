@@ -57,8 +57,8 @@ def apply_method(
 
     ``"full"`` trains everything (Devlin et al. 2019). ``"bitfit"`` trains biases (Ben Zaken et al. 2022). ``"lora"``
     adds products of two small matrices to chosen weights (Hu et al. 2022). ``"ia3"`` rescales keys, values and inner
-    activations (Liu et al. 2022). A classifier's head is always trained, and so are the parameters ``new``, by name,
-    that the pretrained model did not have.
+    activations (Liu et al. 2022). A classifier's head, BERT's pooler included, is always trained, and so are the
+    parameters ``new``, by name, that the pretrained model did not have.
 
     Raises
     ------
@@ -105,10 +105,14 @@ def apply_method(
 
 
 def _head(model, new: Sequence[str], is_classifier: bool) -> list[str]:
-    """Return the modules that are trained whatever the method is."""
+    """Return the modules that are trained whatever the method is.
+
+    BERT's pooler is one of a classifier's: it is the layer that RoBERTa has in its head, and in a sentence model, which
+    averages token vectors, it was never trained for anything.
+    """
     owners = {name.rpartition(".")[0] for name, _ in model.named_parameters()}
     leaves = {name for name, module in model.named_modules() if name in owners and not any(module.children())}
-    outside = {name for name in leaves if name.split(".")[0] != model.base_model_prefix}
+    outside = {name for name in leaves if name.split(".")[0] != model.base_model_prefix or "pooler" in name.split(".")}
     return sorted((outside if is_classifier else set()) | (leaves & {name.rpartition(".")[0] for name in new}))
 
 

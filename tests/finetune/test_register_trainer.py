@@ -4,6 +4,7 @@ import gc
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -119,9 +120,9 @@ def test_every_method_learns_and_changes_only_its_own(fitted, tiny_folder):
     assert {"full": 1.0, "bitfit": 0.1, "lora": 0.2, "ia3": 0.06}[fitted.method] >= fitted.trainable_share_ > 0
     base = AutoModelForSequenceClassification.from_pretrained(fitted.model, num_labels=3)
     for name, old in base.base_model.named_parameters():
-        kept = {key.replace(".base_layer", ""): value for key, value in model.state_dict().items()}
+        kept = {re.sub(r"\.(base_layer|modules_to_save\.default)", "", key): v for key, v in model.state_dict().items()}
         now = next(value for key, value in kept.items() if key.endswith(f"{base.base_model_prefix}.{name}"))
-        expected = {"full": True, "bitfit": name.endswith("bias")}.get(fitted.method, False)
+        expected = "pooler" in name or {"full": True, "bitfit": name.endswith("bias")}.get(fitted.method, False)
         if expected != (not torch.equal(old, now)):
             assert name.startswith("wpe") or "position" in name or "token_type" in name or "key.bias" in name
     losses = [record["loss"] for record in fitted.history_]
@@ -171,15 +172,19 @@ def test_targets_are_found_in_every_family(tiny_folder):
     for base, numbers in expected.items():
         for method, number in zip(("lora", "ia3"), numbers, strict=True):
             model = AutoModelForSequenceClassification.from_pretrained(tiny_folder / base, num_labels=3)
-            head = sum(p.numel() for name, p in model.named_parameters() if name.startswith(("classifier", "score")))
+            head = [p.numel() for name, p in model.named_parameters() if re.match("classifier|score|bert.pooler", name)]
             total = count_parameters(model)[1]
-            assert count_parameters(apply_method(model, method)) == (number + head, number + total), (base, method)
+            assert count_parameters(apply_method(model, method)) == (number + sum(head), number + total), (base, method)
 
 
-def test_bitfit_is_biases_and_head(tiny_folder):
-    model = apply_method(AutoModelForSequenceClassification.from_pretrained(tiny_folder / "roberta"), "bitfit")
-    for name, parameter in model.named_parameters():
-        assert parameter.requires_grad == (name.endswith("bias") or name.startswith("classifier"))
+@pytest.mark.parametrize("base", ["roberta", "bert"])
+def test_bitfit_is_biases_and_head(tiny_folder, base):
+    """BERT's pooler and classifier are what RoBERTa's classifier is: two layers."""
+    model = apply_method(AutoModelForSequenceClassification.from_pretrained(tiny_folder / base), "bitfit")
+    trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert {name for name, _ in model.named_parameters() if name.endswith("bias")} < trained
+    weights = {name for name in trained if not name.endswith("bias")}
+    assert len(weights) == 2 and all(re.match("classifier|bert.pooler", name) for name in weights)
 
 
 def test_parameters_that_the_base_lacks_are_trained(tiny_folder, tmp_path):
