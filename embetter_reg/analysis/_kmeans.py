@@ -120,7 +120,7 @@ def cluster_rows(
                 mass = np.bincount(larger.labels, weights, minlength=len(larger.centers))
                 better(step, _kernels.merge(larger.labels, larger.centers.astype(np.float64), mass, rising[step]))
         if data.is_few:
-            for step in np.flatnonzero(np.diff(rising) == 1) + 1:
+            for step in (np.flatnonzero(np.diff(rising) == 1) + 1).tolist():
                 better(step, data.split(found[step - 1], rng.random_sample(_TRIALS)))
     return [found[step] for step in np.searchsorted(rising, ks)]
 
