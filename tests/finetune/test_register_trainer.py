@@ -5,8 +5,6 @@ import json
 import os
 import random
 import re
-import signal
-import subprocess
 import sys
 
 import numpy as np
@@ -263,32 +261,15 @@ def test_labels_are_read_as_elsewhere():
 
 # -- kills ----------------------------------------------------------------------------------------------
 
-KILLED = """
-import json, os, signal, sys
-from embetter_reg.finetune import RegisterTrainer, _register_run
 
-step = _register_run._Trainer.training_step
-calls = []
-def training_step(self, *args, **kwargs):
-    calls.append(1)
-    if len(calls) == 11:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return step(self, *args, **kwargs)
-_register_run._Trainer.training_step = training_step
-options, texts, labels = json.loads(sys.argv[1])
-RegisterTrainer(**options).fit(texts, labels)
-"""
-
-
-def test_a_killed_run_goes_on_and_ends_in_the_same_weights(tiny_folder, tmp_path, monkeypatch, one_thread):
+def test_a_killed_run_goes_on_and_ends_in_the_same_weights(tiny_folder, tmp_path, monkeypatch, one_thread, fit_killed):
     options = {
         "model": str(tiny_folder / "bert"), "method": "lora", "batch_size": 6, "max_steps": 16, "check_every": 4,
         "learning_rate": 0.01, "n_iter_no_change": 9, "device": "cpu", "random_state": 0, "max_length": 16,
     }  # fmt: skip
     whole = RegisterTrainer(**options).fit(TEXTS, LABELS)
     options["checkpoint_folder"] = str(tmp_path)
-    killed = subprocess.run([sys.executable, "-c", KILLED, json.dumps([options, TEXTS, LABELS])], capture_output=True)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    fit_killed("_register_run", "RegisterTrainer", options, TEXTS, LABELS)
     run = tmp_path / "checkpoints"
     assert sorted(path.name for path in run.iterdir()) == ["checkpoint-4", "checkpoint-8", "run.json"]
     (run / "checkpoint-12").mkdir()  # a kill amid a checkpoint

@@ -1,11 +1,8 @@
 """Fine-tuning sentence-transformers models: equal to a plain loop, the caller's model left alone, kills survived."""
 
 import gc
-import json
 import pickle
 import random
-import signal
-import subprocess
 import sys
 
 import numpy as np
@@ -177,33 +174,14 @@ def test_early_stopping_restores_the_best_weights(calm):
     assert np.mean((cosine - noise[rows]) ** 2) == pytest.approx(min(held), abs=1e-5)
 
 
-KILLED = """
-import json, os, signal, sys
-from embetter_reg.finetune import SbertTuner, _sbert_run
-
-step = _sbert_run._Trainer.training_step
-calls = []
-def training_step(self, *args, **kwargs):
-    calls.append(1)
-    if len(calls) == 11:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return step(self, *args, **kwargs)
-_sbert_run._Trainer.training_step = training_step
-options, texts, labels = json.loads(sys.argv[1])
-SbertTuner(**options).fit(texts, labels)
-"""
-
-
-def test_a_killed_run_goes_on_and_ends_in_the_same_weights(tiny_model, tmp_path, monkeypatch, one_thread):
+def test_a_killed_run_goes_on_and_ends_in_the_same_weights(tiny_model, tmp_path, monkeypatch, one_thread, fit_killed):
     options = {
         "model": tiny_model, "batch_size": 8, "n_epochs": 2, "learning_rate": 1e-3, "check_every": 4,
         "early_stopping": True, "validation_fraction": 0.3, "device": "cpu", "random_state": 0,
     }  # fmt: skip
     whole = SbertTuner(**options).fit(TEXTS, LABELS)
     options["checkpoint_folder"] = str(tmp_path)
-    given = json.dumps([options, TEXTS, LABELS])
-    killed = subprocess.run([sys.executable, "-c", KILLED, given], capture_output=True)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    fit_killed("_sbert_run", "SbertTuner", options, TEXTS, LABELS)
     (run,) = tmp_path.iterdir()
     assert sorted(path.name for path in run.iterdir()) == ["checkpoint-4", "checkpoint-8"]
     (run / "checkpoint-12").mkdir()  # a kill amid a checkpoint
