@@ -1,7 +1,7 @@
 """What all heads share: checked parameters, a network and its trainer, `transform`, files."""
 
 from contextlib import AbstractContextManager
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -10,40 +10,10 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from embetter_reg._random import draw_seed, seeded_torch
-from embetter_reg.finetune._loop import SCHEDULES, Trainer, threads_for
-from embetter_reg.finetune._networks import ACTIVATIONS, HeadNetwork
+from embetter_reg.finetune._loop import Trainer, threads_for
+from embetter_reg.finetune._networks import HeadNetwork
+from embetter_reg.finetune._parameters import check_cuda, check_parameters
 from embetter_reg.finetune._saving import from_json, load_head, push_head, save_head, to_json
-
-
-def _whole(value):
-    return isinstance(value, Integral) and int(value) >= 1
-
-
-def _between(low, high):
-    return lambda value: isinstance(value, Real) and low <= float(value) < high
-
-
-_EXPECTED = {
-    **dict.fromkeys(
-        ("hidden_dim", "shape_out", "n_epochs", "epochs", "batch_size", "n_iter_no_change", "n_regions"),
-        (_whole, "a whole number of at least 1"),
-    ),
-    **dict.fromkeys(("n_pos", "n_neg"), (lambda n: n == 0 or _whole(n), "a whole number of at least 0")),
-    **dict.fromkeys(("dropout", "input_dropout", "label_smoothing", "warmup"), (_between(0, 1), "in [0, 1)")),
-    **dict.fromkeys(("weight_decay", "mixup", "supcon_weight"), (_between(0, np.inf), "at least 0")),
-    **dict.fromkeys(("region_weight", "language_weight"), (_between(0, 1 + 1e-9), "in [0, 1]")),
-    **dict.fromkeys(
-        ("learning_rate", "temperature", "margin"), (lambda x: isinstance(x, Real) and float(x) > 0, "a number above 0")
-    ),
-    "validation_fraction": (lambda x: isinstance(x, Real) and 0 < float(x) < 1, "in (0, 1)"),
-    "hidden_layers": (
-        lambda x: x is None or (isinstance(x, tuple | list) and all(map(_whole, x))),
-        "a tuple of widths",
-    ),
-    "activation": (lambda x: x in ACTIVATIONS, f"one of {list(ACTIVATIONS)}"),
-    "schedule": (lambda x: x in SCHEDULES, f"one of {list(SCHEDULES)}"),
-    "class_weight": (lambda x: x is None or isinstance(x, dict) or x == "balanced", "'balanced', a dict or None"),
-}
 
 
 class Head(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -126,18 +96,14 @@ class Head(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def _open(self) -> None:
         """Check parameters and forget what was learned."""
-        for name, value in self.get_params(deep=False).items():
-            allowed, expectation = _EXPECTED.get(name, (None, None))
-            if allowed is not None and not allowed(value):
-                raise ValueError(f"got {name}={value!r}, expected {expectation}; pass that")
+        check_parameters(self)
         for name in ("network_", "_stream"):
             self.__dict__.pop(name, None)
         self._device = self._resolve_device()
         self._seed = draw_seed(self.random_state)
 
     def _resolve_device(self) -> torch.device:
-        if str(self.device).startswith("cuda") and not torch.cuda.is_available():
-            raise ValueError(f"got device={self.device!r} but no CUDA device is here; pass 'auto' or 'cpu'")
+        check_cuda(self.device)
         return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device)
 
     def _tensor(self, array) -> torch.Tensor:

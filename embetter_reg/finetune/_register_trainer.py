@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Sequence
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from embetter_reg._random import draw_seed, seeded_torch
 from embetter_reg._validation import check_labels, check_same_length, check_texts
 from embetter_reg.corpus.split import RegisterShuffleSplit
 from embetter_reg.finetune._methods import LEARNING_RATES, METHODS, apply_method, count_parameters, plain, save_model
+from embetter_reg.finetune._parameters import ABOVE_0, ONE_DEVICE, check_parameters, one_of, optional
 from embetter_reg.finetune._register_labels import (
     LEVELS,
     find_classes,
@@ -555,36 +555,20 @@ class RegisterTrainer(BaseEstimator):
     def _check_parameters(self) -> None:
         for module in ("accelerate", "transformers"):
             optional_import(module, package="embetter-reg[sbert]", purpose=type(self).__name__)
-        for name, known in (("method", METHODS), ("objective", OBJECTIVES), ("level", LEVELS), ("dtype", DTYPES)):
-            if getattr(self, name) not in known:
-                raise ValueError(f"got {name}={getattr(self, name)!r}, expected one of {list(known)}; pick one")
+        known = {"method": METHODS, "objective": OBJECTIVES, "level": LEVELS, "dtype": DTYPES}
+        check_parameters(
+            self,
+            **{name: one_of(values) for name, values in known.items()},
+            n_epochs=ABOVE_0,
+            learning_rate=optional(ABOVE_0),
+            device=ONE_DEVICE,
+        )
         reporters = [self.report_to] if isinstance(self.report_to, str) else list(self.report_to)
         for name in reporters:
             if name not in REPORTERS:
                 raise ValueError(f"got report_to={name!r}, expected some of {list(REPORTERS)}; pick one")
             if name != "none":
                 optional_import(name, package=name, purpose=f"report_to={name!r}")
-        for name in ("batch_size", "accumulate", "n_iter_no_change", "rank", "max_steps", "check_every"):
-            value = getattr(self, name)
-            optional = name in ("max_steps", "check_every")
-            if not (optional and value is None) and (not isinstance(value, Integral) or value < 1):
-                raise ValueError(f"got {name}={value!r}, expected a whole number of at least 1; pass one")
-        ranges = {
-            "n_epochs": (0, math.inf), "learning_rate": (0, math.inf), "alpha": (0, math.inf),
-            "validation_fraction": (0, 1), "mask_share": (0, 1),
-        }  # fmt: skip
-        for name, (low, high) in ranges.items():
-            value = getattr(self, name)
-            if not (name == "learning_rate" and value is None) and not low < value < high:
-                raise ValueError(f"got {name}={value!r}, expected between {low} and {high}; pass one")
-        for name, high in (("warmup_ratio", 1), ("adapter_dropout", 1), ("weight_decay", math.inf)):
-            value = getattr(self, name)
-            if not 0 <= value <= high:
-                raise ValueError(f"got {name}={value!r}, expected from 0 to {high}; pass one")
-        if self.device not in ("auto", "cpu", "cuda", "mps"):
-            raise ValueError(f"got device={self.device!r}, expected 'auto', 'cpu', 'cuda' or 'mps'; pick one")
-        if self.device == "cuda" and not torch.cuda.is_available():
-            raise ValueError("got device='cuda' but no CUDA device is here; pass 'auto' or 'cpu'")
         if self.resume and self.checkpoint_folder is None:
             raise ValueError("got resume without checkpoint_folder, expected both; pass the folder of the killed run")
         if self.checkpoint_folder is not None and self.random_state is None:

@@ -3,7 +3,6 @@
 import copy
 import warnings
 from collections.abc import Sequence
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from embetter_reg._optional import optional_import
 from embetter_reg._random import draw_seed
 from embetter_reg._validation import check_labels, check_same_length, check_texts
 from embetter_reg.finetune import pairs
+from embetter_reg.finetune._parameters import ONE_DEVICE, check_parameters, one_of
 from embetter_reg.finetune.pairs import Pairs, PairSampler
 from embetter_reg.text._hidden import pick_device, pick_dtype
 from embetter_reg.text._pretrained import not_loaded
@@ -249,28 +249,7 @@ class SbertLearner(BaseEstimator):
         return new() if new else self.model_.get_sentence_embedding_dimension()
 
     def _check_parameters(self) -> None:
-        whole = ["batch_size", "n_epochs", "n_iter_no_change", *([] if self.check_every is None else ["check_every"])]
-        for name in whole:
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or value < 1:
-                raise ValueError(f"got {name}={value!r}, expected a whole number of at least 1; pass one")
-        if not self.learning_rate > 0:
-            raise ValueError(f"got learning_rate={self.learning_rate!r}, expected above 0; try 2e-5")
-        if not 0 <= self.warmup_ratio <= 1:
-            raise ValueError(f"got warmup_ratio={self.warmup_ratio!r}, expected in [0, 1]; try 0.1")
-        if not 0 < self.validation_fraction < 1:
-            raise ValueError(f"got validation_fraction={self.validation_fraction!r}, expected in (0, 1); try 0.1")
-        if self.loss not in LOSSES:
-            raise ValueError(f"got loss={self.loss!r}, expected one of {list(LOSSES)}; pick one")
-        if self.dtype not in DTYPES:
-            raise ValueError(f"got dtype={self.dtype!r}, expected one of {list(DTYPES)}; pick one")
-        if self.device not in ("auto", "cpu", "cuda", "mps"):
-            raise ValueError(
-                f"got device={self.device!r}, expected 'auto', 'cpu', 'cuda' or 'mps'; pick one, and a GPU among "
-                "several by CUDA_VISIBLE_DEVICES"
-            )
-        if self.device == "cuda" and not torch.cuda.is_available():
-            raise ValueError("got device='cuda' but no CUDA device is here; pass 'auto' or 'cpu'")
+        check_parameters(self, loss=one_of(LOSSES), dtype=one_of(DTYPES), device=ONE_DEVICE)
         if self.checkpoint_folder is not None and self.random_state is None:
             raise ValueError(
                 "got checkpoint_folder without random_state, expected both, or a killed run could not be told from "
@@ -429,10 +408,7 @@ class SbertTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def _make_learner(self) -> SbertLearner:
         learner = SbertLearner(**{name: getattr(self, name) for name in SbertLearner._get_param_names()})
         learner._check_parameters()
-        for name in ("n_pos", "n_neg"):
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or value < 0:
-                raise ValueError(f"got {name}={value!r}, expected a whole number of at least 0; pass one")
+        check_parameters(self, loss=one_of(LOSSES), device=ONE_DEVICE)
         if self.n_pos + self.n_neg == 0:
             raise ValueError("got n_pos=0 and n_neg=0, expected at least one pair a document; raise one of them")
         return learner
