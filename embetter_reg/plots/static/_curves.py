@@ -239,8 +239,8 @@ def plot_history(history: Sequence[Mapping] | Mapping[str, Sequence[Mapping]], *
     >>> from embetter_reg.plots import plot_history
     >>> records = [{"epoch": n, "loss": 1 / n, "validation_loss": 0.5 + (n - 3) ** 2} for n in range(1, 6)]
     >>> ax = plot_history(records)
-    >>> [text.get_text() for text in ax.get_legend().get_texts()], ax.texts[0].get_text()
-    (['loss', 'held-back loss'], 'best at 3')
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['loss', 'held-back loss, best at 3']
 
     """
     histories = dict(history) if isinstance(history, Mapping) else {"": history}
@@ -253,12 +253,9 @@ def plot_history(history: Sequence[Mapping] | Mapping[str, Sequence[Mapping]], *
         color = styles[name]["color"]
         ax.plot(table["epoch"], table["loss"], color=color, label=f"{name} loss".strip())
         if "validation_loss" in table:
-            ax.plot(table["epoch"], table["validation_loss"], "--", color=color, label=f"{name} held-back loss".strip())
-            at = table[["epoch", "validation_loss"]].to_numpy()[table["validation_loss"].argmin()]
-            ax.plot(*at, "o", color=color, markersize=5)
-            ax.annotate(
-                f"best at {at[0]:g}", at, (0, 7), textcoords="offset points", ha="center", fontsize=8, color=GREY
-            )
+            held, at = table["validation_loss"], table["validation_loss"].argmin()
+            label = f"{name} held-back loss, best at {table['epoch'][at]:g}".strip()
+            ax.plot(table["epoch"], held, "--o", color=color, label=label, markevery=[at], markersize=5)
     ax.set(xlabel="epoch", ylabel="loss")
     ax.set_ylim(bottom=min(0, ax.get_ylim()[0]))
     ax.spines[["top", "right"]].set_visible(False)
