@@ -31,8 +31,8 @@ def agreements(labels, labelings: Sequence) -> pd.DataFrame:
     Examples
     --------
     >>> from embetter_reg.analysis import agreements
-    >>> agreements(["NA", "NA", "HI", "HI"], [[1, 1, 0, 0], [0, 0, 0, 1]]).round(2).values.tolist()
-    [[1.0, 1.0, 1.0, 1.0], [0.0, 0.0, 0.34, 0.34]]
+    >>> agreements(["NA"] * 3 + ["HI"] * 3, [[1, 1, 1, 0, 0, 0], [0, 0, 1, 1, 1, 1]]).round(2).values.tolist()
+    [[1.0, 1.0, 1.0, 1.0], [0.32, 0.36, 0.48, 0.48]]
 
     """
     from embetter_reg.analysis._kernels import agreement
