@@ -1,6 +1,6 @@
-"""Compiled loops of clustering and of its figures; `loaded` says so where they must be compiled first.
+"""Compiled loops of clustering and of its figures; `announce` says so where they must be compiled first.
 
-Only `embetter_reg.analysis._kmeans`, `_silhouette` and `_sweep` load this file, when they are first used.
+Only `embetter_reg.analysis._kmeans`, `_silhouette` and `_metrics` load this file, when they are first used.
 """
 
 import sys
@@ -14,13 +14,13 @@ _fast: Any = {"cache": True, "nogil": True, "fastmath": {"reassoc", "contract", 
 _NEAR = 0.9  # share of what a move must gain at which a row is looked at again
 
 
-def announce() -> None:
-    """Say once on stderr that kernels are compiled, where none are on disk yet."""
-    cache = Path(start_few.stats.cache_path)
-    if not (start_few.signatures or start_gram.signatures) and not any(
-        cache.glob(f"{Path(__file__).stem}.start_*.nbi")
-    ):
-        print("compiling the clustering kernels; this is done once and kept on disk", file=sys.stderr, flush=True)
+def announce(*kernels) -> None:
+    """Say on stderr that one of the kernels is to be compiled, where it is neither in memory nor on disk."""
+    for kernel in kernels:
+        kept = Path(kernel.stats.cache_path).glob(f"{Path(__file__).stem}.{kernel.__name__}-*.nbi")
+        if not kernel.signatures and not any(kept):
+            print("compiling kernels of the analysis; this is done once and kept on disk", file=sys.stderr, flush=True)
+            return
 
 
 @njit(**_fast)

@@ -85,11 +85,14 @@ def cluster_rows(
     """
     from embetter_reg.analysis import _kernels
 
-    _kernels.announce()
     state = check_random_state(random_state).get_state() if isinstance(random_state, int | np.integer) else None
     rng = check_random_state(random_state)
     weights = np.ones(rows.shape[0]) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     data = _Rows(rows, weights, spherical)
+    if data.is_few:
+        _kernels.announce(_kernels.start_few, _kernels.finish_few)
+    else:
+        _kernels.announce(*([_kernels.start_gram, _kernels.polish_gram] if data.has_gram else [_kernels.mend]))
 
     def draw(k):
         if state is not None:

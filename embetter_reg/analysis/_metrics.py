@@ -35,8 +35,9 @@ def agreements(labels, labelings: Sequence) -> pd.DataFrame:
     [[1.0, 1.0, 1.0, 1.0], [0.32, 0.36, 0.48, 0.48]]
 
     """
-    from embetter_reg.analysis._kernels import agreement
+    from embetter_reg.analysis._kernels import agreement, announce
 
+    announce(agreement)
     codes = label_codes(labels, len(labels))
     logs = _logs(len(codes))
     rows = [agreement(codes, label_codes(clusters, len(codes)), *logs) for clusters in labelings]

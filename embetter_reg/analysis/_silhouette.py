@@ -121,7 +121,7 @@ def _samples(X: np.ndarray, labelings: Sequence[Any], metric: str, others: str) 
         return _few_dims(X, coded)
     from embetter_reg.analysis._kernels import announce, silhouettes_of_sums
 
-    announce()
+    announce(silhouettes_of_sums)
     sizes = [np.bincount(codes) for codes in coded]
     starts = np.cumsum([0, *map(len, sizes)])
     columns = np.stack([codes + start for codes, start in zip(coded, starts[:-1], strict=True)], axis=1)
@@ -162,7 +162,7 @@ def _few_dims(X: np.ndarray, coded: list[np.ndarray]) -> np.ndarray:
     """Return silhouettes where bounds on mean distances leave out most clusters of a document."""
     from embetter_reg.analysis._kernels import announce, silhouettes_few
 
-    announce()
+    announce(silhouettes_few)
     rows = X - X.mean(axis=0, dtype=np.float64)
     scores = np.empty((len(coded), len(X)))
     for codes, out in zip(coded, scores, strict=True):

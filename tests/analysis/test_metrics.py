@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from sklearn import metrics
@@ -90,3 +94,11 @@ def test_centring_takes_each_languages_mean(labelled):
     for name in set(language):
         np.testing.assert_allclose(centred[language == name].mean(axis=0), 0, atol=1e-12)
         np.testing.assert_allclose(np.cov(centred[language == name].T), np.cov(X[language == name].T))
+
+
+def test_a_first_call_that_compiles_says_so(tmp_path):
+    code = "from embetter_reg.analysis import agreements; print(agreements([0, 0, 1], [[0, 0, 1]])['ami'][0])"
+    fresh = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    runs = [subprocess.run([sys.executable, "-c", code], env=fresh, capture_output=True, text=True) for _ in range(2)]
+    assert [run.stdout for run in runs] == ["1.0\n"] * 2
+    assert ["compiling kernels of the analysis" in run.stderr for run in runs] == [True, False]
