@@ -8,6 +8,7 @@ from sklearn.preprocessing import normalize
 
 from embetter_reg.analysis import SphericalKMeans, make_clusterer
 from embetter_reg.analysis import _kmeans as engine
+from embetter_reg.analysis._kernels import merge, split_few
 from embetter_reg.analysis._kmeans import cluster_rows
 
 
@@ -119,6 +120,33 @@ def test_empty_clusters_are_mended_with_repeated_rows(monkeypatch, way):
     X = np.repeat([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0], [5.0, 5.0]], [200, 1, 1, 1], axis=0)
     for seed in range(5):
         assert cluster_rows(X, [4], n_init=1, random_state=seed)[0].inertia == pytest.approx(0, abs=1e-9)
+
+
+def test_the_cheapest_clusters_are_merged(rays):
+    """Ward 1963: the two whose merging adds least to the inertia, which is tried here pair by pair."""
+    X, _ = rays
+    weights = np.random.default_rng(0).uniform(0.5, 3, size=len(X))
+    found = cluster_rows(X, [7], sample_weight=weights, random_state=0)[0]
+
+    def inertia(labels):
+        middles = {c: np.average(X[labels == c], axis=0, weights=weights[labels == c]) for c in np.unique(labels)}
+        return sum(w * ((x - middles[c]) ** 2).sum() for x, c, w in zip(X, labels, weights, strict=True))
+
+    tried = [inertia(np.where(found.labels == b, a, found.labels)) for b in range(7) for a in range(b)]
+    mass = np.bincount(found.labels, weights)
+    merged = merge(found.labels, found.centers.astype(float), mass, 6)
+    assert set(merged) == set(range(6)) and inertia(merged) == pytest.approx(min(tried))
+    again = np.array([np.average(X[merged == c], axis=0, weights=weights[merged == c]) for c in range(6)])
+    fewer = merge(found.labels, found.centers.astype(float), mass, 5)
+    assert adjusted_rand_score(fewer, merge(merged, again, np.bincount(merged, weights), 5)) == 1.0
+
+
+def test_a_cluster_of_two_groups_is_split():
+    X, y = make_blobs(300, centers=[[0, 0], [4, 0], [0, 20]], random_state=0, cluster_std=0.3)
+    two = (y == 2).astype(np.int32)
+    centers = np.array([X[two == c].mean(axis=0) for c in (0, 1)])
+    split = split_few(X, np.ascontiguousarray(X.T), np.ones(300), two, centers, np.linspace(0.1, 0.9, 8))
+    assert adjusted_rand_score(y, split) == 1.0
 
 
 def test_weights_repeat_rows(rays):
