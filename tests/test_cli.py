@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import f1_score
 from typer.testing import CliRunner
 
-from embetter_reg.cli import app
+from embetter_reg.cli import app, main
 from embetter_reg.corpus import load_registers, read_documents
 from embetter_reg.store import Embeddings, read_embeddings, write_embeddings
 from embetter_reg.text import RegisterEncoder
@@ -145,13 +145,15 @@ def test_predictions_are_compared_only_when_asked_for(folders, tmp_path):
         (["CORPUS", "--encoder", "no/such"], "got the model 'no/such'"),
     ],
 )
-def test_bad_input_is_one_sentence_and_code_2(corpus, tmp_path, arguments, message):
+def test_bad_input_is_one_sentence_and_code_2(corpus, tmp_path, monkeypatch, capsys, arguments, message):
     english = tmp_path / "en.jsonl"
     load_registers().query("lang == 'en'").to_json(english, orient="records", lines=True)
     arguments = [{"CORPUS": corpus, "ENGLISH": english}.get(argument, argument) for argument in arguments]
-    done = run("compare", *arguments, "--out", tmp_path)
-    assert done.returncode == 2
-    assert message in done.stderr and "Traceback" not in done.stderr
+    monkeypatch.setattr(sys, "argv", ["embetter-reg", "compare", *map(str, arguments), "--out", str(tmp_path)])
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # which main sets
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert message in capsys.readouterr().err
     assert not (tmp_path / "report.html").exists()
 
 
@@ -163,9 +165,11 @@ def test_a_warning_is_one_line(tmp_path):
     assert "skipped 1 bad rows" in done.stderr and "Warning:" not in done.stderr
 
 
-def test_debug_shows_the_traceback(tmp_path):
+def test_debug_shows_the_traceback():
     done = run("compare", "nothing.tsv", "--debug")
     assert done.returncode == 1 and "Traceback" in done.stderr
+    done = run("compare", "nothing.tsv")
+    assert done.returncode == 2 and "Traceback" not in done.stderr
 
 
 def test_usage_errors_are_code_2():
