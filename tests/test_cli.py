@@ -35,7 +35,7 @@ def test_help_names_the_commands():
 
 
 def test_compare_writes_a_report_on_held_out_documents(corpus, tmp_path):
-    done = run("compare", corpus, "--out", tmp_path / "r")
+    done = run("compare", corpus, "--controls", "LEACE", "--k", "8", "--out", tmp_path / "r")
     assert done.returncode == 0, done.stderr
     record = json.loads((tmp_path / "r" / "report.json").read_text(encoding="utf-8"))
     read = {json.loads(line)["id"] for line in corpus.read_text(encoding="utf-8").splitlines()}
