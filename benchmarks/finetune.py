@@ -80,8 +80,7 @@ def main(*methods: str) -> None:
     for method in [name for name in methods if name != "frozen"]:
         processor = time.process_time()
         trainer = RegisterTrainer(
-            BASE, method, learning_rate=CHOSEN[method], max_steps=N_STEPS, check_every=N_STEPS // 4,
-            **SETTINGS,
+            BASE, method, learning_rate=CHOSEN[method], max_steps=N_STEPS, check_every=N_STEPS // 4, **SETTINGS
         ).fit(train["text"], label_column(train), language=train["lang"])  # fmt: skip
         processor = time.process_time() - processor
         print(

@@ -153,7 +153,8 @@ def test_bad_input_is_one_sentence_and_code_2(corpus, tmp_path, monkeypatch, cap
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # which main sets
     with pytest.raises(SystemExit, match="2"):
         main()
-    assert message in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert message in shown and "Traceback" not in shown
     assert not (tmp_path / "report.html").exists()
 
 

@@ -23,6 +23,7 @@ from embetter_reg.text._pretrained import not_loaded
 
 LOSSES = ("cosine", "cosent", "contrastive")
 DTYPES = (None, "float32", "bfloat16")
+_RULES = {"loss": one_of(LOSSES), "dtype": one_of(DTYPES), "device": ONE_DEVICE}
 
 
 class SbertLearner(BaseEstimator):
@@ -249,7 +250,7 @@ class SbertLearner(BaseEstimator):
         return new() if new else self.model_.get_sentence_embedding_dimension()
 
     def _check_parameters(self) -> None:
-        check_parameters(self, loss=one_of(LOSSES), dtype=one_of(DTYPES), device=ONE_DEVICE)
+        check_parameters(self, **_RULES)
         if self.checkpoint_folder is not None and self.random_state is None:
             raise ValueError(
                 "got checkpoint_folder without random_state, expected both, or a killed run could not be told from "
@@ -408,7 +409,7 @@ class SbertTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def _make_learner(self) -> SbertLearner:
         learner = SbertLearner(**{name: getattr(self, name) for name in SbertLearner._get_param_names()})
         learner._check_parameters()
-        check_parameters(self, loss=one_of(LOSSES), device=ONE_DEVICE)
+        check_parameters(self, **_RULES)
         if self.n_pos + self.n_neg == 0:
             raise ValueError("got n_pos=0 and n_neg=0, expected at least one pair a document; raise one of them")
         return learner
