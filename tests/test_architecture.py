@@ -15,6 +15,11 @@ ORDER = [
     "_optional",
     "_random",
     "_validation",
+    "_files",
+    "_hub",
+    "_devices",
+    "_parameters",
+    "_compiled",
     "corpus",
     "store",
     "grab",
@@ -36,17 +41,30 @@ def part_of(module: str) -> str | None:
     return pieces[1] if pieces[0] == "embetter_reg" and len(pieces) > 1 else None
 
 
-def imported_parts(source: str) -> set[str]:
-    found = set()
+def imported_names(source: str) -> set[str]:
+    names = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        else:
-            continue
-        found |= {part for name in names if (part := part_of(name)) in ORDER}
-    return found
+            names |= {alias.name for alias in node.names}
+    return {name for name in names if part_of(name)}
+
+
+def imported_parts(source: str) -> set[str]:
+    return {part for name in imported_names(source) if (part := part_of(name)) in ORDER}
+
+
+def private_modules_of_others(folder: str, source: str) -> set[str]:
+    """Modules named with an underscore, other than the importing folder's own and those at the root."""
+    private = set()
+    for name in imported_names(source):
+        pieces = name.split(".")
+        for depth in range(2, len(pieces)):
+            path = PACKAGE.joinpath(*pieces[1:depth], pieces[depth] + ".py")
+            if pieces[depth].startswith("_") and path.is_file() and ".".join(pieces[:depth]) != folder:
+                private.add(".".join(pieces[: depth + 1]))
+    return private
 
 
 def points_up(part: str, source: str) -> set[str]:
@@ -66,6 +84,20 @@ def test_imports_point_down(path):
 def test_an_import_that_points_up_is_seen():
     assert points_up("corpus", "from embetter_reg.report import write_report") == {"report"}
     assert points_up("corpus", "def f():\n    from embetter_reg import cli") == {"cli"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_private_modules_are_imported_in_their_own_folder_only(path):
+    folder = ".".join(["embetter_reg", *path.parent.relative_to(PACKAGE).parts])
+    assert private_modules_of_others(folder, path.read_text(encoding="utf-8")) == set()
+
+
+def test_an_import_of_a_private_module_is_seen():
+    source = "from embetter_reg.text._lite import LiteTextEncoder\nfrom embetter_reg.text import _hidden"
+    both = {"embetter_reg.text._lite", "embetter_reg.text._hidden"}
+    assert private_modules_of_others("embetter_reg.label", source) == both
+    assert private_modules_of_others("embetter_reg.text", source) == set()
+    assert private_modules_of_others("embetter_reg.text", "from embetter_reg._files import write_atomically") == set()
 
 
 @pytest.mark.parametrize("module", ["embetter_reg", "embetter_reg.cli"])

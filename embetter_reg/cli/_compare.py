@@ -202,7 +202,6 @@ def _compare(
 def _encoded(train, test, encoders, embeddings, seed: int):
     """Yield the name of each space (empty where there is one), how it was made, and its train and test vectors."""
     from embetter_reg.store import read_embeddings
-    from embetter_reg.store._files import rows_of
     from embetter_reg.text import make_encoder
 
     n_spaces = len(encoders) + len(embeddings)
@@ -221,7 +220,7 @@ def _encoded(train, test, encoders, embeddings, seed: int):
         stored = read_embeddings(path)
         layers: dict[str, list] = {}
         for part in (train, test):
-            rows = rows_of(part, stored, path)
+            rows = stored.rows_of(part, path)
             for layer, X in stored.layers.items():
                 layers.setdefault(layer, []).append(X[rows])
         for layer, (X_train, X) in layers.items():
@@ -258,7 +257,6 @@ def _predicted(test, embeddings, labels: str):
     """Return held-out documents with the registers that a classifier predicted in place of the gold ones."""
     from embetter_reg.corpus.registers import is_hybrid, mains
     from embetter_reg.store import read_embeddings
-    from embetter_reg.store._files import rows_of
 
     if labels not in ("predicted", "predicted_best") or not embeddings:
         raise ValueError(
@@ -273,7 +271,7 @@ def _predicted(test, embeddings, labels: str):
             "got predictions whose threshold was chosen on these documents' own gold labels, expected other documents "
             "to choose it on; encode with --threshold-docs"
         )
-    found = [mains(codes) for codes in stored.documents[labels].iloc[rows_of(test, stored, embeddings[0])]]
+    found = [mains(codes) for codes in stored.documents[labels].iloc[stored.rows_of(test, embeddings[0])]]
     kept = [bool(codes) and not is_hybrid(codes) for codes in found]
     console.print(f"[yellow]registers are predictions; {sum(kept):,} of {len(kept):,} documents have exactly one[/]")
     return test.assign(labels=found)[kept]

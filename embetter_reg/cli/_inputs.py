@@ -16,13 +16,12 @@ def read_docs(docs: list[Path], language: str | None, skip_bad_rows: bool):
 def read_spaces(paths: list[Path], layers: list[str] | None, choose):
     """Return spaces by name, and their documents, as chosen of those of the first."""
     from embetter_reg.store import read_embeddings
-    from embetter_reg.store._files import rows_of
 
     spaces, documents = {}, None
     for path in paths:
         stored = read_embeddings(path, layers=layers)
         documents = choose(stored.documents) if documents is None else documents
-        rows = rows_of(documents, stored, path)
+        rows = stored.rows_of(documents, path)
         for layer, X in stored.layers.items():
             name = path.stem if layer == "embedding" else f"{path.stem} {layer}"
             if name in spaces:

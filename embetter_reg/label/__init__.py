@@ -4,8 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from embetter_reg._optional import optional_import
+from embetter_reg.finetune.heads import LinearTuner
 from embetter_reg.label._export import export_labels, import_labels
-from embetter_reg.label._linear import LinearTuner
 from embetter_reg.label._load import load_corpus
 from embetter_reg.label._log import Event, LabelLog
 from embetter_reg.label._map import align, draw_map, inside_polygon, stratified_sample

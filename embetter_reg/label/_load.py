@@ -10,7 +10,6 @@ from sklearn.utils import check_random_state
 
 from embetter_reg.corpus import load_registers, read_documents
 from embetter_reg.store import read_embeddings
-from embetter_reg.store._files import rows_of
 
 
 class Loaded(NamedTuple):
@@ -95,4 +94,4 @@ def _encode(documents: pd.DataFrame, encoder: str, random_state) -> np.ndarray:
 
 def _vectors(documents: pd.DataFrame, path: Path, layer: str | None) -> np.ndarray:
     stored = read_embeddings(path, layers=None if layer is None else [layer])
-    return list(stored.layers.values())[-1][rows_of(documents, stored, path)]
+    return list(stored.layers.values())[-1][stored.rows_of(documents, path)]

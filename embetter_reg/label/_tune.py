@@ -109,7 +109,7 @@ def _jaccard(found: tuple[str, ...], given: np.ndarray) -> float:
 def make_head(name: str, *, random_state=0):
     """Return the head called ``name``: "linear", "feedforward" or "contrastive"."""
     from embetter_reg import finetune
-    from embetter_reg.label._linear import LinearTuner
+    from embetter_reg.finetune.heads import LinearTuner
 
     if name not in HEADS:
         raise ValueError(f"got the head {name!r}, expected one of {list(HEADS)}; pick one")

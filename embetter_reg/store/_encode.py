@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm.auto import tqdm
 
+from embetter_reg._files import write_atomically
+from embetter_reg.store._embeddings import ON_THESE
 from embetter_reg.store._files import (
     FORMAT,
-    ON_THESE,
     PRECISIONS,
-    atomically,
     document_table,
     matrix,
     shard_path,
@@ -164,7 +164,7 @@ def _fitted(encoder, documents: pd.DataFrame, folder: Path, *, anew: bool):
     path = folder / "encoder.skops"
     if anew or not path.exists():
         encoder.fit(documents["text"].tolist())
-        atomically(path, lambda draft: dump(encoder, draft))
+        write_atomically(path, lambda draft: dump(encoder, draft))
     unknown = get_untrusted_types(file=path)
     strange = [name for name in unknown if not name.startswith("embetter_reg.")]
     if strange:

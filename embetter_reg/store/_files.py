@@ -1,9 +1,7 @@
 """Embeddings in memory and as Parquet files; every file is written whole or not at all."""
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,26 +11,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from embetter_reg._files import write_atomically
 from embetter_reg._validation import check_same_length, check_space
+from embetter_reg.store._embeddings import Embeddings, chosen_columns
+from embetter_reg.store._older import read_older_tsv
 
 FORMAT = 1
 PRECISIONS = {"float32": pa.float32(), "float16": pa.float16()}
-ON_THESE = "the gold labels of these documents; do not report scores of predicted_best on them"
 _VERSIONS = ("embetter-reg", "numpy", "scikit-learn", "torch", "transformers", "sentence-transformers")
-
-
-@dataclass(frozen=True)
-class Embeddings:
-    """Documents and their vectors.
-
-    ``documents`` has the columns ``id, lang, labels`` (a list of CORE codes each), ``text`` where it was kept,
-    and predictions where there are some; ``layers`` maps each layer's name (``"embedding"`` for an encoder without
-    layers) to ``float32 (n_documents, n_dims)``; ``manifest`` says how they were made.
-    """
-
-    documents: pd.DataFrame
-    layers: dict[str, np.ndarray]
-    manifest: dict[str, Any] = field(default_factory=dict)
 
 
 def read_embeddings(paths, *, layers: Sequence[str] | None = None) -> Embeddings:
@@ -140,25 +126,15 @@ def write_embeddings(parts: Embeddings | Iterable[Embeddings], folder, *, precis
 
 def update_manifest(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     manifest = {**manifest, "versions": {name: version(name) for name in _VERSIONS}}
-    atomically(folder / "manifest.json", lambda path: path.write_text(json.dumps(manifest, indent=2), encoding="utf-8"))
+    write_atomically(
+        folder / "manifest.json", lambda path: path.write_text(json.dumps(manifest, indent=2), encoding="utf-8")
+    )
     return manifest
-
-
-def atomically(path: Path, write) -> None:
-    """Write beside ``path`` and rename, so that a kill leaves the old file or the new one, never a half."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write(draft)
-        with open(draft, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def write_shard(path: Path, table: pa.Table, manifest: dict[str, Any]) -> None:
     table = table.replace_schema_metadata({"embetter_reg": json.dumps(manifest)})
-    atomically(path, lambda draft: pq.write_table(table, draft, compression="zstd"))
+    write_atomically(path, lambda draft: pq.write_table(table, draft, compression="zstd"))
 
 
 def shard_path(folder: Path, number: int) -> Path:
@@ -209,8 +185,6 @@ def _read_one(path: Path, layers) -> Iterator[Embeddings]:
         metadata = pq.read_schema(path).metadata or {}
         yield _read_parquet(path, layers, json.loads(metadata.get(b"embetter_reg", b"{}")))
     elif path.suffix == ".tsv":
-        from embetter_reg.store._older import read_older_tsv
-
         yield from read_older_tsv(path, layers=layers)
     else:
         raise ValueError(f"got {path}, expected a folder of embeddings, .parquet or .tsv; run embetter-reg encode")
@@ -231,28 +205,3 @@ def matrix(column: pa.ChunkedArray) -> np.ndarray:
     width = column.type.list_size
     values = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
     return np.concatenate(values).reshape(-1, width).astype(np.float32) if values else np.empty((0, width), np.float32)
-
-
-def chosen_columns(columns: list[str], layers, path: Path) -> list[str]:
-    if not columns:
-        raise ValueError(f"got {path} without a column of embeddings, expected embed_...; run embetter-reg encode")
-    if layers is None:
-        return columns
-    wanted = [f"embed_{layer}" for layer in layers]
-    absent = [name for name in wanted if name not in columns]
-    if absent:
-        have = [name.removeprefix("embed_") for name in columns]
-        raise ValueError(f"got the layers {list(layers)}, expected some of {have} in {path}; pick those")
-    return wanted
-
-
-def rows_of(documents: pd.DataFrame, stored: Embeddings, path) -> np.ndarray:
-    """Return where the vectors of documents stand in stored embeddings."""
-    ids = documents["document"] if "document" in documents else documents["id"]
-    rows = stored.documents.reset_index().set_index("id")["index"].reindex(ids)
-    if rows.isna().any():
-        raise ValueError(
-            f"got {path} without the document {rows.index[rows.isna()][0]!r}, expected the same documents in "
-            "each; encode them all"
-        )
-    return rows.astype(int).to_numpy()

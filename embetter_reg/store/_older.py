@@ -9,7 +9,7 @@ import pandas as pd
 
 from embetter_reg.corpus import registers
 from embetter_reg.corpus.read import is_older_tsv, listed, rows_of_older_tsv
-from embetter_reg.store._files import ON_THESE, Embeddings, chosen_columns
+from embetter_reg.store._embeddings import ON_THESE, Embeddings, chosen_columns
 
 
 def read_older_tsv(path, *, layers: Sequence[str] | None = None, chunk: int = 1000) -> Iterator[Embeddings]:

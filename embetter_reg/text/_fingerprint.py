@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.utils import get_tags
 
-from embetter_reg.text._hidden import pick_device, pick_dtype
+from embetter_reg._devices import pick_device, pick_dtype
 
 FORMAT = 1  # raise it when what an encoder of this package computes changes
 _NO_MATTER = {"batch_size", "device", "show_progress", "local_files_only", "n_jobs", "verbose", "memory"}

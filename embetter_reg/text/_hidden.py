@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from embetter_reg._devices import pick_device, pick_dtype
+from embetter_reg._hub import not_loaded
 from embetter_reg._optional import optional_import
 from embetter_reg._validation import check_texts
-from embetter_reg.text._pretrained import not_loaded
 from embetter_reg.text._windows import Splitter, Window, over_documents, run_batches
 
 POOLINGS = ("mean", "cls", "last_token", "max")
@@ -59,31 +60,6 @@ def resolve_layer(layer: int | str, n_layers: int) -> int:
             f"got the layer {layer!r}, expected a number from 0 to {n_layers} or one of {list(names)}; pick one"
         )
     return int(number) % (n_layers + 1)
-
-
-def pick_device(device: str | None) -> str:
-    """Return ``device``, or the accelerator that is there, or the CPU."""
-    import torch
-
-    if device is not None:
-        return str(device)
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def pick_dtype(dtype: str | None, device: str):
-    """Return the torch type: as asked; else bfloat16 on a GPU that has it, float16 on another, float32 on CPU."""
-    import torch
-
-    allowed = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-    if dtype is not None:
-        if dtype not in allowed:
-            raise ValueError(f"got dtype={dtype!r}, expected one of {list(allowed)} or None; pick one")
-        return allowed[dtype]
-    if not device.startswith("cuda"):
-        return torch.float32
-    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 
 def load_transformer(auto_class: str, name: str, *, device, dtype, revision, local_files_only) -> tuple[Any, Any]:

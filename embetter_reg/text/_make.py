@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from embetter_reg._hub import not_loaded
 from embetter_reg.text._causal import CausalLMEncoder
 from embetter_reg.text._lite import LiteTextEncoder
-from embetter_reg.text._pretrained import not_loaded
 from embetter_reg.text._register import RegisterEncoder
 from embetter_reg.text._sentence import SentenceEncoder
 from embetter_reg.text._static import TextEncoder

@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from embetter_reg._devices import pick_device, pick_dtype
+from embetter_reg._hub import not_loaded
 from embetter_reg._optional import optional_import
 from embetter_reg._validation import check_texts
-from embetter_reg.text._hidden import pick_device, pick_dtype
-from embetter_reg.text._pretrained import PretrainedEncoder, not_loaded
+from embetter_reg.text._pretrained import PretrainedEncoder
 from embetter_reg.text._windows import Splitter, Window, over_documents, tokenize, warn_truncated
 
 BACKENDS = {"torch": (), "onnx": ("optimum.onnxruntime", "onnx"), "openvino": ("optimum.intel", "openvino")}

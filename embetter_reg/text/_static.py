@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from embetter_reg._hub import not_loaded
 from embetter_reg._optional import optional_import
 from embetter_reg._validation import check_texts
-from embetter_reg.text._pretrained import PretrainedEncoder, not_loaded
+from embetter_reg.text._pretrained import PretrainedEncoder
 
 
 class TextEncoder(PretrainedEncoder):

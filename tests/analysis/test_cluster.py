@@ -8,8 +8,8 @@ from sklearn.preprocessing import normalize
 
 from embetter_reg.analysis import SphericalKMeans, make_clusterer
 from embetter_reg.analysis import _kmeans as engine
-from embetter_reg.analysis._kernels import merge, split_few
-from embetter_reg.analysis._kmeans import cluster_rows
+from embetter_reg.analysis.cluster._kernels import merge, split_few
+from embetter_reg.analysis.cluster._kmeans import cluster_rows
 
 
 @pytest.fixture

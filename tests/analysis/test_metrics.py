@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from embetter_reg._compiled import announce
 from embetter_reg.analysis import (
     agreement_table,
     agreements,
@@ -12,8 +13,8 @@ from embetter_reg.analysis import (
     cluster_table,
     cosine_silhouette,
 )
-from embetter_reg.analysis._kernels import agreement, announce
-from embetter_reg.analysis._metrics import adjusted_information, expected_information
+from embetter_reg.analysis.metrics._agreement import adjusted_information, expected_information
+from embetter_reg.analysis.metrics._kernels import agreement
 
 
 @pytest.fixture

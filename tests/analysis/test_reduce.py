@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, normalize
 
 from embetter_reg.analysis import CenterProjection, LabelAppended, SharedNeighbors, _graph, make_reducer
-from embetter_reg.analysis._reduce import REDUCERS
+from embetter_reg.analysis.reduce._make import REDUCERS
 
 # Each reducer with few iterations, and what installs it.
 SHORT = {

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import average_precision_score, pairwise_distances
 
 from embetter_reg.analysis import cross_language_retrieval, find_neighbors, parallel_retrieval, register_purity
-from embetter_reg.analysis._retrieval import _expected_precision
+from embetter_reg.analysis.metrics._retrieval import _expected_precision
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from embetter_reg.finetune._loop import Labelled, Trainer
-from embetter_reg.finetune._losses import binary_cross_entropy, cosine_loss, cross_entropy, supervised_contrastive
-from embetter_reg.finetune._networks import ACTIVATIONS, HeadNetwork
+from embetter_reg.finetune.heads._loop import Labelled, Trainer
+from embetter_reg.finetune.heads._losses import binary_cross_entropy, cosine_loss, cross_entropy, supervised_contrastive
+from embetter_reg.finetune.heads._networks import ACTIVATIONS, HeadNetwork
 
 
 @pytest.fixture

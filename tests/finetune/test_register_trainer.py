@@ -23,8 +23,8 @@ from transformers import (
 )
 
 from embetter_reg.finetune import RegisterTrainer, _register_run
-from embetter_reg.finetune._methods import METHODS, apply_method, count_parameters
-from embetter_reg.finetune._register_labels import language_f1, read_labels, targets, weigh_classes
+from embetter_reg.finetune.models._adapters import METHODS, apply_method, count_parameters
+from embetter_reg.finetune.models._register_labels import language_f1, read_labels, targets, weigh_classes
 from embetter_reg.text import CausalLMEncoder, RegisterEncoder, encode_layers
 
 pytest.importorskip("accelerate", reason="the extra sbert is not installed")

@@ -15,7 +15,7 @@ from sklearn.metrics import adjusted_mutual_info_score
 from sklearn.pipeline import make_pipeline
 
 from embetter_reg.finetune import ContrastiveLearner, ContrastiveTuner, FeedForwardTuner
-from embetter_reg.finetune._targets import find_regions, independence_weights
+from embetter_reg.finetune.heads._targets import find_regions, independence_weights
 
 TUNERS = [FeedForwardTuner(8, random_state=0), ContrastiveTuner(8, random_state=0)]
 both = pytest.mark.parametrize("tuner", TUNERS, ids=lambda tuner: type(tuner).__name__)

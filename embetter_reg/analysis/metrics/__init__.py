@@ -1,0 +1,70 @@
+"""Metrics: pure functions of vectors and labels."""
+
+from embetter_reg.analysis.metrics._agreement import (
+    AGREEMENT,
+    Majority,
+    adjusted_information,
+    agreement_table,
+    agreements,
+    center_languages,
+    cluster_majority,
+    cluster_table,
+    cosine_silhouette,
+    expected_information,
+)
+from embetter_reg.analysis.metrics._classification import classification_reports
+from embetter_reg.analysis.metrics._mixing import cilisi, cilisi_samples, clisi, graph_connectivity, ilisi, kbet, lisi
+from embetter_reg.analysis.metrics._neighbors import Neighbors, Ranking, find_neighbors
+from embetter_reg.analysis.metrics._probes import (
+    PROBES,
+    abroad_guesses,
+    cross_guesses,
+    leave_one_language_out,
+    probe_space,
+)
+from embetter_reg.analysis.metrics._retrieval import (
+    cross_language_retrieval,
+    parallel_retrieval,
+    purity_samples,
+    register_purity,
+    retrieval_samples,
+)
+from embetter_reg.analysis.metrics._silhouette import bras, bras_samples, silhouette_samples, silhouettes
+
+__all__ = [
+    "AGREEMENT",
+    "PROBES",
+    "Majority",
+    "Neighbors",
+    "Ranking",
+    "abroad_guesses",
+    "adjusted_information",
+    "agreement_table",
+    "agreements",
+    "bras",
+    "bras_samples",
+    "center_languages",
+    "cilisi",
+    "cilisi_samples",
+    "classification_reports",
+    "clisi",
+    "cluster_majority",
+    "cluster_table",
+    "cosine_silhouette",
+    "cross_guesses",
+    "cross_language_retrieval",
+    "expected_information",
+    "find_neighbors",
+    "graph_connectivity",
+    "ilisi",
+    "kbet",
+    "leave_one_language_out",
+    "lisi",
+    "parallel_retrieval",
+    "probe_space",
+    "purity_samples",
+    "register_purity",
+    "retrieval_samples",
+    "silhouette_samples",
+    "silhouettes",
+]
