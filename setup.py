@@ -26,7 +26,12 @@ CORE = [
 ]
 EXTRAS = {
     "sbert": ["accelerate>=1.3", "datasets>=2.19", "sentence-transformers>=6"],
-    "adapters": ["accelerate>=1.3", "datasets>=2.19", "peft>=0.18", "sentence-transformers>=6"],
+    "adapters": [
+        "accelerate>=1.3",
+        "datasets>=2.19",
+        "peft>=0.18",
+        "sentence-transformers>=6",
+    ],
     "static": ["model2vec>=0.6"],
     "plots": ["bokeh>=3.8"],
     "label": ["bokeh>=3.8"],
@@ -67,9 +72,15 @@ setup(
     license="MIT",
     python_requires=">=3.11",
     # The bundled corpus lives in datasets/ and is installed as embetter_reg/datasets/.
-    packages=[*find_packages(include=["embetter_reg", "embetter_reg.*"]), "embetter_reg.datasets"],
+    packages=[
+        *find_packages(include=["embetter_reg", "embetter_reg.*"]),
+        "embetter_reg.datasets",
+    ],
     package_dir={"embetter_reg.datasets": "datasets"},
-    package_data={"embetter_reg": ["py.typed"], "embetter_reg.datasets": ["*.jsonl", "README.md"]},
+    package_data={
+        "embetter_reg": ["py.typed"],
+        "embetter_reg.datasets": ["*.jsonl", "README.md"],
+    },
     install_requires=CORE,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["embetter-reg=embetter_reg.cli:main"]},

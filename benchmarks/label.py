@@ -1,11 +1,13 @@
-"""Labels right an action, on the map of the original space and after tuning, against one document at a time.
+"""Labels right an action, on the map of the original space and after tuning, against
+one document at a time.
 
 python benchmarks/label.py [bundled] [corpora]
 
-5 % of the documents are labelled at random (and, to see when tuning begins to pay, 20 %). A scripted user then takes
-the regions of the map one after another, as the page suggests them, reads the eight documents on the first page of the
-list (the most typical ones) and labels the region by their majority. A careful user does so only where at least six of
-the eight agree, and skips the others.
+5 % of the documents are labelled at random (and, to see when tuning begins to pay, 20
+%). A scripted user then takes the regions of the map one after another, as the page
+suggests them, reads the eight documents on the first page of the list (the most typical
+ones) and labels the region by their majority. A careful user does so only where at
+least six of the eight agree, and skips the others.
 """
 
 import sys
@@ -34,13 +36,37 @@ def main() -> None:
     for name in wanted:
         documents = corpora[name]()
         for share in SHARES:
-            table = pd.DataFrame([row for seed in range(SEEDS) for row in measure(documents, share, seed)])
-            print(f"\n{name}: {len(documents):,} documents, {share:.0%} labelled, mean of {SEEDS} seeds (sd)")
-            figures = ["actions", "labelled", "right", "right_an_action", "right_a_document_read"]
+            table = pd.DataFrame(
+                [
+                    row
+                    for seed in range(SEEDS)
+                    for row in measure(documents, share, seed)
+                ]
+            )
+            print(
+                f"\n{name}: {len(documents):,} documents, {share:.0%} labelled, mean of {SEEDS} seeds (sd)"
+            )
+            figures = [
+                "actions",
+                "labelled",
+                "right",
+                "right_an_action",
+                "right_a_document_read",
+            ]
             grouped = table.groupby(["map", "user"], sort=False)[figures]
             mean, spread = grouped.mean(), grouped.std()
-            print((mean.round(2).astype(str) + " (" + spread.round(2).astype(str) + ")").to_string())
-            agreement = table.groupby("map", sort=False)[["agreement_before", "agreement_after"]].mean().round(2)
+            print(
+                (
+                    mean.round(2).astype(str) + " (" + spread.round(2).astype(str) + ")"
+                ).to_string()
+            )
+            agreement = (
+                table.groupby("map", sort=False)[
+                    ["agreement_before", "agreement_after"]
+                ]
+                .mean()
+                .round(2)
+            )
             print(agreement.dropna().to_string(), flush=True)
 
 
@@ -48,10 +74,20 @@ def measure(documents: pd.DataFrame, share: float, seed: int) -> list[dict]:
     """Return the figures of every map and user for one draw of the first labels."""
     gold = label_column(documents).to_numpy()
     X = LiteTextEncoder(random_state=seed).fit_transform(documents["text"])
-    known = check_random_state(seed).permutation(len(documents))[: round(share * len(documents))]
-    labels = [[gold[row]] if row in set(known.tolist()) else [] for row in range(len(documents))]
+    known = check_random_state(seed).permutation(len(documents))[
+        : round(share * len(documents))
+    ]
+    labels = [
+        [gold[row]] if row in set(known.tolist()) else []
+        for row in range(len(documents))
+    ]
     with TemporaryDirectory() as folder:
-        work = Workspace(documents.assign(labels=labels), X, Path(folder) / "labels.jsonl", random_state=seed)
+        work = Workspace(
+            documents.assign(labels=labels),
+            X,
+            Path(folder) / "labels.jsonl",
+            random_state=seed,
+        )
         rows = label_regions(work, gold, "original")
         tune(work)
         rows += label_regions(work, gold, "tuned")
@@ -69,8 +105,12 @@ def tune(work: Workspace) -> None:
         time.sleep(0.2)
 
 
-def label_regions(work: Workspace, gold, name: str, users=tuple(AGREEING), keep: bool = False) -> list[dict]:
-    """Let each user go once over the regions of the newest map; what they label is taken back unless kept."""
+def label_regions(
+    work: Workspace, gold, name: str, users=tuple(AGREEING), keep: bool = False
+) -> list[dict]:
+    """Let each user go once over the regions of the newest map; what they label is
+    taken back unless kept.
+    """
     rows = []
     for user in users:
         session = Session(work, user)
@@ -92,7 +132,8 @@ def label_regions(work: Workspace, gold, name: str, users=tuple(AGREEING), keep:
                 "map": name,
                 "user": user,
                 "actions": n_actions,
-                "labelled": n_labelled / max(sum(not given for given in work._given), 1),
+                "labelled": n_labelled
+                / max(sum(not given for given in work._given), 1),
                 "right": n_right / max(n_labelled, 1),
                 "right_an_action": n_right / max(n_actions, 1),
                 "right_a_document_read": n_right / n_read,

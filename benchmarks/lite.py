@@ -1,4 +1,5 @@
-"""LiteTextEncoder against TfidfVectorizer and TruncatedSVD: time, interleaved, and probe accuracy.
+"""LiteTextEncoder against TfidfVectorizer and TruncatedSVD: time, interleaved, and
+probe accuracy.
 
 python benchmarks/lite.py [rounds]
 """
@@ -39,7 +40,10 @@ def main(rounds: int = 3) -> None:
     held_out, gold = test["text"].str[:MAX_CHARS], label_column(test)
     seconds: dict[str, list[float]] = {"scikit-learn": [], "lite": []}
     for _ in range(rounds):
-        for name, make in (("scikit-learn", reference), ("lite", lambda: LiteTextEncoder(random_state=0))):
+        for name, make in (
+            ("scikit-learn", reference),
+            ("lite", lambda: LiteTextEncoder(random_state=0)),
+        ):
             encoder = make()
             start = time.perf_counter()
             X = encoder.fit_transform(texts)
@@ -47,11 +51,23 @@ def main(rounds: int = 3) -> None:
             if len(seconds[name]) == 1:
                 probe = LogisticRegression(C=10, max_iter=2000).fit(X, y)
                 accuracy = probe.score(encoder.transform(held_out), gold)
-                print(f"{name}: probe accuracy on {len(gold)} held-out documents {accuracy:.3f}", flush=True)
-    ratios = [a / b for a, b in zip(seconds["scikit-learn"], seconds["lite"], strict=True)]
+                print(
+                    f"{name}: probe accuracy on {len(gold)} held-out documents "
+                    f"{accuracy:.3f}",
+                    flush=True,
+                )
+    ratios = [
+        a / b for a, b in zip(seconds["scikit-learn"], seconds["lite"], strict=True)
+    ]
     for name, times in seconds.items():
-        print(f"{name}: median {statistics.median(times):.1f} s of {len(times)} rounds on {len(texts)} documents")
-    print(f"ratio scikit-learn / lite: median {statistics.median(ratios):.1f}, {min(ratios):.1f} to {max(ratios):.1f}")
+        print(
+            f"{name}: median {statistics.median(times):.1f} s of {len(times)} rounds "
+            f"on {len(texts)} documents"
+        )
+    print(
+        f"ratio scikit-learn / lite: median {statistics.median(ratios):.1f}, "
+        f"{min(ratios):.1f} to {max(ratios):.1f}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""UMAP on shared neighbours against umap-learn, interleaved, on the real test documents.
+"""UMAP on shared neighbours against umap-learn, interleaved, on the real test
+documents.
 
 python benchmarks/reducers.py [rounds]
 """
@@ -20,20 +21,27 @@ MAX_CHARS = 4000
 
 
 def purity(points, labels) -> float:
-    near = NearestNeighbors(n_neighbors=10).fit(points).kneighbors(return_distance=False)
+    near = (
+        NearestNeighbors(n_neighbors=10).fit(points).kneighbors(return_distance=False)
+    )
     return float((labels[near] == labels[:, None]).mean())
 
 
 def main(rounds: int = 3) -> None:
     train, test = all_documents("train"), all_documents("test")
     encoder = LiteTextEncoder(random_state=0).fit(train["text"].str[:MAX_CHARS])
-    X, language = encoder.transform(test["text"].str[:MAX_CHARS]), test["lang"].to_numpy()
+    X, language = (
+        encoder.transform(test["text"].str[:MAX_CHARS]),
+        test["lang"].to_numpy(),
+    )
     print(f"{X.shape[0]} documents of {X.shape[1]} dimensions", flush=True)
     neighbors = SharedNeighbors()
     ways = {
         "umap-learn": lambda seed: UMAP(metric="cosine", random_state=seed),
         "first": lambda seed: make_reducer("umap", random_state=seed),
-        "on the shared graph": lambda seed: make_reducer("umap", random_state=seed, neighbors=neighbors),
+        "on the shared graph": lambda seed: make_reducer(
+            "umap", random_state=seed, neighbors=neighbors
+        ),
     }
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     purities: dict[str, list[float]] = {way: [] for way in ways}
@@ -46,10 +54,14 @@ def main(rounds: int = 3) -> None:
             seconds[way].append(time.perf_counter() - start)
             purities[way].append(purity(points, language))
     for way in ways:
-        ratios = [a / b for a, b in zip(seconds["umap-learn"], seconds[way], strict=True)]
+        ratios = [
+            a / b for a, b in zip(seconds["umap-learn"], seconds[way], strict=True)
+        ]
         print(
-            f"{way}: median {statistics.median(seconds[way]):.1f} s, umap-learn takes {statistics.median(ratios):.2f} "
-            f"times that ({min(ratios):.2f} to {max(ratios):.2f}); {statistics.mean(purities[way]):.3f} of the ten "
+            f"{way}: median {statistics.median(seconds[way]):.1f} s, umap-learn takes "
+            f"{statistics.median(ratios):.2f} "
+            f"times that ({min(ratios):.2f} to {max(ratios):.2f}); "
+            f"{statistics.mean(purities[way]):.3f} of the ten "
             "nearest have the same language"
         )
     print(f"searches for the shared graph: {neighbors.n_searches}")

@@ -1,8 +1,10 @@
-"""SentenceEncoder against SentenceTransformer.encode: speed, interleaved, and what small types cost.
+"""SentenceEncoder against SentenceTransformer.encode: speed, interleaved, and what
+small types cost.
 
 python benchmarks/sentence.py [rounds]
 
-The model is the real all-MiniLM-L6-v2; the speed is of 300 test documents, 75 a language.
+The model is the real all-MiniLM-L6-v2; the speed is of 300 test documents, 75 a
+language.
 """
 
 import statistics
@@ -29,8 +31,12 @@ def main(rounds: int = 3) -> None:
     train = balanced_sample(single_register("train"), N_TRAIN, random_state=0)
     texts = test["text"].tolist()
     library = SentenceTransformer(FOLDER, device="cpu")
-    encoders = {dtype: SentenceEncoder(FOLDER, device="cpu", dtype=dtype) for dtype in DTYPES}
-    runs = {"SentenceTransformer.encode": library.encode} | {name: e.transform for name, e in encoders.items()}
+    encoders = {
+        dtype: SentenceEncoder(FOLDER, device="cpu", dtype=dtype) for dtype in DTYPES
+    }
+    runs = {"SentenceTransformer.encode": library.encode} | {
+        name: e.transform for name, e in encoders.items()
+    }
     for run in runs.values():  # loads the model and warms up
         run(texts[:20])
     seconds: dict[str, list[float]] = {name: [] for name in runs}
@@ -44,8 +50,14 @@ def main(rounds: int = 3) -> None:
     for name, run in runs.items():
         ratios = [a / b for a, b in zip(plain, seconds[name], strict=True)]
         X, reference = run(texts), library.encode(texts)
-        cosine = (X * reference).sum(axis=1) / np.linalg.norm(X, axis=1) / np.linalg.norm(reference, axis=1)
-        probe = LogisticRegression(C=10, max_iter=2000).fit(run(train["text"].tolist()), label_column(train))
+        cosine = (
+            (X * reference).sum(axis=1)
+            / np.linalg.norm(X, axis=1)
+            / np.linalg.norm(reference, axis=1)
+        )
+        probe = LogisticRegression(C=10, max_iter=2000).fit(
+            run(train["text"].tolist()), label_column(train)
+        )
         rows.append(
             {
                 "run": name,

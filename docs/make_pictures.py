@@ -1,8 +1,10 @@
-"""Run the code of the site's pages: their pictures and printed output are what the pages show.
+"""Run the code of the site's pages: their pictures and printed output are what the
+pages show.
 
-``python docs/make_pictures.py [PAGE…]`` runs every block of every page, or of some, in one folder and namespace a page.
-What a block prints goes into the ``text`` block below it; pictures that it saves go to ``docs/pictures``. On another
-machine a pixel, or the last digit of a figure, may differ.
+``python docs/make_pictures.py [PAGE…]`` runs every block of every page, or of some, in
+one folder and namespace a page. What a block prints goes into the ``text`` block below
+it; pictures that it saves go to ``docs/pictures``. On another machine a pixel, or the
+last digit of a figure, may differ.
 """
 
 import io
@@ -16,13 +18,19 @@ from pathlib import Path
 
 os.environ.setdefault("MPLBACKEND", "agg")
 DOCS = Path(__file__).parent
-BLOCK = re.compile(r"```python\n(?P<code>.*?)```\n(?:\n```text\n(?P<shown>.*?)```\n)?", re.DOTALL)
+BLOCK = re.compile(
+    r"```python\n(?P<code>.*?)```\n(?:\n```text\n(?P<shown>.*?)```\n)?", re.DOTALL
+)
 WIDEST, LARGEST = 100, 150_000  # characters a line, bytes a picture
 
 
 def pages() -> list[Path]:
     """Return the pages that have Python in them."""
-    return [path for path in sorted(DOCS.rglob("*.md")) if BLOCK.search(path.read_text(encoding="utf-8"))]
+    return [
+        path
+        for path in sorted(DOCS.rglob("*.md"))
+        if BLOCK.search(path.read_text(encoding="utf-8"))
+    ]
 
 
 def run(block: re.Match, names: dict, label: str) -> str:
@@ -39,7 +47,11 @@ def refresh(page: Path) -> None:
     def renew(block: re.Match) -> str:
         printed = run(block, names, page.name)
         lines = [part for line in printed.splitlines() for part in wrapped(line)]
-        text = f"\n```text\n{chr(10).join(line.rstrip() for line in lines)}\n```\n" if printed else ""
+        text = (
+            f"\n```text\n{chr(10).join(line.rstrip() for line in lines)}\n```\n"
+            if printed
+            else ""
+        )
         return f"```python\n{block['code']}```\n{text}"
 
     source = page.read_text(encoding="utf-8")
@@ -61,9 +73,9 @@ def save_small(picture: Path, place: Path) -> None:
     from PIL import Image
 
     with Image.open(picture) as image:
-        image.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
-            place, optimize=True
-        )
+        image.convert("RGB").quantize(
+            256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
+        ).save(place, optimize=True)
     if place.stat().st_size > LARGEST:
         print(f"{place.name}: {place.stat().st_size:,} bytes, more than {LARGEST:,}")
 

@@ -13,13 +13,22 @@ def pick_device(device: str | None) -> str:
 
 
 def pick_dtype(dtype: str | None, device: str):
-    """Return the torch type: as asked; else bfloat16 on a GPU that has it, float16 on another, float32 on CPU."""
+    """Return the torch type: as asked; else bfloat16 on a GPU that has it, float16 on
+    another, float32 on CPU.
+    """
     import torch
 
-    allowed = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    allowed = {
+        "float32": torch.float32,
+        "bfloat16": torch.bfloat16,
+        "float16": torch.float16,
+    }
     if dtype is not None:
         if dtype not in allowed:
-            raise ValueError(f"got dtype={dtype!r}, expected one of {list(allowed)} or None; pick one")
+            raise ValueError(
+                f"got dtype={dtype!r}, expected one of {list(allowed)} or None; pick "
+                "one"
+            )
         return allowed[dtype]
     if not device.startswith("cuda"):
         return torch.float32
@@ -31,4 +40,6 @@ def check_cuda(device) -> None:
     import torch
 
     if str(device).startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError(f"got device={device!r} but no CUDA device is here; pass 'auto' or 'cpu'")
+        raise ValueError(
+            f"got device={device!r} but no CUDA device is here; pass 'auto' or 'cpu'"
+        )

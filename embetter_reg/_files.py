@@ -6,7 +6,9 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside ``path`` and rename, so that a kill leaves the old file or the new one, never a half."""
+    """Write beside ``path`` and rename, so that a kill leaves the old file or the new
+    one, never a half.
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         write(draft)

@@ -4,7 +4,8 @@
 def not_loaded(name: str, error: Exception) -> OSError:
     """Return one sentence about a model that could not be loaded."""
     return OSError(
-        f"got the model {name!r}, which could not be loaded ({_first_line(error)}), expected a folder or a name on a "
+        f"got the model {name!r}, which could not be loaded ({_first_line(error)}), "
+        "expected a folder or a name on a "
         "reachable hub; check the spelling, the connection, or pass a downloaded folder"
     )
 

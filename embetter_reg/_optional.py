@@ -16,4 +16,6 @@ def optional_import(module: str, *, package: str, purpose: str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        raise ImportError(f"{purpose} needs {package}: pip install {package}") from error
+        raise ImportError(
+            f"{purpose} needs {package}: pip install {package}"
+        ) from error

@@ -26,7 +26,9 @@ def optional(rule: Rule) -> Rule:
 
 def one_of(names) -> Rule:
     """Return a rule that allows these values."""
-    return lambda value: any(value is name or value == name for name in names), f"one of {list(names)}"
+    return lambda value: any(
+        value is name or value == name for name in names
+    ), f"one of {list(names)}"
 
 
 _WHOLE: Rule = _whole, "a whole number of at least 1"
@@ -37,11 +39,20 @@ _DROPOUT: Rule = _number(lambda x: 0 <= x < 1), "in [0, 1)"
 _AT_LEAST_0: Rule = _number(lambda x: 0 <= x < math.inf), "at least 0"
 
 _RULES: dict[str, Rule] = {
-    **dict.fromkeys(("hidden_dim", "shape_out", "n_regions", "n_epochs", "epochs", "batch_size"), _WHOLE),
+    **dict.fromkeys(
+        ("hidden_dim", "shape_out", "n_regions", "n_epochs", "epochs", "batch_size"),
+        _WHOLE,
+    ),
     **dict.fromkeys(("n_iter_no_change", "accumulate", "rank"), _WHOLE),
     **dict.fromkeys(("max_steps", "check_every"), optional(_WHOLE)),
-    **dict.fromkeys(("n_pos", "n_neg"), (lambda n: n == 0 or _whole(n), "a whole number of at least 0")),
-    **dict.fromkeys(("dropout", "input_dropout", "adapter_dropout", "label_smoothing", "warmup"), _DROPOUT),
+    **dict.fromkeys(
+        ("n_pos", "n_neg"),
+        (lambda n: n == 0 or _whole(n), "a whole number of at least 0"),
+    ),
+    **dict.fromkeys(
+        ("dropout", "input_dropout", "adapter_dropout", "label_smoothing", "warmup"),
+        _DROPOUT,
+    ),
     **dict.fromkeys(("weight_decay", "mixup", "supcon_weight"), _AT_LEAST_0),
     **dict.fromkeys(("region_weight", "language_weight", "warmup_ratio"), _FROM_0_TO_1),
     **dict.fromkeys(("learning_rate", "temperature", "margin", "alpha"), ABOVE_0),
@@ -50,7 +61,10 @@ _RULES: dict[str, Rule] = {
         lambda x: x is None or (isinstance(x, tuple | list) and all(map(_whole, x))),
         "a tuple of widths",
     ),
-    "class_weight": (lambda x: x is None or isinstance(x, dict) or x == "balanced", "'balanced', a dict or None"),
+    "class_weight": (
+        lambda x: x is None or isinstance(x, dict) or x == "balanced",
+        "'balanced', a dict or None",
+    ),
     "device": (
         lambda x: re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", str(x)) is not None,
         "'auto', 'cpu', 'cuda' or 'mps'",
@@ -63,7 +77,8 @@ ONE_DEVICE: Rule = (
 
 
 def check_parameters(estimator, **own: Rule) -> None:
-    """Refuse parameters that are out of their range; rules of its ``own`` go before the common ones.
+    """Refuse parameters that are out of their range; rules of its ``own`` go before the
+    common ones.
 
     Raises
     ------

@@ -9,36 +9,52 @@ import pandas as pd
 def check_texts(X: Any) -> list[str]:
     """Return documents as a list of str.
 
-    Takes a list or tuple of str, a pandas or polars Series, an object or str array, or one column of a
-    table. An empty string is a document; an empty list gives an empty list.
+    Takes a list or tuple of str, a pandas or polars Series, an object or str array, or
+    one column of a table. An empty string is a document; an empty list gives an empty
+    list.
 
     Raises
     ------
     ValueError
-        If a document is missing (its position is named) or there is more than one column.
+        If a document is missing (its position is named) or there is more than one
+        column.
     TypeError
         If ``X`` is a single str or a document is not a str.
 
     """
     if isinstance(X, str | bytes):
-        raise TypeError("got one string, expected a list of documents; put it in a list")
+        raise TypeError(
+            "got one string, expected a list of documents; put it in a list"
+        )
     if not hasattr(X, "__len__"):
-        raise TypeError(f"got {type(X).__name__}, expected a list of documents; pass a list, Series or array")
+        raise TypeError(
+            f"got {type(X).__name__}, expected a list of documents; pass a list, "
+            "Series or array"
+        )
     shape: tuple[int, ...] = getattr(X, "shape", (len(X),))
     if len(shape) == 2 and shape[1] != 1:
-        raise ValueError(f"got {shape[1]} columns, expected one column of documents; select the text column")
+        raise ValueError(
+            f"got {shape[1]} columns, expected one column of documents; select the "
+            "text column"
+        )
     if len(shape) == 2:
         X = X.iloc[:, 0] if hasattr(X, "iloc") else X[:, 0]
     texts = X.to_list() if hasattr(X, "to_list") else list(X)
     for position, text in enumerate(texts):
         if isinstance(text, str):
             continue
-        if text is None or text is pd.NA or (isinstance(text, float) and np.isnan(text)):
+        if (
+            text is None
+            or text is pd.NA
+            or (isinstance(text, float) and np.isnan(text))
+        ):
             raise ValueError(
-                f"got a missing document at position {position}, expected a str; drop it or pass an empty string"
+                f"got a missing document at position {position}, expected a str; drop "
+                "it or pass an empty string"
             )
         raise TypeError(
-            f"got {type(text).__name__} at position {position}, expected a str; convert the document to text"
+            f"got {type(text).__name__} at position {position}, expected a str; "
+            "convert the document to text"
         )
     return [str(text) for text in texts]
 
@@ -57,10 +73,16 @@ def check_same_length(**named: Any) -> None:
 
     """
     given = {name: value for name, value in named.items() if value is not None}
-    sizes = {name: value.shape[0] if hasattr(value, "shape") else len(value) for name, value in given.items()}
+    sizes = {
+        name: value.shape[0] if hasattr(value, "shape") else len(value)
+        for name, value in given.items()
+    }
     if len(set(sizes.values())) > 1:
         told = ", ".join(f"{size} in {name}" for name, size in sizes.items())
-        raise ValueError(f"got different lengths ({told}), expected one entry a document in each; align them")
+        raise ValueError(
+            f"got different lengths ({told}), expected one entry a document in each; "
+            "align them"
+        )
 
 
 def check_labels(name: str, values: Any, n_documents: int) -> np.ndarray:
@@ -69,26 +91,35 @@ def check_labels(name: str, values: Any, n_documents: int) -> np.ndarray:
     Raises
     ------
     ValueError
-        If ``values`` has another length or shape, or a label is missing (its position is named).
+        If ``values`` has another length or shape, or a label is missing (its position
+        is named).
 
     """
-    labels = np.asarray(values.to_list() if hasattr(values, "to_list") else values, dtype=object)
+    labels = np.asarray(
+        values.to_list() if hasattr(values, "to_list") else values, dtype=object
+    )
     if labels.ndim != 1:
-        raise ValueError(f"got {name} of shape {labels.shape}, expected one label a document; pass a 1-D array")
+        raise ValueError(
+            f"got {name} of shape {labels.shape}, expected one label a document; pass "
+            "a 1-D array"
+        )
     if len(labels) != n_documents:
         raise ValueError(
-            f"got {len(labels)} {name} labels for {n_documents} documents, expected as many; align the two"
+            f"got {len(labels)} {name} labels for {n_documents} documents, expected "
+            "as many; align the two"
         )
     missing = np.flatnonzero(pd.isna(labels))
     if len(missing):
         raise ValueError(
-            f"got a missing {name} label at position {missing[0]}, expected a label for every document; drop it"
+            f"got a missing {name} label at position {missing[0]}, expected a label "
+            "for every document; drop it"
         )
     return labels.astype(str)
 
 
 def check_space(name: str, X: Any) -> np.ndarray:
-    """Return an embedding as a finite float array ``(n_documents, n_dims)``; float16 becomes float32.
+    """Return an embedding as a finite float array ``(n_documents, n_dims)``; float16
+    becomes float32.
 
     Raises
     ------
@@ -100,19 +131,24 @@ def check_space(name: str, X: Any) -> np.ndarray:
     if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "fiu":
         raise ValueError(
             f"got the space {name!r} of shape {array.shape} and type {array.dtype}, "
-            "expected numbers of shape (n_documents, n_dims); pass one vector a document"
+            "expected numbers of shape (n_documents, n_dims); pass one vector a "
+            "document"
         )
-    array = array.astype(np.float64 if array.dtype == np.float64 else np.float32, copy=False)
+    array = array.astype(
+        np.float64 if array.dtype == np.float64 else np.float32, copy=False
+    )
     bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
     if len(bad):
         raise ValueError(
-            f"got NaN or infinity in row {bad[0]} of the space {name!r}, expected finite numbers; drop the row"
+            f"got NaN or infinity in row {bad[0]} of the space {name!r}, expected "
+            "finite numbers; drop the row"
         )
     return array
 
 
 def check_groups(name: str, values: Any, n_documents: int) -> np.ndarray:
-    """Return labels as `check_labels` does, of which there must be at least two different ones.
+    """Return labels as `check_labels` does, of which there must be at least two
+    different ones.
 
     Raises
     ------
@@ -123,6 +159,7 @@ def check_groups(name: str, values: Any, n_documents: int) -> np.ndarray:
     labels = check_labels(name, values, n_documents)
     if (labels == labels[:1]).all():
         raise ValueError(
-            f"got one {name} ({', '.join(labels[:1])}), expected at least two; pass documents of more {name}s"
+            f"got one {name} ({', '.join(labels[:1])}), expected at least two; pass "
+            f"documents of more {name}s"
         )
     return labels

@@ -47,11 +47,13 @@ class ColumnGrabber(_Grabber):
         """Return the column of table ``X`` as a list."""
         if not hasattr(X, "columns"):
             raise TypeError(
-                f"got {type(X).__name__}, expected a table with a column {self.colname!r}; pass a DataFrame"
+                f"got {type(X).__name__}, expected a table with a column "
+                f"{self.colname!r}; pass a DataFrame"
             )
         if self.colname not in X.columns:
             raise ValueError(
-                f"got columns {list(X.columns)}, expected {self.colname!r} among them; rename or pick another"
+                f"got columns {list(X.columns)}, expected {self.colname!r} among "
+                "them; rename or pick another"
             )
         return X[self.colname].to_list()
 
@@ -81,13 +83,20 @@ class KeyGrabber(_Grabber):
         """Return the key of each dictionary of the list or stream ``X``."""
         if isinstance(X, dict):
             return self._value(X, "")
-        return [self._value(item, f" at position {position}") for position, item in enumerate(X)]
+        return [
+            self._value(item, f" at position {position}")
+            for position, item in enumerate(X)
+        ]
 
     def _value(self, item, where: str):
         if not isinstance(item, dict):
-            raise TypeError(f"got {type(item).__name__}{where}, expected a dictionary; pass dictionaries")
+            raise TypeError(
+                f"got {type(item).__name__}{where}, expected a dictionary; pass "
+                "dictionaries"
+            )
         if self.colname not in item:
             raise ValueError(
-                f"got the keys {sorted(item)}{where}, expected {self.colname!r} among them; correct the data"
+                f"got the keys {sorted(item)}{where}, expected {self.colname!r} among "
+                "them; correct the data"
             )
         return item[self.colname]

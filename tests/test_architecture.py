@@ -45,7 +45,9 @@ def imported_names(source: str) -> set[str]:
     names = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= {node.module} | {
+                f"{node.module}.{alias.name}" for alias in node.names
+            }
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
     return {name for name in names if part_of(name)}
@@ -56,19 +58,29 @@ def imported_parts(source: str) -> set[str]:
 
 
 def private_modules_of_others(folder: str, source: str) -> set[str]:
-    """Modules named with an underscore, other than the importing folder's own and those at the root."""
+    """Modules named with an underscore, other than the importing folder's own and those
+    at the root.
+    """
     private = set()
     for name in imported_names(source):
         pieces = name.split(".")
         for depth in range(2, len(pieces)):
             path = PACKAGE.joinpath(*pieces[1:depth], pieces[depth] + ".py")
-            if pieces[depth].startswith("_") and path.is_file() and ".".join(pieces[:depth]) != folder:
+            if (
+                pieces[depth].startswith("_")
+                and path.is_file()
+                and ".".join(pieces[:depth]) != folder
+            ):
                 private.add(".".join(pieces[: depth + 1]))
     return private
 
 
 def points_up(part: str, source: str) -> set[str]:
-    return {other for other in imported_parts(source) if ORDER.index(other) > ORDER.index(part)}
+    return {
+        other
+        for other in imported_parts(source)
+        if ORDER.index(other) > ORDER.index(part)
+    }
 
 
 FILES = [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]
@@ -82,7 +94,9 @@ def test_imports_point_down(path):
 
 
 def test_an_import_that_points_up_is_seen():
-    assert points_up("corpus", "from embetter_reg.report import write_report") == {"report"}
+    assert points_up("corpus", "from embetter_reg.report import write_report") == {
+        "report"
+    }
     assert points_up("corpus", "def f():\n    from embetter_reg import cli") == {"cli"}
 
 
@@ -97,13 +111,20 @@ def test_an_import_of_a_private_module_is_seen():
     both = {"embetter_reg.text._lite", "embetter_reg.text._hidden"}
     assert private_modules_of_others("embetter_reg.label", source) == both
     assert private_modules_of_others("embetter_reg.text", source) == set()
-    assert private_modules_of_others("embetter_reg.text", "from embetter_reg._files import write_atomically") == set()
+    assert (
+        private_modules_of_others(
+            "embetter_reg.text", "from embetter_reg._files import write_atomically"
+        )
+        == set()
+    )
 
 
 @pytest.mark.parametrize("module", ["embetter_reg", "embetter_reg.cli"])
 def test_import_loads_nothing_heavy(module):
     code = f"import sys, {module}; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
     heavy = {
         "torch",
         "umap",

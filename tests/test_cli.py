@@ -18,27 +18,49 @@ from embetter_reg.text import RegisterEncoder
 
 def run(*arguments):
     code = "from embetter_reg.cli import main; main()"
-    return subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+    )
 
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
     path = tmp_path_factory.mktemp("docs") / "docs.jsonl"
-    load_registers().query("lang in ['en', 'fr'] and topic != 'sport'").to_json(path, orient="records", lines=True)
+    load_registers().query("lang in ['en', 'fr'] and topic != 'sport'").to_json(
+        path, orient="records", lines=True
+    )
     return path
 
 
 def test_help_names_the_commands():
     shown = CliRunner().invoke(app, ["--help"]).output
-    commands = {"demo", "compare", "finetune", "encode", "predict", "convert", "sweep", "average", "plot", "label"}
+    commands = {
+        "demo",
+        "compare",
+        "finetune",
+        "encode",
+        "predict",
+        "convert",
+        "sweep",
+        "average",
+        "plot",
+        "label",
+    }
     assert commands <= set(shown.split())
 
 
 def test_compare_writes_a_report_on_held_out_documents(corpus, tmp_path):
-    done = run("compare", corpus, "--controls", "LEACE", "--k", "8", "--out", tmp_path / "r")
+    done = run(
+        "compare", corpus, "--controls", "LEACE", "--k", "8", "--out", tmp_path / "r"
+    )
     assert done.returncode == 0, done.stderr
     record = json.loads((tmp_path / "r" / "report.json").read_text(encoding="utf-8"))
-    read = {json.loads(line)["id"] for line in corpus.read_text(encoding="utf-8").splitlines()}
+    read = {
+        json.loads(line)["id"]
+        for line in corpus.read_text(encoding="utf-8").splitlines()
+    }
     assert not set(record["fitted_on"]) & set(record["compared"])
     assert set(record["fitted_on"]) | set(record["compared"]) == read
     assert record["verdict"]["original"]["word"] == "language"
@@ -47,7 +69,9 @@ def test_compare_writes_a_report_on_held_out_documents(corpus, tmp_path):
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """Documents with a tenth of hybrids, and two folders of embeddings of them; one carries predictions."""
+    """Documents with a tenth of hybrids, and two folders of embeddings of them; one
+    carries predictions.
+    """
     folder = tmp_path_factory.mktemp("folders")
     documents = load_registers().query("lang in ['en', 'fr']").reset_index(drop=True)
     documents["labels"] = [
@@ -60,16 +84,37 @@ def folders(tmp_path_factory):
     for name, column in (("one", "labels"), ("two", "lang")):
         codes = pd.factorize(read[column].map(str))[0] % 16
         X = rng.normal(scale=0.2, size=(len(read), 16)) + np.eye(16)[codes]
-        shown = read.assign(predicted=read["labels"], predicted_best=read["labels"]) if name == "one" else read
+        shown = (
+            read.assign(predicted=read["labels"], predicted_best=read["labels"])
+            if name == "one"
+            else read
+        )
         marker = {"threshold": {"chosen_on": "the gold labels of these documents"}}
         write_embeddings(Embeddings(shown, {"embedding": X}, marker), folder / name)
     return folder
 
 
 def test_compare_takes_folders_of_embeddings(folders, tmp_path):
-    done = invoke("compare", folders / "docs.jsonl", "--embeddings", folders / "one", "--embeddings", folders / "two",
-                  "--controls", "LEACE,length only", "--figures", "silhouette", "--k", "8", "--hybrids", "both",
-                  "--head", "contrastive", "--out", tmp_path)  # fmt: skip
+    done = invoke(
+        "compare",
+        folders / "docs.jsonl",
+        "--embeddings",
+        folders / "one",
+        "--embeddings",
+        folders / "two",
+        "--controls",
+        "LEACE,length only",
+        "--figures",
+        "silhouette",
+        "--k",
+        "8",
+        "--hybrids",
+        "both",
+        "--head",
+        "contrastive",
+        "--out",
+        tmp_path,
+    )
     assert done.exit_code == 0, done.exception
     record = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert record["about"]["head"].startswith("ContrastiveTuner(")
@@ -77,22 +122,61 @@ def test_compare_takes_folders_of_embeddings(folders, tmp_path):
     assert record["parameters"]["spaces"] == spaces
     assert record["parameters"]["controls"] == ["LEACE", "length only"]
     assert record["parameters"]["controls_fitted_on"]["erasers"] == "train vectors"
-    assert {row["figure"] for row in record["figures"]} == {"register silhouette", "language silhouette", "BRAS"}
-    assert {row["documents"] for row in record["hybrids"]} == {"with hybrids", "without hybrids"}
+    assert {row["figure"] for row in record["figures"]} == {
+        "register silhouette",
+        "language silhouette",
+        "BRAS",
+    }
+    assert {row["documents"] for row in record["hybrids"]} == {
+        "with hybrids",
+        "without hybrids",
+    }
     assert record["verdict"]["two original"]["word"] == "language"
 
 
 def test_plot_draws_a_page_or_a_picture(folders, tmp_path):
     spaces = [folders / "one", folders / "two"]
     page = tmp_path / "deep" / "map.html"
-    done = invoke("plot", *spaces, "--reducer", "pca,center_pca", "--color", "register,language,predicted", "--pca", 4,
-                  "--sample", 60, "--title", "Both", "--out", page)  # fmt: skip
+    done = invoke(
+        "plot",
+        *spaces,
+        "--reducer",
+        "pca,center_pca",
+        "--color",
+        "register,language,predicted",
+        "--pca",
+        4,
+        "--sample",
+        60,
+        "--title",
+        "Both",
+        "--out",
+        page,
+    )
     assert done.exit_code == 0, done.exception
     assert "4 maps of 60 documents" in done.output
     text = page.read_text(encoding="utf-8")
-    assert all(name in text for name in ("Both", "one, pca", "two, center_pca", "hybrid", "colour by predicted"))
+    assert all(
+        name in text
+        for name in (
+            "Both",
+            "one, pca",
+            "two, center_pca",
+            "hybrid",
+            "colour by predicted",
+        )
+    )
     for kind in ("png", "svg", "pdf"):
-        done = invoke("plot", *spaces, "--reducer", "pca", "--color", "lang", "--out", tmp_path / f"map.{kind}")
+        done = invoke(
+            "plot",
+            *spaces,
+            "--reducer",
+            "pca",
+            "--color",
+            "lang",
+            "--out",
+            tmp_path / f"map.{kind}",
+        )
         assert done.exit_code == 0, done.exception
     assert "<!-- PC 1 (" in (tmp_path / "map.svg").read_text(encoding="utf-8")
 
@@ -100,7 +184,10 @@ def test_plot_draws_a_page_or_a_picture(folders, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--out", "map.gif"], "got --out map.gif, expected a name that ends in one of .html"),
+        (
+            ["--out", "map.gif"],
+            "got --out map.gif, expected a name that ends in one of .html",
+        ),
         (["--color", "topic"], r"got the column 'topic', expected one of \['id'"),
         (["--hover", "body"], "got the column 'body'"),
         (["--reducer", "magic"], "got the reducer 'magic'"),
@@ -114,21 +201,51 @@ def test_plot_says_what_is_wrong(folders, tmp_path, monkeypatch, options, messag
 
 
 def test_a_folder_as_encoder_gives_its_name_to_the_space(tiny_model, corpus, tmp_path):
-    done = invoke("compare", corpus, "--encoder", tiny_model, "--encoder", "surface", "--figures", "none", "--controls",
-                  "none", "--k", "8", "--out", tmp_path)  # fmt: skip
+    done = invoke(
+        "compare",
+        corpus,
+        "--encoder",
+        tiny_model,
+        "--encoder",
+        "surface",
+        "--figures",
+        "none",
+        "--controls",
+        "none",
+        "--k",
+        "8",
+        "--out",
+        tmp_path,
+    )
     assert done.exit_code == 0, done.exception
     record = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert record["parameters"]["spaces"][:2] == ["st original", "st tuned"]
 
 
 def test_predictions_are_compared_only_when_asked_for(folders, tmp_path):
-    arguments = ["compare", folders / "docs.jsonl", "--embeddings", folders / "one", "--figures", "none", "--controls",
-                 "none", "--k", "8", "--out", tmp_path]  # fmt: skip
+    arguments = [
+        "compare",
+        folders / "docs.jsonl",
+        "--embeddings",
+        folders / "one",
+        "--figures",
+        "none",
+        "--controls",
+        "none",
+        "--k",
+        "8",
+        "--out",
+        tmp_path,
+    ]
     done = invoke(*arguments, "--labels", "predicted")
     assert done.exit_code == 0, done.exception
-    assert "PREDICTED by a classifier" in (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "PREDICTED by a classifier" in (tmp_path / "report.md").read_text(
+        encoding="utf-8"
+    )
     done = invoke(*arguments, "--labels", "predicted_best")
-    assert "whose threshold was chosen on these documents' own gold labels" in str(done.exception)
+    assert "whose threshold was chosen on these documents' own gold labels" in str(
+        done.exception
+    )
 
 
 @pytest.mark.parametrize(
@@ -145,12 +262,25 @@ def test_predictions_are_compared_only_when_asked_for(folders, tmp_path):
         (["CORPUS", "--encoder", "no/such"], "got the model 'no/such'"),
     ],
 )
-def test_bad_input_is_one_sentence_and_code_2(corpus, tmp_path, monkeypatch, capsys, arguments, message):
+def test_bad_input_is_one_sentence_and_code_2(
+    corpus, tmp_path, monkeypatch, capsys, arguments, message
+):
     english = tmp_path / "en.jsonl"
-    load_registers().query("lang == 'en'").to_json(english, orient="records", lines=True)
-    arguments = [{"CORPUS": corpus, "ENGLISH": english}.get(argument, argument) for argument in arguments]
-    monkeypatch.setattr(sys, "argv", ["embetter-reg", "compare", *map(str, arguments), "--out", str(tmp_path)])
-    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # which main sets
+    load_registers().query("lang == 'en'").to_json(
+        english, orient="records", lines=True
+    )
+    arguments = [
+        {"CORPUS": corpus, "ENGLISH": english}.get(argument, argument)
+        for argument in arguments
+    ]
+    monkeypatch.setattr(
+        sys,
+        "argv",
+        ["embetter-reg", "compare", *map(str, arguments), "--out", str(tmp_path)],
+    )
+    monkeypatch.setattr(
+        warnings, "showwarning", warnings.showwarning
+    )  # which main sets
     with pytest.raises(SystemExit, match="2"):
         main()
     shown = capsys.readouterr().err
@@ -160,8 +290,20 @@ def test_bad_input_is_one_sentence_and_code_2(corpus, tmp_path, monkeypatch, cap
 
 def test_a_warning_is_one_line(tmp_path):
     path = tmp_path / "docs.tsv"
-    path.write_text("NA\tone\textra\tfield\n" + "".join(f"NA\ttext {n}\n" for n in range(9)))
-    done = run("encode", path, "--language", "en", "--encoder", "surface", "--skip-bad-rows", "--out", tmp_path / "e")
+    path.write_text(
+        "NA\tone\textra\tfield\n" + "".join(f"NA\ttext {n}\n" for n in range(9))
+    )
+    done = run(
+        "encode",
+        path,
+        "--language",
+        "en",
+        "--encoder",
+        "surface",
+        "--skip-bad-rows",
+        "--out",
+        tmp_path / "e",
+    )
     assert done.returncode == 0, done.stderr
     assert "skipped 1 bad rows" in done.stderr and "Warning:" not in done.stderr
 
@@ -201,33 +343,89 @@ def lines_of(path):
 
 def test_encode_then_predict_from_what_is_stored(labelled, tiny_folder, tmp_path):
     model = tiny_folder / "classifier"
-    done = invoke("encode", labelled / "one.jsonl", "--encoder", model, "--layers", "first,-1", "--out", tmp_path / "e",
-                  "--shard-size", 5, "--precision", "float16", "--no-text", "--device", "cpu")  # fmt: skip
+    done = invoke(
+        "encode",
+        labelled / "one.jsonl",
+        "--encoder",
+        model,
+        "--layers",
+        "first,-1",
+        "--out",
+        tmp_path / "e",
+        "--shard-size",
+        5,
+        "--precision",
+        "float16",
+        "--no-text",
+        "--device",
+        "cpu",
+    )
     assert done.exit_code == 0, done.output
     found = read_embeddings(tmp_path / "e")
     texts = read_documents(labelled / "one.jsonl")["text"]
     with pytest.warns(UserWarning, match="longer than 64"):
-        expected = RegisterEncoder(str(model), device="cpu").encode(texts, ["first", -1])
-    np.testing.assert_allclose(found.layers["first"], expected.layers["first"], atol=2e-2)
-    assert "text" not in found.documents and len(list((tmp_path / "e").glob("part-*"))) == 4
+        expected = RegisterEncoder(str(model), device="cpu").encode(
+            texts, ["first", -1]
+        )
+    np.testing.assert_allclose(
+        found.layers["first"], expected.layers["first"], atol=2e-2
+    )
+    assert (
+        "text" not in found.documents
+        and len(list((tmp_path / "e").glob("part-*"))) == 4
+    )
     stored = invoke("predict", tmp_path / "e", "--out", tmp_path / "stored")
-    again = invoke("predict", labelled / "one.jsonl", "--model", model, "--device", "cpu", "--out", tmp_path / "again")
+    again = invoke(
+        "predict",
+        labelled / "one.jsonl",
+        "--model",
+        model,
+        "--device",
+        "cpu",
+        "--out",
+        tmp_path / "again",
+    )
     assert stored.exit_code == again.exit_code == 0, again.output
-    reports = [pd.read_csv(tmp_path / name / "reports.csv") for name in ("stored", "again")]
+    reports = [
+        pd.read_csv(tmp_path / name / "reports.csv") for name in ("stored", "again")
+    ]
     pd.testing.assert_frame_equal(*reports)
     documents = read_documents(labelled / "one.jsonl")
-    guess = [json.loads(line)["predicted"] for line in lines_of(tmp_path / "again" / "predictions.jsonl")]
+    guess = [
+        json.loads(line)["predicted"]
+        for line in lines_of(tmp_path / "again" / "predictions.jsonl")
+    ]
     classes = ["NA", "ne", "OP", "rv", "HI"]
-    gold, guess = ([[c in labels for c in classes] for labels in sets] for sets in (documents["labels"], guess))
-    micro = reports[0].query("language == 'all' and documents == 'all' and label == 'micro'")["f1"].item()
-    assert micro == pytest.approx(f1_score(gold, guess, average="micro", zero_division=0))
+    gold, guess = (
+        [[c in labels for c in classes] for labels in sets]
+        for sets in (documents["labels"], guess)
+    )
+    micro = (
+        reports[0]
+        .query("language == 'all' and documents == 'all' and label == 'micro'")["f1"]
+        .item()
+    )
+    assert micro == pytest.approx(
+        f1_score(gold, guess, average="micro", zero_division=0)
+    )
     refused = invoke("predict", tmp_path / "e", "--threshold", "best")
     assert "chosen on these documents' own gold labels" in str(refused.exception)
 
 
-def test_predict_leaves_out_the_documents_that_chose_the_threshold(labelled, tiny_folder, tmp_path):
+def test_predict_leaves_out_the_documents_that_chose_the_threshold(
+    labelled, tiny_folder, tmp_path
+):
     one, two = labelled / "one.jsonl", labelled / "two.jsonl"
-    options = ["--model", tiny_folder / "classifier", "--threshold", "best", "--device", "cpu", "--out", tmp_path]
+    options = [
+        "--model",
+        tiny_folder / "classifier",
+        "--threshold",
+        "best",
+        "--device",
+        "cpu",
+        "--out",
+        tmp_path,
+    ]
     done = invoke("predict", one, two, *options, "--threshold-docs", one)
     assert done.exit_code == 0, done.output
     ids = [json.loads(line)["id"] for line in lines_of(tmp_path / "predictions.jsonl")]
@@ -235,46 +433,94 @@ def test_predict_leaves_out_the_documents_that_chose_the_threshold(labelled, tin
 
 
 def test_encode_goes_on_and_refuses_another_encoder(labelled, tmp_path):
-    arguments = ["encode", labelled / "one.jsonl", "--encoder", "surface", "--out", tmp_path / "e", "--shard-size", 4]
+    arguments = [
+        "encode",
+        labelled / "one.jsonl",
+        "--encoder",
+        "surface",
+        "--out",
+        tmp_path / "e",
+        "--shard-size",
+        4,
+    ]
     assert invoke(*arguments).exit_code == 0
     (tmp_path / "e" / "part-00001.parquet").unlink()
     assert invoke(*arguments).exit_code == 0
     assert len(read_embeddings(tmp_path / "e").documents) == 16
     done = run(*[*arguments[:2], *arguments[4:]])
-    assert done.returncode == 2 and "with other encoder, parameters" in done.stderr and "Traceback" not in done.stderr
+    assert (
+        done.returncode == 2
+        and "with other encoder, parameters" in done.stderr
+        and "Traceback" not in done.stderr
+    )
 
 
 def test_convert(tmp_path):
-    frame = pd.DataFrame({"id": ["a", "b"], "lang": "fi", "labels": [["NA", "ne"], ["OP"]], "preds": [["NA"], ["OP"]],
-                          "embed_last": [[0.5, 1.0], [2.0, -1.5]]})  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "id": ["a", "b"],
+            "lang": "fi",
+            "labels": [["NA", "ne"], ["OP"]],
+            "preds": [["NA"], ["OP"]],
+            "embed_last": [[0.5, 1.0], [2.0, -1.5]],
+        }
+    )
     frame.to_csv(tmp_path / "fi_embeds.tsv", sep="\t")
     done = invoke("convert", tmp_path / "fi_embeds.tsv", "--out", tmp_path / "e")
     assert done.exit_code == 0 and "2 documents (last 2 dimensions)" in done.output
-    np.testing.assert_array_equal(read_embeddings(tmp_path / "e").layers["last"], [[0.5, 1.0], [2.0, -1.5]])
+    np.testing.assert_array_equal(
+        read_embeddings(tmp_path / "e").layers["last"], [[0.5, 1.0], [2.0, -1.5]]
+    )
     for source in (tmp_path / "e", tmp_path / "fi_embeds.tsv"):
         done = invoke("predict", source)
-        assert done.exit_code == 0 and "F1 against gold labels" in done.output, done.output
+        assert done.exit_code == 0 and "F1 against gold labels" in done.output, (
+            done.output
+        )
 
 
 def test_sweep_then_average(labelled, tmp_path):
     for seed, name in enumerate(("a", "b")):
-        options = ["--encoder", "surface", "--seed", seed, "--no-text", "--out", tmp_path / name / "surface"]
+        options = [
+            "--encoder",
+            "surface",
+            "--seed",
+            seed,
+            "--no-text",
+            "--out",
+            tmp_path / name / "surface",
+        ]
         assert invoke("encode", labelled, *options).exit_code == 0
     swept = [tmp_path / f"swept_{name}" for name in ("a", "b")]
     for name, out in zip(("a", "b"), swept, strict=True):
-        arguments = ["sweep", tmp_path / name / "surface", "--reducers", "none,pca", "--k", "2-4,6", "--group", "all"]
+        arguments = [
+            "sweep",
+            tmp_path / name / "surface",
+            "--reducers",
+            "none,pca",
+            "--k",
+            "2-4,6",
+            "--group",
+            "all",
+        ]
         done = invoke(*arguments, "--seeds", 2, "--hybrids", "keep", "--out", out)
         assert done.exit_code == 0, done.output
-        assert {"sweep.csv", "best_k.csv", "curves_none.png", "curves_pca_2.png", "map_surface_pca.png"} <= {
-            path.name for path in out.iterdir()
-        }
+        assert {
+            "sweep.csv",
+            "best_k.csv",
+            "curves_none.png",
+            "curves_pca_2.png",
+            "map_surface_pca.png",
+        } <= {path.name for path in out.iterdir()}
     done = invoke("average", *swept, "--out", tmp_path / "mean")
     assert done.exit_code == 0 and "Tables, curves and maps" in done.output
     averaged = pd.read_csv(tmp_path / "mean" / "average.csv")
     assert set(averaged["k"]) == {2, 3, 4, 6} and set(averaged["n_runs"]) == {4}
     every = pd.concat([pd.read_csv(out / "sweep.csv") for out in swept])
     expected = every.groupby(["reducer", "clusterer", "k"])["register_ami"].mean()
-    np.testing.assert_allclose(averaged.set_index(["reducer", "clusterer", "k"])["register_ami"].sort_index(), expected)
+    np.testing.assert_allclose(
+        averaged.set_index(["reducer", "clusterer", "k"])["register_ami"].sort_index(),
+        expected,
+    )
 
 
 @pytest.mark.parametrize(
@@ -282,20 +528,45 @@ def test_sweep_then_average(labelled, tmp_path):
     [
         (["sweep", "ONE"], "expected a folder of embeddings"),
         (["average", "NOWHERE"], "expected a sweep"),
-        (["encode", "ONE", "--encoder", "surface", "--layers", "last"], "for SurfaceEncoder, which has none to choose"),
+        (
+            ["encode", "ONE", "--encoder", "surface", "--layers", "last"],
+            "for SurfaceEncoder, which has none to choose",
+        ),
         (
             ["encode", "ONE", "--encoder", "surface", "--device", "cpu"],
             "got device for SurfaceEncoder, which has no such",
         ),
-        (["encode", "ONE", "--encoder", "surface", "--threshold-docs", "ONE"], "expected a register classifier"),
-        (["encode", "ONE", "--encoder", "CLASSIFIER", "--layers", "middle"], "got the layer 'middle'"),
-        (["predict", "ONE", "--model", "CLASSIFIER", "--threshold", "high"], "got --threshold high"),
-        (["predict", "ONE", "--model", "CLASSIFIER", "--threshold", "best"], "call fit_threshold first"),
+        (
+            ["encode", "ONE", "--encoder", "surface", "--threshold-docs", "ONE"],
+            "expected a register classifier",
+        ),
+        (
+            ["encode", "ONE", "--encoder", "CLASSIFIER", "--layers", "middle"],
+            "got the layer 'middle'",
+        ),
+        (
+            ["predict", "ONE", "--model", "CLASSIFIER", "--threshold", "high"],
+            "got --threshold high",
+        ),
+        (
+            ["predict", "ONE", "--model", "CLASSIFIER", "--threshold", "best"],
+            "call fit_threshold first",
+        ),
         (["predict", "ONE"], "expected a folder of embeddings"),
         (["convert", "ONE"], "expected a folder of embeddings"),
     ],
 )
-def test_bad_input_of_the_other_commands(labelled, tiny_folder, tmp_path, arguments, message):
-    names = {"NOWHERE": tmp_path, "ONE": labelled / "one.jsonl", "CLASSIFIER": tiny_folder / "classifier"}
-    done = invoke(*[names.get(argument, argument) for argument in arguments], "--out", tmp_path / "o")
+def test_bad_input_of_the_other_commands(
+    labelled, tiny_folder, tmp_path, arguments, message
+):
+    names = {
+        "NOWHERE": tmp_path,
+        "ONE": labelled / "one.jsonl",
+        "CLASSIFIER": tiny_folder / "classifier",
+    }
+    done = invoke(
+        *[names.get(argument, argument) for argument in arguments],
+        "--out",
+        tmp_path / "o",
+    )
     assert done.exit_code != 0 and message in str(done.exception)

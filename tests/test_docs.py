@@ -18,11 +18,17 @@ from embetter_reg.cli import app
 
 REPO = Path(__file__).parents[1]
 DOCS = REPO / "docs"
-_spec = importlib.util.spec_from_file_location("make_pictures", DOCS / "make_pictures.py")
+_spec = importlib.util.spec_from_file_location(
+    "make_pictures", DOCS / "make_pictures.py"
+)
 pictures = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(pictures)
 
-MODULES = [info.name for info in pkgutil.walk_packages(embetter_reg.__path__, "embetter_reg.") if not info.ispkg]
+MODULES = [
+    info.name
+    for info in pkgutil.walk_packages(embetter_reg.__path__, "embetter_reg.")
+    if not info.ispkg
+]
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -32,28 +38,40 @@ def test_examples(name):
     assert failed == 0
 
 
-@pytest.mark.parametrize("name", [name for name in embetter_reg.__all__ if not name.startswith("_")])
+@pytest.mark.parametrize(
+    "name", [name for name in embetter_reg.__all__ if not name.startswith("_")]
+)
 def test_every_public_name_has_an_example(name):
     doc = getattr(embetter_reg, name).__doc__
     assert doc and (">>>" in doc or name == "write_report")
 
 
 def masked(text):
-    """Figures may differ in the last digit between machines, so they are not compared; nor are line ends."""
+    """Figures may differ in the last digit between machines, so they are not compared;
+    nor are line ends.
+    """
     return re.sub(r"[-+]?\d+\.\d+", "#", " ".join(text.split()))
 
 
 def compare_with_what_is_shown(source, label, names, run):
     for block in pictures.BLOCK.finditer(source):
-        assert masked(run(block, names, label)) == masked(block["shown"] or ""), block["code"]
+        assert masked(run(block, names, label)) == masked(block["shown"] or ""), block[
+            "code"
+        ]
 
 
-@pytest.mark.parametrize("page", pictures.pages(), ids=lambda page: str(page.relative_to(DOCS)))
+@pytest.mark.parametrize(
+    "page", pictures.pages(), ids=lambda page: str(page.relative_to(DOCS))
+)
 def test_a_page_runs_and_prints_what_it_shows(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    torch.set_num_threads(1)  # numba leaves more behind, and the threads of a small model wait for each other
+    torch.set_num_threads(
+        1
+    )  # numba leaves more behind, and the threads of a small model wait for each other
     names: dict = {}
-    compare_with_what_is_shown(page.read_text(encoding="utf-8"), page.name, names, pictures.run)
+    compare_with_what_is_shown(
+        page.read_text(encoding="utf-8"), page.name, names, pictures.run
+    )
     plt.close("all")
     if page.name == "index.md":
         assert (tmp_path / "demo" / "report.html").exists()
@@ -63,11 +81,14 @@ def test_a_page_runs_and_prints_what_it_shows(page, tmp_path, monkeypatch):
 
 def test_the_readme_shows_the_example_of_the_home_page():
     readme, home = (
-        (folder / name).read_text(encoding="utf-8") for folder, name in ((REPO, "README.md"), (DOCS, "index.md"))
+        (folder / name).read_text(encoding="utf-8")
+        for folder, name in ((REPO, "README.md"), (DOCS, "index.md"))
     )
     (block,) = pictures.BLOCK.finditer(readme)
     first = next(pictures.BLOCK.finditer(home))
-    assert block["code"] == first["code"] and masked(block["shown"]) == masked(first["shown"])
+    assert block["code"] == first["code"] and masked(block["shown"]) == masked(
+        first["shown"]
+    )
 
 
 def test_every_picture_is_made_by_the_page_that_shows_it():
@@ -75,16 +96,27 @@ def test_every_picture_is_made_by_the_page_that_shows_it():
     for page in DOCS.rglob("*.md"):
         source = page.read_text(encoding="utf-8")
         for name in re.findall(r"!\[.+?\]\((?:\.\./)?pictures/(.+?)\)", source):
-            assert f'savefig("{name}"' in source, f"{page.name} shows {name} and does not make it"
+            assert f'savefig("{name}"' in source, (
+                f"{page.name} shows {name} and does not make it"
+            )
             shown[name] = page
     assert set(shown) == {path.name for path in (DOCS / "pictures").iterdir()}
-    assert all(path.stat().st_size <= pictures.LARGEST for path in (DOCS / "pictures").iterdir())
+    assert all(
+        path.stat().st_size <= pictures.LARGEST
+        for path in (DOCS / "pictures").iterdir()
+    )
 
 
-@pytest.mark.parametrize("page", [REPO / "README.md", *sorted(DOCS.rglob("*.md"))], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page",
+    [REPO / "README.md", *sorted(DOCS.rglob("*.md"))],
+    ids=lambda page: page.name,
+)
 def test_commands_on_a_page_have_the_options_that_they_are_given(page):
     group = get_command(app)
-    for shell in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+    for shell in re.findall(
+        r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL
+    ):
         for line in shell.replace("\\\n", " ").splitlines():
             if line.startswith("embetter-reg "):
                 _, name, *arguments = shlex.split(line, comments=True)
@@ -93,23 +125,41 @@ def test_commands_on_a_page_have_the_options_that_they_are_given(page):
 
 def test_the_home_page_names_every_command():
     home = (DOCS / "index.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"`embetter-reg (\w+)`", home)) == set(get_command(app).commands)
+    assert set(re.findall(r"`embetter-reg (\w+)`", home)) == set(
+        get_command(app).commands
+    )
 
 
 def test_every_public_name_is_in_the_reference():
-    reference = "".join(page.read_text(encoding="utf-8") for page in (DOCS / "api").glob("*.md"))
+    reference = "".join(
+        page.read_text(encoding="utf-8") for page in (DOCS / "api").glob("*.md")
+    )
     told = set(re.findall(r"^::: (embetter_reg\.\S+)$", reference, re.MULTILINE))
-    packages = [info.name for info in pkgutil.iter_modules(embetter_reg.__path__, "embetter_reg.") if info.ispkg]
+    packages = [
+        info.name
+        for info in pkgutil.iter_modules(embetter_reg.__path__, "embetter_reg.")
+        if info.ispkg
+    ]
     packages.remove("embetter_reg.cli")
-    public = {f"{package}.{name}" for package in packages for name in importlib.import_module(package).__all__}
-    top = {f"embetter_reg.{embetter_reg._HOME[name]}.{name}" for name in embetter_reg._HOME}
+    public = {
+        f"{package}.{name}"
+        for package in packages
+        for name in importlib.import_module(package).__all__
+    }
+    top = {
+        f"embetter_reg.{embetter_reg._HOME[name]}.{name}" for name in embetter_reg._HOME
+    }
     assert public | top <= told
     for name in told:
         module, _, last = name.rpartition(".")
-        assert hasattr(importlib.import_module(module), last) or importlib.util.find_spec(name)
+        assert hasattr(
+            importlib.import_module(module), last
+        ) or importlib.util.find_spec(name)
 
 
 def test_the_encoders_page_names_every_encoder():
     page = (DOCS / "encoders.md").read_text(encoding="utf-8")
     table = page[: page.index("## Joined encoders")]
-    assert set(re.findall(r"`(\w+Encoder)`", table)) == {name for name in text.__all__ if name.endswith("Encoder")}
+    assert set(re.findall(r"`(\w+Encoder)`", table)) == {
+        name for name in text.__all__ if name.endswith("Encoder")
+    }

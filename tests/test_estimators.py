@@ -6,7 +6,16 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from embetter_reg.analysis import LDA, TSNE, UMAP, CenterProjection, LabelAppended, PaCMAP, SphericalKMeans, TriMap
+from embetter_reg.analysis import (
+    LDA,
+    TSNE,
+    UMAP,
+    CenterProjection,
+    LabelAppended,
+    PaCMAP,
+    SphericalKMeans,
+    TriMap,
+)
 from embetter_reg.erase import LEACE, LSAR, LanguageCentering
 from embetter_reg.finetune import ContrastiveTuner, FeedForwardTuner
 from embetter_reg.label import LinearTuner
@@ -31,7 +40,9 @@ OF_AN_EXTRA = {
     "pacmap": PaCMAP(random_state=0, options={"num_iters": (10, 10, 20)}),
     "trimap": TriMap(random_state=0, options={"n_iters": 20}),
 }
-ESTIMATORS += [estimator for module, estimator in OF_AN_EXTRA.items() if find_spec(module)]
+ESTIMATORS += [
+    estimator for module, estimator in OF_AN_EXTRA.items() if find_spec(module)
+]
 
 # What the docstrings of these reducers say, each tested in analysis/test_reduce.py.
 TOGETHER = dict.fromkeys(
@@ -66,6 +77,9 @@ EXCEPTIONS = {
 
 
 @pytest.mark.filterwarnings("ignore:got no language")
-@parametrize_with_checks(ESTIMATORS, expected_failed_checks=lambda estimator: EXCEPTIONS.get(type(estimator), {}))
+@parametrize_with_checks(
+    ESTIMATORS,
+    expected_failed_checks=lambda estimator: EXCEPTIONS.get(type(estimator), {}),
+)
 def test_scikit_learn_check(estimator, check):
     check(estimator)

@@ -16,19 +16,34 @@ def test_a_column(table):
 
 
 def test_keys_of_lists_streams_and_one_dictionary():
-    assert KeyGrabber("n").fit(ROWS).transform(ROWS) == KeyGrabber("n").transform(iter(ROWS)) == [1, 2] * 4
+    assert (
+        KeyGrabber("n").fit(ROWS).transform(ROWS)
+        == KeyGrabber("n").transform(iter(ROWS))
+        == [1, 2] * 4
+    )
     assert KeyGrabber("text").transform(ROWS[0]) == "a cat"
 
 
 def test_in_a_pipeline():
     y = ["cat", "law"] * 4
-    for grabber, data in ((ColumnGrabber("text"), pd.DataFrame(ROWS)), (KeyGrabber("text"), ROWS)):
+    for grabber, data in (
+        (ColumnGrabber("text"), pd.DataFrame(ROWS)),
+        (KeyGrabber("text"), ROWS),
+    ):
         encoder = LiteTextEncoder(n_components=2, min_df=1, random_state=0)
-        assert make_pipeline(grabber, encoder, LogisticRegression()).fit(data, y).predict(data).tolist() == y
+        assert (
+            make_pipeline(grabber, encoder, LogisticRegression())
+            .fit(data, y)
+            .predict(data)
+            .tolist()
+            == y
+        )
 
 
 def test_bad_input():
-    with pytest.raises(ValueError, match=r"got columns \['text', 'n'\], expected 'label'"):
+    with pytest.raises(
+        ValueError, match=r"got columns \['text', 'n'\], expected 'label'"
+    ):
         ColumnGrabber("label").transform(pd.DataFrame(ROWS))
     with pytest.raises(TypeError, match="got list, expected a table"):
         ColumnGrabber("text").transform(ROWS)

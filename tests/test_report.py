@@ -21,13 +21,21 @@ def written(planted, tmp_path_factory):
         n_null=20,
         figures=["silhouette", "mixing"],
         controls=["language-centred", "LEACE", "shuffled labels"],
-        hybrids=[[name] if n % 5 else [name, "SP"] for n, name in enumerate(planted["register"])],
+        hybrids=[
+            [name] if n % 5 else [name, "SP"]
+            for n, name in enumerate(planted["register"])
+        ],
     )
     folder = tmp_path_factory.mktemp("report")
     page = write_report(
-        comparison, spaces, folder, title="A < B", about={"encoder": "planted"},
-        fitted_on=["x"], compared=[str(n) for n in range(240)],
-    )  # fmt: skip
+        comparison,
+        spaces,
+        folder,
+        title="A < B",
+        about={"encoder": "planted"},
+        fitted_on=["x"],
+        compared=[str(n) for n in range(240)],
+    )
     return comparison, folder, page
 
 
@@ -36,7 +44,9 @@ def test_the_page_stands_alone(written):
     text = page.read_text(encoding="utf-8")
     assert page == folder / "report.html"
     assert text.count("data:image/png;base64,") == 5
-    assert not re.search(r'(src|href)="(?!data:)', text) and "http" not in text.replace("http-equiv", "")
+    assert not re.search(r'(src|href)="(?!data:)', text) and "http" not in text.replace(
+        "http-equiv", ""
+    )
     assert "A &lt; B" in text and "tuned <b>" not in text
     assert comparison.verdict.sentence.replace("<b>", "&lt;b&gt;") in text
 
@@ -44,11 +54,18 @@ def test_the_page_stands_alone(written):
 def test_json_repeats_the_comparison(written):
     comparison, folder, _ = written
     record = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    assert record["verdict"]["original"]["word"] == "language" and record["verdict"]["tuned <b>"]["word"] == "register"
-    pd.testing.assert_frame_equal(pd.DataFrame(record["agreement"]), comparison.agreement)
+    assert (
+        record["verdict"]["original"]["word"] == "language"
+        and record["verdict"]["tuned <b>"]["word"] == "register"
+    )
+    pd.testing.assert_frame_equal(
+        pd.DataFrame(record["agreement"]), comparison.agreement
+    )
     assert record["fitted_on"] == ["x"] and len(record["compared"]) == 240
     assert record["parameters"]["seeds"] == comparison.parameters["seeds"]
-    assert {"embetter_reg", "torch", "scikit-learn", "umap-learn"} <= set(record["versions"])
+    assert {"embetter_reg", "torch", "scikit-learn", "umap-learn"} <= set(
+        record["versions"]
+    )
 
 
 def test_markdown_names_its_pictures(written):
@@ -56,7 +73,9 @@ def test_markdown_names_its_pictures(written):
     text = (folder / "report.md").read_text(encoding="utf-8")
     assert comparison.verdict.sentence in text
     pictures = re.findall(r"\]\((\w+\.png)\)", text)
-    assert len(pictures) == 5 and all((folder / name).stat().st_size > 5000 for name in pictures)
+    assert len(pictures) == 5 and all(
+        (folder / name).stat().st_size > 5000 for name in pictures
+    )
 
 
 def test_a_space_that_was_not_compared_is_refused(written, planted, tmp_path):
@@ -68,26 +87,56 @@ def test_a_space_that_was_not_compared_is_refused(written, planted, tmp_path):
 
 def test_every_table_stands_in_each_form(written):
     comparison, folder, page = written
-    text, marked = page.read_text(encoding="utf-8"), (folder / "report.md").read_text(encoding="utf-8")
+    text, marked = (
+        page.read_text(encoding="utf-8"),
+        (folder / "report.md").read_text(encoding="utf-8"),
+    )
     record = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    for heading in ("Every figure", "Every figure of the controls", "Hybrids in and out", "What a space gains"):
+    for heading in (
+        "Every figure",
+        "Every figure of the controls",
+        "Hybrids in and out",
+        "What a space gains",
+    ):
         assert f"<h2>{heading}" in text and f"## {heading}" in marked
-    row = comparison.figures.query("space == 'tuned <b>' and figure == 'CiLISI'").iloc[0]
+    row = comparison.figures.query("space == 'tuned <b>' and figure == 'CiLISI'").iloc[
+        0
+    ]
     assert f"{row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}]" in marked
-    assert f"<span>{row['value']:.2f} <small>[{row['low']:.2f}, {row['high']:.2f}]</small></span>" in text
+    assert (
+        f"<span>{row['value']:.2f} <small>[{row['low']:.2f}, "
+        f"{row['high']:.2f}]</small></span>" in text
+    )
     for name in ("figures", "differences", "hybrids", "balanced"):
         table = pd.DataFrame(record[name])
-        assert len(table) == len(getattr(comparison, name)) and set(table) == set(getattr(comparison, name))
-    assert record["cramers_v"] == comparison.cramers_v and record["confounding"]["NA"] == {"en": 20, "fi": 20, "fr": 20}
+        assert len(table) == len(getattr(comparison, name)) and set(table) == set(
+            getattr(comparison, name)
+        )
+    assert record["cramers_v"] == comparison.cramers_v and record["confounding"][
+        "NA"
+    ] == {"en": 20, "fi": 20, "fr": 20}
     assert "NaN" not in (folder / "report.json").read_text(encoding="utf-8")
-    assert "Erasers fitted on the compared documents" in marked and "gold labels" in marked
+    assert (
+        "Erasers fitted on the compared documents" in marked and "gold labels" in marked
+    )
 
 
 def test_predicted_registers_are_printed(planted, tmp_path):
     spaces = {"X": planted["by_register"]}
     comparison = compare_spaces(
-        spaces, register=planted["register"], language=planted["language"], labels="predicted", k=[4], n_seeds=1,
-        n_bootstrap=5, n_null=5, figures=[], control=False,
-    )  # fmt: skip
+        spaces,
+        register=planted["register"],
+        language=planted["language"],
+        labels="predicted",
+        k=[4],
+        n_seeds=1,
+        n_bootstrap=5,
+        n_null=5,
+        figures=[],
+        control=False,
+    )
     text = write_report(comparison, spaces, tmp_path).read_text(encoding="utf-8")
-    assert "a classifier&#x27;s predictions, not gold labels" in text and "PREDICTED by a classifier" in text
+    assert (
+        "a classifier&#x27;s predictions, not gold labels" in text
+        and "PREDICTED by a classifier" in text
+    )

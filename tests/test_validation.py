@@ -3,7 +3,12 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from embetter_reg._validation import check_labels, check_same_length, check_space, check_texts
+from embetter_reg._validation import (
+    check_labels,
+    check_same_length,
+    check_space,
+    check_texts,
+)
 
 TEXTS = ["a", "", "NA"]
 

@@ -13,16 +13,29 @@ REPO = Path(__file__).parents[1]
 def test_the_wheel_carries_the_corpus(tmp_path):
     source = tmp_path / "source"
     for name in ("embetter_reg", "datasets"):
-        shutil.copytree(REPO / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            REPO / name, source / name, ignore=shutil.ignore_patterns("__pycache__")
+        )
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(REPO / name, source / name)
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--skip-dependency-check"]
-    subprocess.run([*build, "--outdir", tmp_path, source], check=True, capture_output=True)
+    build = [
+        sys.executable,
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        "--skip-dependency-check",
+    ]
+    subprocess.run(
+        [*build, "--outdir", tmp_path, source], check=True, capture_output=True
+    )
     installed = tmp_path / "installed"
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(installed)
-    assert {"py.typed", "datasets"} <= {path.name for path in (installed / "embetter_reg").iterdir()}
+    assert {"py.typed", "datasets"} <= {
+        path.name for path in (installed / "embetter_reg").iterdir()
+    }
     shutil.rmtree(source)
     code = (
         "import embetter_reg as e; from embetter_reg.corpus import load_examples; "

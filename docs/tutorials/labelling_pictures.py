@@ -1,4 +1,6 @@
-"""The pictures of labelling.md, taken in a headless Chromium: python docs/tutorials/labelling_pictures.py."""
+"""The pictures of labelling.md, taken in a headless Chromium: python
+docs/tutorials/labelling_pictures.py.
+"""
 
 import sys
 import time
@@ -37,8 +39,14 @@ def one_round(browser, address: str, work: Workspace) -> None:
     low, high = spanish.min(axis=0) - 0.2, spanish.max(axis=0) + 0.2
     middle, radius = (low + high) / 2, (high - low) * 0.75
     angle = np.linspace(0, 2 * np.pi, 24)
-    browser.drag(np.c_[middle[0] + radius[0] * np.cos(angle), middle[1] + radius[1] * np.sin(angle)])
-    browser.until(lambda: browser.n_selected == 80, "the Spanish documents are selected")
+    browser.drag(
+        np.c_[
+            middle[0] + radius[0] * np.cos(angle), middle[1] + radius[1] * np.sin(angle)
+        ]
+    )
+    browser.until(
+        lambda: browser.n_selected == 80, "the Spanish documents are selected"
+    )
     take(browser, "lasso")
 
     browser.press("\ue00c")
@@ -49,12 +57,17 @@ def one_round(browser, address: str, work: Workspace) -> None:
     time.sleep(0.5)
     browser.find("input[type=checkbox]")[0].click()
     browser.press("5")
-    browser.until(lambda: browser.find("h2", f"{browser.n_selected} selected, 1"), "one is unticked")
+    browser.until(
+        lambda: browser.find("h2", f"{browser.n_selected} selected, 1"),
+        "one is unticked",
+    )
     take(browser, "search")
     browser.click("Apply")
     browser.wait_for("Saved")
     browser.type("Search the texts", "")
-    browser.until(lambda: browser.says().startswith("Saved"), "the page says that they are saved")
+    browser.until(
+        lambda: browser.says().startswith("Saved"), "the page says that they are saved"
+    )
     take(browser, "saved")
     browser.click("Undo")
     browser.wait_for("taken back")
@@ -88,9 +101,16 @@ def many_documents(log: Path) -> None:
     rng = np.random.default_rng(0)
     n = 100_000
     group = rng.integers(0, 9, n)
-    places = rng.normal(size=(9, 2))[group] * 4 + rng.normal(size=(n, 2)) * rng.gamma(2, 0.4, (n, 1))
-    documents = pd.DataFrame({"id": np.arange(n).astype(str), "lang": "en", "text": "One document of many."})
-    documents["labels"] = [["NA"] if g == 0 else ["HI"] if g == 1 and i % 3 else [] for i, g in enumerate(group)]
+    places = rng.normal(size=(9, 2))[group] * 4 + rng.normal(size=(n, 2)) * rng.gamma(
+        2, 0.4, (n, 1)
+    )
+    documents = pd.DataFrame(
+        {"id": np.arange(n).astype(str), "lang": "en", "text": "One document of many."}
+    )
+    documents["labels"] = [
+        ["NA"] if g == 0 else ["HI"] if g == 1 and i % 3 else []
+        for i, g in enumerate(group)
+    ]
     work = Workspace(documents, np.eye(16, dtype=np.float32)[group], log, places=places)
     with serving_here(work) as server, browsing(1400, 1130) as browser:
         browser.open(server.address)

@@ -16,9 +16,16 @@ app = typer.Typer(
 )
 console = Console(stderr=True)
 
-Out = Annotated[Path, typer.Option(help="Folder for the report; made if it is not there.")]
+Out = Annotated[
+    Path, typer.Option(help="Folder for the report; made if it is not there.")
+]
 Seed = Annotated[int, typer.Option(help="Decides everything random.")]
-Docs = Annotated[list[Path], typer.Argument(help="Documents: TSV, CSV, JSON lines, Parquet (also .gz), or folders.")]
+Docs = Annotated[
+    list[Path],
+    typer.Argument(
+        help="Documents: TSV, CSV, JSON lines, Parquet (also .gz), or folders."
+    ),
+]
 Encoder = Annotated[
     str,
     typer.Option(
@@ -26,17 +33,42 @@ Encoder = Annotated[
         "it says what it is."
     ),
 ]
-Language = Annotated[str | None, typer.Option(help="Language, where neither a column nor the file name tells it.")]
-SkipBadRows = Annotated[bool, typer.Option("--skip-bad-rows", help="Leave out rows that cannot be read.")]
-Long = Annotated[str | None, typer.Option(help="Documents longer than the model: 'head', 'head_tail' or 'chunks'.")]
-MaxLength = Annotated[int | None, typer.Option(help="Tokens of a document, or of one of its chunks.")]
-BatchSize = Annotated[int | None, typer.Option(help="Documents in a batch; halved where memory runs out.")]
-Device = Annotated[str | None, typer.Option(help="For example 'cuda'. By default the accelerator that is there.")]
-DType = Annotated[str | None, typer.Option(help="'float32', 'bfloat16', 'float16'; 'int8' for sentence models.")]
-ThresholdDocs = Annotated[
-    list[Path] | None, typer.Option(help="Other documents with gold labels, to choose the best threshold on.")
+Language = Annotated[
+    str | None,
+    typer.Option(help="Language, where neither a column nor the file name tells it."),
 ]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the full traceback of an error.")]
+SkipBadRows = Annotated[
+    bool, typer.Option("--skip-bad-rows", help="Leave out rows that cannot be read.")
+]
+Long = Annotated[
+    str | None,
+    typer.Option(
+        help="Documents longer than the model: 'head', 'head_tail' or 'chunks'."
+    ),
+]
+MaxLength = Annotated[
+    int | None, typer.Option(help="Tokens of a document, or of one of its chunks.")
+]
+BatchSize = Annotated[
+    int | None, typer.Option(help="Documents in a batch; halved where memory runs out.")
+]
+Device = Annotated[
+    str | None,
+    typer.Option(help="For example 'cuda'. By default the accelerator that is there."),
+]
+DType = Annotated[
+    str | None,
+    typer.Option(help="'float32', 'bfloat16', 'float16'; 'int8' for sentence models."),
+]
+ThresholdDocs = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Other documents with gold labels, to choose the best threshold on."
+    ),
+]
+Debug = Annotated[
+    bool, typer.Option("--debug", help="Show the full traceback of an error.")
+]
 
 
 def _warn(message, category, *where, **more) -> None:
@@ -45,7 +77,9 @@ def _warn(message, category, *where, **more) -> None:
 
 
 def main() -> None:
-    """Run the command line: bad input is one sentence and exit code 2, a warning one line."""
+    """Run the command line: bad input is one sentence and exit code 2, a warning one
+    line.
+    """
     warnings.showwarning = _warn
     try:
         app()

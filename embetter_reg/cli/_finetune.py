@@ -7,30 +7,64 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from embetter_reg.cli._app import Debug, Docs, Language, MaxLength, Seed, SkipBadRows, app
+from embetter_reg.cli._app import (
+    Debug,
+    Docs,
+    Language,
+    MaxLength,
+    Seed,
+    SkipBadRows,
+    app,
+)
 from embetter_reg.cli._inputs import read_docs
 
 
 @app.command()
 def finetune(
     docs: Docs,
-    model: Annotated[str, typer.Option(help="The model to start from: its name or folder.")],
-    out: Annotated[Path, typer.Option(help="Folder for the trained model, its card, split and figures.")],
-    method: Annotated[str, typer.Option(help="What is trained: 'full', 'bitfit', 'lora' or 'ia3'.")] = "full",
+    model: Annotated[
+        str, typer.Option(help="The model to start from: its name or folder.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(help="Folder for the trained model, its card, split and figures."),
+    ],
+    method: Annotated[
+        str, typer.Option(help="What is trained: 'full', 'bitfit', 'lora' or 'ia3'.")
+    ] = "full",
     objective: Annotated[
-        str, typer.Option(help="'register', or on raw text 'mlm' (masked tokens) or 'clm' (the next token).")
+        str,
+        typer.Option(
+            help="'register', or on raw text 'mlm' (masked tokens) or 'clm' (the next token)."
+        ),
     ] = "register",
     test: Annotated[
-        list[Path] | None, typer.Option(help="Documents to score on. Without it a part of DOCS is held out.")
+        list[Path] | None,
+        typer.Option(
+            help="Documents to score on. Without it a part of DOCS is held out."
+        ),
     ] = None,
     train_langs: Annotated[
-        str | None, typer.Option(help="Languages to train on, such as en,fi. [default: all]")
+        str | None,
+        typer.Option(help="Languages to train on, such as en,fi. [default: all]"),
     ] = None,
-    test_langs: Annotated[str | None, typer.Option(help="Languages to score on. [default: all]")] = None,
-    test_size: Annotated[float, typer.Option(help="Share held out where --test is not given.")] = 0.2,
-    per_language: Annotated[int | None, typer.Option(help="Train on a sample of so many documents a language.")] = None,
-    folds: Annotated[int | None, typer.Option(help="Train so many models, each without its own part of DOCS.")] = None,
-    level: Annotated[str, typer.Option(help="Labels: 'main' registers, or 'all' with sub-registers.")] = "main",
+    test_langs: Annotated[
+        str | None, typer.Option(help="Languages to score on. [default: all]")
+    ] = None,
+    test_size: Annotated[
+        float, typer.Option(help="Share held out where --test is not given.")
+    ] = 0.2,
+    per_language: Annotated[
+        int | None,
+        typer.Option(help="Train on a sample of so many documents a language."),
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(help="Train so many models, each without its own part of DOCS."),
+    ] = None,
+    level: Annotated[
+        str, typer.Option(help="Labels: 'main' registers, or 'all' with sub-registers.")
+    ] = "main",
     multi_label: Annotated[
         bool | None,
         typer.Option(
@@ -38,35 +72,71 @@ def finetune(
             help="Several labels a document, or one: hybrids are then left out. By default as the documents have them.",
         ),
     ] = None,
-    group: Annotated[str, typer.Option(help="Registers: 'all', 'main' or 'without_MT'.")] = "all",
-    class_weight: Annotated[str | None, typer.Option(help="'balanced' evens classes out.")] = None,
+    group: Annotated[
+        str, typer.Option(help="Registers: 'all', 'main' or 'without_MT'.")
+    ] = "all",
+    class_weight: Annotated[
+        str | None, typer.Option(help="'balanced' evens classes out.")
+    ] = None,
     max_length: MaxLength = None,
     batch_size: Annotated[int, typer.Option(help="Documents at once.")] = 16,
-    accumulate: Annotated[int, typer.Option(help="Batches whose gradients are added up to a step.")] = 1,
+    accumulate: Annotated[
+        int, typer.Option(help="Batches whose gradients are added up to a step.")
+    ] = 1,
     epochs: Annotated[float, typer.Option(help="Passes over the documents.")] = 3,
-    max_steps: Annotated[int | None, typer.Option(help="Steps, in place of --epochs.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="At its highest; by default one of the method.")] = None,
-    warmup: Annotated[float, typer.Option(help="Share of the steps over which the learning rate rises.")] = 0.1,
+    max_steps: Annotated[
+        int | None, typer.Option(help="Steps, in place of --epochs.")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="At its highest; by default one of the method.")
+    ] = None,
+    warmup: Annotated[
+        float,
+        typer.Option(help="Share of the steps over which the learning rate rises."),
+    ] = 0.1,
     early_stopping: Annotated[
-        bool, typer.Option(help="Hold a part back, keep the best weights on it, and stop when nothing gets better.")
+        bool,
+        typer.Option(
+            help="Hold a part back, keep the best weights on it, and stop when nothing gets better."
+        ),
     ] = True,
-    validation_size: Annotated[float, typer.Option(help="Share of the training documents held back for that.")] = 0.1,
-    patience: Annotated[int, typer.Option(help="Checks without anything better before training stops.")] = 3,
-    check_every: Annotated[int | None, typer.Option(help="Steps between checks. [default: an epoch]")] = None,
+    validation_size: Annotated[
+        float, typer.Option(help="Share of the training documents held back for that.")
+    ] = 0.1,
+    patience: Annotated[
+        int, typer.Option(help="Checks without anything better before training stops.")
+    ] = 3,
+    check_every: Annotated[
+        int | None, typer.Option(help="Steps between checks. [default: an epoch]")
+    ] = None,
     rank: Annotated[int, typer.Option(help="Of LoRA's matrices.")] = 8,
-    merge: Annotated[bool, typer.Option("--merge", help="Put adapters into the weights.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where the same command was killed.")] = False,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Put adapters into the weights.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where the same command was killed.")
+    ] = False,
     report_to: Annotated[
-        str, typer.Option(help="'none', 'tensorboard', 'wandb' or several; keys come from the environment.")
+        str,
+        typer.Option(
+            help="'none', 'tensorboard', 'wandb' or several; keys come from the environment."
+        ),
     ] = "none",
-    device: Annotated[str, typer.Option(help="'auto', 'cpu', 'cuda' or 'mps'.")] = "auto",
-    dtype: Annotated[str | None, typer.Option(help="Type of the computation: 'float32' or 'bfloat16'.")] = None,
+    device: Annotated[
+        str, typer.Option(help="'auto', 'cpu', 'cuda' or 'mps'.")
+    ] = "auto",
+    dtype: Annotated[
+        str | None,
+        typer.Option(help="Type of the computation: 'float32' or 'bfloat16'."),
+    ] = None,
     language: Language = None,
     skip_bad_rows: SkipBadRows = False,
     seed: Seed = 0,
     debug: Debug = False,
 ) -> None:
-    """Train a transformer on a part of DOCS, score it on the rest by language, and write it with a model card."""
+    """Train a transformer on a part of DOCS, score it on the rest by language, and
+    write it with a model card.
+    """
     from embetter_reg.corpus import select_group
     from embetter_reg.finetune import RegisterTrainer, finetune_documents
 
@@ -116,17 +186,27 @@ def finetune(
 
 
 def print_figures(figures, where: str) -> None:
-    """Print the mean of every figure over models, with its standard deviation where there are several."""
+    """Print the mean of every figure over models, with its standard deviation where
+    there are several.
+    """
     from embetter_reg.finetune import average_folds
 
     averaged = average_folds(figures)
     names = [str(name) for name in averaged if f"{name}_sd" in averaged]
     n_models = int(averaged["n_folds"].max())
-    table = Table(title="On test documents" + (f", mean ± standard deviation of {n_models} models" * (n_models > 1)))
+    table = Table(
+        title="On test documents"
+        + (f", mean ± standard deviation of {n_models} models" * (n_models > 1))
+    )
     for name in ("language", *names):
-        table.add_column(name.replace("_", " "), justify="left" if name == "language" else "right")
+        table.add_column(
+            name.replace("_", " "), justify="left" if name == "language" else "right"
+        )
     for row in averaged.to_dict("records"):
-        shown = [f"{row[name]:.3f}" + (f" ± {row[f'{name}_sd']:.3f}" * (n_models > 1)) for name in names]
+        shown = [
+            f"{row[name]:.3f}" + (f" ± {row[f'{name}_sd']:.3f}" * (n_models > 1))
+            for name in names
+        ]
         table.add_row(row["language"], *shown)
     printed = Console()
     printed.print(table)

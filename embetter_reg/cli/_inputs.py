@@ -8,7 +8,9 @@ from embetter_reg.cli._app import console
 def read_docs(docs: list[Path], language: str | None, skip_bad_rows: bool):
     from embetter_reg.corpus import read_documents
 
-    documents = read_documents(docs, language=language, on_error="skip" if skip_bad_rows else "raise")
+    documents = read_documents(
+        docs, language=language, on_error="skip" if skip_bad_rows else "raise"
+    )
     console.print(f"{len(documents):,} documents read")
     return documents
 
@@ -25,7 +27,10 @@ def read_spaces(paths: list[Path], layers: list[str] | None, choose):
         for layer, X in stored.layers.items():
             name = path.stem if layer == "embedding" else f"{path.stem} {layer}"
             if name in spaces:
-                raise ValueError(f"got the space {name!r} twice, expected names that differ; rename a folder")
+                raise ValueError(
+                    f"got the space {name!r} twice, expected names that differ; "
+                    "rename a folder"
+                )
             spaces[name] = X[rows]
     return spaces, documents
 
@@ -35,6 +40,9 @@ def parse_numbers(option: str, text: str) -> list[int]:
     for part in text.split(","):
         first, _, last = part.partition("-")
         if not (first.isdigit() and (last or first).isdigit()):
-            raise ValueError(f"got {option} {text}, expected numbers and ranges; pass for example 2-33,64")
+            raise ValueError(
+                f"got {option} {text}, expected numbers and ranges; pass for example "
+                "2-33,64"
+            )
         numbers += range(int(first), int(last or first) + 1)
     return numbers

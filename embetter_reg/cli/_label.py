@@ -6,43 +6,78 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from embetter_reg.cli._app import Debug, Encoder, Language, Seed, SkipBadRows, app, console
+from embetter_reg.cli._app import (
+    Debug,
+    Encoder,
+    Language,
+    Seed,
+    SkipBadRows,
+    app,
+    console,
+)
 
 
 @app.command()
 def label(
     docs: Annotated[
         list[Path] | None,
-        typer.Argument(help="Documents, or embeddings that hold their text. [default: the bundled corpus]"),
+        typer.Argument(
+            help="Documents, or embeddings that hold their text. [default: the bundled corpus]"
+        ),
     ] = None,
-    out: Annotated[Path, typer.Option(help="The log of labels; started again with it, the page is as it was.")] = Path(
-        "labels.jsonl"
-    ),
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="The log of labels; started again with it, the page is as it was."
+        ),
+    ] = Path("labels.jsonl"),
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 5006,
-    address: Annotated[str, typer.Option(help="Where to listen; any other than loopback asks for a token.")] = (
-        "127.0.0.1"
-    ),
-    token: Annotated[str | None, typer.Option(help="The token to ask for. [default: a new one]")] = None,
+    address: Annotated[
+        str,
+        typer.Option(help="Where to listen; any other than loopback asks for a token."),
+    ] = ("127.0.0.1"),
+    token: Annotated[
+        str | None, typer.Option(help="The token to ask for. [default: a new one]")
+    ] = None,
     allow_origin: Annotated[
-        list[str] | None, typer.Option(help="Another host:port that browsers come by, as of a proxy; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="Another host:port that browsers come by, as of a proxy; may be repeated."
+        ),
     ] = None,
     encoder: Encoder = "lite",
-    embeddings: Annotated[Path | None, typer.Option(help="Embeddings of DOCS, in place of --encoder.")] = None,
-    layer: Annotated[str | None, typer.Option(help="Layer of the embeddings; the last by default.")] = None,
-    reducer: Annotated[str, typer.Option(help="Draws the map: umap, pca, tsne, pacmap, trimap.")] = "umap",
-    head: Annotated[str, typer.Option(help="Tunes again: 'linear', 'feedforward', 'contrastive'.")] = "linear",
+    embeddings: Annotated[
+        Path | None, typer.Option(help="Embeddings of DOCS, in place of --encoder.")
+    ] = None,
+    layer: Annotated[
+        str | None, typer.Option(help="Layer of the embeddings; the last by default.")
+    ] = None,
+    reducer: Annotated[
+        str, typer.Option(help="Draws the map: umap, pca, tsne, pacmap, trimap.")
+    ] = "umap",
+    head: Annotated[
+        str, typer.Option(help="Tunes again: 'linear', 'feedforward', 'contrastive'.")
+    ] = "linear",
     labels: Annotated[
-        str | None, typer.Option(help="Labels to pick from, such as spam,ham. [default: the CORE main registers]")
+        str | None,
+        typer.Option(
+            help="Labels to pick from, such as spam,ham. [default: the CORE main registers]"
+        ),
     ] = None,
     keep_labels: Annotated[
-        float, typer.Option(help="Share of the documents' own labels to start from; 0 starts without any.")
+        float,
+        typer.Option(
+            help="Share of the documents' own labels to start from; 0 starts without any."
+        ),
     ] = 1.0,
     language: Language = None,
     skip_bad_rows: SkipBadRows = False,
     seed: Seed = 0,
     debug: Debug = False,
 ) -> None:
-    """Label DOCS by the region on a map in the browser, and tune the space on the labels."""
+    """Label DOCS by the region on a map in the browser, and tune the space on the
+    labels.
+    """
     from embetter_reg.label import LabelServer, Workspace, load_corpus
 
     with console.status("reading and encoding the documents"):
@@ -67,8 +102,15 @@ def label(
             scheme=[name.strip() for name in labels.split(",")] if labels else None,
             random_state=seed,
         )
-    server = LabelServer(work, port=port, address=address, token=token, origins=allow_origin or ())
+    server = LabelServer(
+        work, port=port, address=address, token=token, origins=allow_origin or ()
+    )
     n_labelled = sum(map(bool, work.labels))
-    console.print(f"{len(work.ids):,} documents, {n_labelled:,} labelled; the log is {out}", highlight=False)
-    Console().print(f"Open {server.address} (Ctrl-C ends)", highlight=False, soft_wrap=True)
+    console.print(
+        f"{len(work.ids):,} documents, {n_labelled:,} labelled; the log is {out}",
+        highlight=False,
+    )
+    Console().print(
+        f"Open {server.address} (Ctrl-C ends)", highlight=False, soft_wrap=True
+    )
     server.run()

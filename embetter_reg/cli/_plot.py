@@ -14,12 +14,20 @@ from embetter_reg.cli._inputs import read_spaces
 @app.command()
 def plot(
     embeddings: Annotated[
-        list[Path], typer.Argument(help="Spaces of the same documents: folders of embeddings, a map each.")
+        list[Path],
+        typer.Argument(
+            help="Spaces of the same documents: folders of embeddings, a map each."
+        ),
     ],
     color: Annotated[
-        str, typer.Option(help="Columns that colour: register, language, or any that the embeddings carry.")
+        str,
+        typer.Option(
+            help="Columns that colour: register, language, or any that the embeddings carry."
+        ),
     ] = "register,language",
-    hover: Annotated[str, typer.Option(help="Column that an HTML map shows and copies.")] = "text",
+    hover: Annotated[
+        str, typer.Option(help="Column that an HTML map shows and copies.")
+    ] = "text",
     reducer: Annotated[
         str,
         typer.Option(
@@ -27,34 +35,59 @@ def plot(
             "from the registers: they show them, and prove nothing. A map each."
         ),
     ] = "umap",
-    pca: Annotated[int, typer.Option(help="First reduce to this many dimensions by PCA; 0 does not.")] = 50,
-    layers: Annotated[str | None, typer.Option(help="Layers to take, a map each; all by default.")] = None,
-    sample: Annotated[int | None, typer.Option(help="Draw this many of the documents.")] = None,
+    pca: Annotated[
+        int,
+        typer.Option(help="First reduce to this many dimensions by PCA; 0 does not."),
+    ] = 50,
+    layers: Annotated[
+        str | None, typer.Option(help="Layers to take, a map each; all by default.")
+    ] = None,
+    sample: Annotated[
+        int | None, typer.Option(help="Draw this many of the documents.")
+    ] = None,
     title: Annotated[str, typer.Option(help="Heading of the picture.")] = "",
     out: Annotated[
-        Path, typer.Option(help="A page to look around in (.html), or a picture (.png, .svg, .pdf).")
+        Path,
+        typer.Option(
+            help="A page to look around in (.html), or a picture (.png, .svg, .pdf)."
+        ),
     ] = Path("map.html"),
     seed: Seed = 0,
     debug: Debug = False,
 ) -> None:
-    """Draw maps of EMBEDDINGS side by side, coloured by register, language or another column."""
+    """Draw maps of EMBEDDINGS side by side, coloured by register, language or another
+    column.
+    """
     from embetter_reg import plots
     from embetter_reg._optional import optional_import
 
     kinds = (".html", ".png", ".svg", ".pdf")
     if out.suffix not in kinds:
-        raise ValueError(f"got --out {out}, expected a name that ends in one of {', '.join(kinds)}; rename it")
+        raise ValueError(
+            f"got --out {out}, expected a name that ends in one of "
+            f"{', '.join(kinds)}; rename it"
+        )
     if out.suffix == ".html":  # said before the work
-        optional_import("bokeh", package='"embetter-reg[plots]"', purpose="an interactive map")
-    spaces, documents = read_spaces(embeddings, layers.split(",") if layers else None, lambda stored: stored)
+        optional_import(
+            "bokeh", package='"embetter-reg[plots]"', purpose="an interactive map"
+        )
+    spaces, documents = read_spaces(
+        embeddings, layers.split(",") if layers else None, lambda stored: stored
+    )
     if sample is not None and sample < len(documents):
         documents = documents.sample(sample, random_state=seed).sort_index()
         spaces = {name: X[documents.index] for name, X in spaces.items()}
     documents = _columns(documents)
     columns = color.split(",")
-    absent = [name for name in [*columns, *([hover] if out.suffix == ".html" else [])] if name not in documents]
+    absent = [
+        name
+        for name in [*columns, *([hover] if out.suffix == ".html" else [])]
+        if name not in documents
+    ]
     if absent:
-        raise ValueError(f"got the column {absent[0]!r}, expected one of {list(documents)}; pick one")
+        raise ValueError(
+            f"got the column {absent[0]!r}, expected one of {list(documents)}; pick one"
+        )
     reducers = reducer.split(",")
     maps: dict = {}
     explained: dict = {}
@@ -66,7 +99,9 @@ def plot(
             explained[heading] = getattr(last, "explained_variance_ratio_", None)
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".html":
-        plots.write_interactive(maps, documents, out, color=columns, hover=hover, title=title)
+        plots.write_interactive(
+            maps, documents, out, color=columns, hover=hover, title=title
+        )
     else:
         labels = {name: documents[name].to_numpy() for name in columns}
         if reducers == ["pca"]:
@@ -74,18 +109,33 @@ def plot(
         else:
             figure = plots.plot_maps(maps, title=title, **labels)
         figure.savefig(out, dpi=130)
-    Console().print(f"{len(maps)} maps of {len(documents):,} documents: {out}", highlight=False, soft_wrap=True)
+    Console().print(
+        f"{len(maps)} maps of {len(documents):,} documents: {out}",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _columns(documents):
-    """Return documents with one register each, or "hybrid" or None, and every list of codes as one text."""
+    """Return documents with one register each, or "hybrid" or None, and every list of
+    codes as one text.
+    """
     from embetter_reg.corpus.registers import mains
 
     found = [mains(labels) for labels in documents["labels"]]
-    register = [None if not codes else codes[0] if len(codes) == 1 else "hybrid" for codes in found]
-    lists = [name for name in ("labels", "predicted", "predicted_best") if name in documents]
-    joined = {name: [" ".join(codes) or None for codes in documents[name]] for name in lists}
-    return documents.assign(register=register, language=documents["lang"], **joined).reset_index(drop=True)
+    register = [
+        None if not codes else codes[0] if len(codes) == 1 else "hybrid"
+        for codes in found
+    ]
+    lists = [
+        name for name in ("labels", "predicted", "predicted_best") if name in documents
+    ]
+    joined = {
+        name: [" ".join(codes) or None for codes in documents[name]] for name in lists
+    }
+    return documents.assign(
+        register=register, language=documents["lang"], **joined
+    ).reset_index(drop=True)
 
 
 def _reduce(name: str, X, register, pca: int, seed: int):
@@ -100,7 +150,11 @@ def _reduce(name: str, X, register, pca: int, seed: int):
         few: dict = {"n_neighbors": 3} if inner == "umap" else {}
         reducer = CenterProjection(make_reducer(inner, random_state=seed, **few))
     else:
-        first: dict = {"before": "pca", "n_before": pca} if pca and name != "pca" and pca < min(X.shape) else {}
+        first: dict = (
+            {"before": "pca", "n_before": pca}
+            if pca and name != "pca" and pca < min(X.shape)
+            else {}
+        )
         reducer = make_reducer(name, random_state=seed, **first)
     supervised = inner != name or name in ("lda", "supervised_umap")
     y = np.where(register == "hybrid", None, register) if supervised else None

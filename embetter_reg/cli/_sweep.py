@@ -15,25 +15,53 @@ from embetter_reg.cli._inputs import parse_numbers, read_spaces
 @app.command()
 def sweep(
     embeddings: Annotated[
-        list[Path], typer.Argument(help="Spaces of the same documents: folders of embeddings, a space each.")
+        list[Path],
+        typer.Argument(
+            help="Spaces of the same documents: folders of embeddings, a space each."
+        ),
     ],
     out: Annotated[
-        Path, typer.Option(help="Folder for table, curves and maps. A sweep that was killed goes on there.")
+        Path,
+        typer.Option(
+            help="Folder for table, curves and maps. A sweep that was killed goes on there."
+        ),
     ],
     reducers: Annotated[
-        str, typer.Option(help="Reducers, such as none,pca,umap; 'none' is the space itself.")
+        str,
+        typer.Option(
+            help="Reducers, such as none,pca,umap; 'none' is the space itself."
+        ),
     ] = "none,umap",
-    n_components: Annotated[str, typer.Option(help="Dimensions to reduce to, such as 2,8.")] = "2",
-    k: Annotated[str | None, typer.Option(help="Numbers of clusters, such as 2-33,64.")] = None,
-    clusterers: Annotated[str, typer.Option(help="Some of kmeans,spherical,gaussian.")] = "kmeans,spherical",
-    seeds: Annotated[int, typer.Option(help="Repetitions, each with a seed of its own.")] = 3,
-    layers: Annotated[str | None, typer.Option(help="Layers to take, a space each; all by default.")] = None,
-    group: Annotated[str, typer.Option(help="Registers: 'all', 'main' or 'without_MT'.")] = "without_MT",
-    hybrids: Annotated[str, typer.Option(help="Documents of several registers: 'drop', 'keep' or 'explode'.")] = "drop",
+    n_components: Annotated[
+        str, typer.Option(help="Dimensions to reduce to, such as 2,8.")
+    ] = "2",
+    k: Annotated[
+        str | None, typer.Option(help="Numbers of clusters, such as 2-33,64.")
+    ] = None,
+    clusterers: Annotated[
+        str, typer.Option(help="Some of kmeans,spherical,gaussian.")
+    ] = "kmeans,spherical",
+    seeds: Annotated[
+        int, typer.Option(help="Repetitions, each with a seed of its own.")
+    ] = 3,
+    layers: Annotated[
+        str | None, typer.Option(help="Layers to take, a space each; all by default.")
+    ] = None,
+    group: Annotated[
+        str, typer.Option(help="Registers: 'all', 'main' or 'without_MT'.")
+    ] = "without_MT",
+    hybrids: Annotated[
+        str,
+        typer.Option(
+            help="Documents of several registers: 'drop', 'keep' or 'explode'."
+        ),
+    ] = "drop",
     seed: Seed = 0,
     debug: Debug = False,
 ) -> None:
-    """Cluster EMBEDDINGS over k and say, at each, whether register or language explains the clusters."""
+    """Cluster EMBEDDINGS over k and say, at each, whether register or language explains
+    the clusters.
+    """
     from embetter_reg import analysis
 
     chosen = layers.split(",") if layers else None
@@ -51,16 +79,31 @@ def sweep(
         show_progress=True,
     )
     _write_sweep(found, out)
-    for (space, reducer), rows in found[found["n_components"] == 2].groupby(["space", "reducer"], sort=False):
+    for (space, reducer), rows in found[found["n_components"] == 2].groupby(
+        ["space", "reducer"], sort=False
+    ):
         first = rows[rows["combination"] == rows["combination"].iloc[0]]
-        clusters, points = analysis.read_combination(out / "combinations", first["combination"].iloc[0])
-        labelings = {"language": documents["lang"].to_numpy(str), "register": documents["register"].to_numpy(str)}
+        clusters, points = analysis.read_combination(
+            out / "combinations", first["combination"].iloc[0]
+        )
+        labelings = {
+            "language": documents["lang"].to_numpy(str),
+            "register": documents["register"].to_numpy(str),
+        }
         for clusterer, group_rows in first.groupby("clusterer", sort=False):
             best = group_rows.loc[group_rows["silhouette"].idxmax()]
-            heading = f"{clusterer}, k = {best['k']} (silhouette {best['silhouette']:.2f})"
+            heading = (
+                f"{clusterer}, k = {best['k']} (silhouette {best['silhouette']:.2f})"
+            )
             labelings[heading] = clusters[clusterer, best["k"]]
         title = f"{space}: {reducer}, seed {first['seed'].iloc[0]}"
-        _save(out / f"map_{_slug(str(space))}_{reducer}.png", "plot_labelled_map", points, labelings, title)
+        _save(
+            out / f"map_{_slug(str(space))}_{reducer}.png",
+            "plot_labelled_map",
+            points,
+            labelings,
+            title,
+        )
     _summarize_sweep(found, out)
 
 
@@ -68,12 +111,16 @@ def sweep(
 def average(
     runs: Annotated[
         list[Path],
-        typer.Argument(help="Folders that sweep or finetune wrote: of other models, folds or seeds."),
+        typer.Argument(
+            help="Folders that sweep or finetune wrote: of other models, folds or seeds."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the averages and curves.")],
     debug: Debug = False,
 ) -> None:
-    """Average sweeps of several RUNS, with standard deviations, and draw the curves; or figures of trained models."""
+    """Average sweeps of several RUNS, with standard deviations, and draw the curves; or
+    figures of trained models.
+    """
     from embetter_reg.analysis import read_sweeps
 
     if all((run / "split.csv").is_file() for run in runs):
@@ -98,10 +145,18 @@ def _labelled(group: str, policy: str):
     from embetter_reg.corpus import hybrids, label_column, select_group
 
     def choose(documents):
-        chosen = hybrids(select_group(documents[documents["labels"].map(len) > 0], group), policy)
+        chosen = hybrids(
+            select_group(documents[documents["labels"].map(len) > 0], group), policy
+        )
         if chosen.empty:
-            raise ValueError(f"got no document of the group {group!r}, expected some; check --group and --hybrids")
-        console.print(f"{len(documents):,} documents read, {len(chosen):,} kept ({group}, {policy} hybrids)")
+            raise ValueError(
+                f"got no document of the group {group!r}, expected some; check "
+                "--group and --hybrids"
+            )
+        console.print(
+            f"{len(documents):,} documents read, {len(chosen):,} kept ({group}, "
+            f"{policy} hybrids)"
+        )
         return chosen.assign(register=label_column(chosen))
 
     return choose
@@ -115,12 +170,20 @@ def _write_sweep(found, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     averaged = mean(found)
     found.to_parquet(out / "sweep.parquet")
-    for name, table in (("sweep", found), ("average", averaged), ("best_k", best_k(averaged))):
+    for name, table in (
+        ("sweep", found),
+        ("average", averaged),
+        ("best_k", best_k(averaged)),
+    ):
         table.to_csv(out / f"{name}.csv", index=False)
     # The space itself has dimensions of its own in each space; they share a picture.
     averaged["shown"] = averaged["n_components"].where(averaged["reducer"] != "none", 0)
     for (reducer, size), rows in averaged.groupby(["reducer", "shown"], sort=False):
-        what = "the spaces themselves" if reducer == "none" else f"{reducer} to {size} dimensions"
+        what = (
+            "the spaces themselves"
+            if reducer == "none"
+            else f"{reducer} to {size} dimensions"
+        )
         title = f"{what}; means and standard deviations of {rows['n_runs'].max()} runs"
         name = reducer if reducer == "none" else f"{reducer}_{size}"
         _save(out / f"curves_{name}.png", "plot_sweep", rows, title)
@@ -140,12 +203,29 @@ def _summarize_sweep(found, out: Path) -> None:
     from embetter_reg.analysis import average as mean
 
     averaged = mean(found)
-    table = Table(title="AMI of clusters with each label, at the numbers of languages and of registers")
-    for name in ("space", "reducer", "clusterer", "k", "register", "language", "explained by"):
-        table.add_column(name, justify="right" if name == "k" else "left", no_wrap=name in ("register", "language"))
+    table = Table(
+        title="AMI of clusters with each label, at the numbers of languages and of registers"
+    )
+    for name in (
+        "space",
+        "reducer",
+        "clusterer",
+        "k",
+        "register",
+        "language",
+        "explained by",
+    ):
+        table.add_column(
+            name,
+            justify="right" if name == "k" else "left",
+            no_wrap=name in ("register", "language"),
+        )
     marks = {averaged["n_registers"].iloc[0], averaged["n_languages"].iloc[0]}
     for row in averaged[averaged["k"].isin(marks)].to_dict("records"):
-        figures = [f"{row[f'{label}_ami']:.2f} ± {row[f'{label}_ami_sd']:.2f}" for label in ("register", "language")]
+        figures = [
+            f"{row[f'{label}_ami']:.2f} ± {row[f'{label}_ami_sd']:.2f}"
+            for label in ("register", "language")
+        ]
         reducer = f"{row['reducer']}, {row['n_components']}"
         table.add_row(
             row["space"],

@@ -1,4 +1,6 @@
-"""Documents: the register scheme, reading, selecting, splitting, and the bundled corpus."""
+"""Documents: the register scheme, reading, selecting, splitting, and the bundled
+corpus.
+"""
 
 from embetter_reg.corpus import registers
 from embetter_reg.corpus.bundled import load_examples, load_registers

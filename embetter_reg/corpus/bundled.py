@@ -10,8 +10,9 @@ import pandas as pd
 def load_registers() -> pd.DataFrame:
     """Return the bundled corpus with columns ``id, lang, labels, topic, text``.
 
-    A synthetic factorial of 6 languages × 8 main registers × 10 topics, one document a cell, so that
-    register, language and topic are independent by design. ``datasets/README.md`` tells how it was made.
+    A synthetic factorial of 6 languages × 8 main registers × 10 topics, one document a
+    cell, so that register, language and topic are independent by design.
+    ``datasets/README.md`` tells how it was made.
 
     Raises
     ------
@@ -32,11 +33,13 @@ EXAMPLES = ("sentences", "messages")
 
 
 def load_examples(name: str) -> list[dict]:
-    """Return a small bundled data set in the form of pairs: ``{"text", "cats": {label: True or False}, "lang"}``.
+    """Return a small bundled data set in the form of pairs: ``{"text", "cats": {label:
+    True or False}, "lang"}``.
 
-    ``"sentences"`` has registers and their sub-registers, ``"messages"`` what the writers of notes on a board want.
-    Both have labels in two levels and texts in four languages; a label that is unknown is missing from ``cats``.
-    ``datasets/README.md`` describes them.
+    ``"sentences"`` has registers and their sub-registers, ``"messages"`` what the
+    writers of notes on a board want. Both have labels in two levels and texts in four
+    languages; a label that is unknown is missing from ``cats``. ``datasets/README.md``
+    describes them.
 
     Raises
     ------
@@ -54,7 +57,9 @@ def load_examples(name: str) -> list[dict]:
 
     """
     if name not in EXAMPLES:
-        raise ValueError(f"got the examples {name!r}, expected one of {list(EXAMPLES)}; pick one")
+        raise ValueError(
+            f"got the examples {name!r}, expected one of {list(EXAMPLES)}; pick one"
+        )
     return _read(f"{name}.jsonl")
 
 
@@ -65,7 +70,8 @@ def _read(file: str) -> list[dict]:
     path = next((place for place in places if place.is_file()), None)
     if path is None:
         raise FileNotFoundError(
-            f"got no bundled corpus at {places[0]} or {places[1]}, expected {file}; install embetter_reg again"
+            f"got no bundled corpus at {places[0]} or {places[1]}, expected {file}; "
+            "install embetter_reg again"
         )
     with path.open(encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]

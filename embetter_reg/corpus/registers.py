@@ -1,7 +1,8 @@
 """The CORE register scheme (Biber, Egbert & Davies 2015; Laippala et al. 2022).
 
-Nine main registers in capitals, sub-registers in lower case, and the older upper-case sub-register codes
-of the published corpora. A hybrid is a document with two or more main registers.
+Nine main registers in capitals, sub-registers in lower case, and the older upper-case
+sub-register codes of the published corpora. A hybrid is a document with two or more
+main registers.
 """
 
 import re
@@ -11,13 +12,23 @@ MAIN = ("NA", "IN", "OP", "IP", "HI", "ID", "SP", "LY", "MT")
 
 # Sub-register -> the main register it belongs to.
 SUB = {
-    "ne": "NA", "sr": "NA", "nb": "NA",
-    "en": "IN", "ra": "IN", "dtp": "IN", "fi": "IN", "lt": "IN",
-    "rv": "OP", "ob": "OP", "rs": "OP", "av": "OP",
-    "ds": "IP", "ed": "IP",
+    "ne": "NA",
+    "sr": "NA",
+    "nb": "NA",
+    "en": "IN",
+    "ra": "IN",
+    "dtp": "IN",
+    "fi": "IN",
+    "lt": "IN",
+    "rv": "OP",
+    "ob": "OP",
+    "rs": "OP",
+    "av": "OP",
+    "ds": "IP",
+    "ed": "IP",
     "re": "HI",
     "it": "SP",
-}  # fmt: skip
+}
 # "Other" sub-registers, used by some corpora beside the sixteen.
 OTHER = {"on": "NA", "oi": "IN", "oo": "OP", "oe": "IP", "oh": "HI", "os": "SP"}
 PARENT = {**SUB, **OTHER}
@@ -65,31 +76,72 @@ GROUPS = {
 # Older code -> {main: newer sub-register, or "" for the main register alone}. The code PB belongs to two
 # mains and FS to two; the mains of the same document decide.
 OLD_CODES = {
-    "NE": {"NA": "ne"}, "SR": {"NA": "sr"}, "PB": {"NA": "nb", "IP": "ed"}, "CB": {"NA": "nb"},
-    "TB": {"NA": "nb"}, "OA": {"NA": "on"}, "HA": {"NA": "on"}, "FC": {"NA": "on"},
-    "SS": {"NA": "on"}, "MA": {"NA": "on"}, "ME": {"NA": "on"}, "ON": {"NA": "on"},
-    "RE": {"HI": "re"}, "HT": {"HI": ""}, "FH": {"HI": ""}, "TS": {"HI": ""}, "OH": {"HI": "oh"},
-    "EN": {"IN": "en"}, "RA": {"IN": "ra"}, "DT": {"IN": "dtp"}, "DP": {"IN": "dtp"},
-    "JD": {"IN": "dtp"}, "FI": {"IN": "fi"}, "FA": {"IN": "fi"}, "LT": {"IN": "lt"},
-    "IB": {"IN": "oi"}, "RP": {"IN": "oi"}, "CM": {"IN": "oi"}, "TR": {"IN": "oi"}, "OI": {"IN": "oi"},
-    "RV": {"OP": "rv"}, "OB": {"OP": "ob"}, "RS": {"OP": "rs"}, "AV": {"OP": "av"},
-    "OO": {"OP": "oo"}, "LE": {"OP": "oo"},
-    "DS": {"IP": "ds"}, "ED": {"IP": "ed"}, "EB": {"IP": "ed"}, "PA": {"IP": "ed"},
-    "AD": {"IP": "oe"}, "OE": {"IP": "oe"},
-    "IT": {"SP": "it"}, "FS": {"SP": "os", "HI": ""}, "TA": {"SP": "os"}, "TV": {"SP": "os"},
+    "NE": {"NA": "ne"},
+    "SR": {"NA": "sr"},
+    "PB": {"NA": "nb", "IP": "ed"},
+    "CB": {"NA": "nb"},
+    "TB": {"NA": "nb"},
+    "OA": {"NA": "on"},
+    "HA": {"NA": "on"},
+    "FC": {"NA": "on"},
+    "SS": {"NA": "on"},
+    "MA": {"NA": "on"},
+    "ME": {"NA": "on"},
+    "ON": {"NA": "on"},
+    "RE": {"HI": "re"},
+    "HT": {"HI": ""},
+    "FH": {"HI": ""},
+    "TS": {"HI": ""},
+    "OH": {"HI": "oh"},
+    "EN": {"IN": "en"},
+    "RA": {"IN": "ra"},
+    "DT": {"IN": "dtp"},
+    "DP": {"IN": "dtp"},
+    "JD": {"IN": "dtp"},
+    "FI": {"IN": "fi"},
+    "FA": {"IN": "fi"},
+    "LT": {"IN": "lt"},
+    "IB": {"IN": "oi"},
+    "RP": {"IN": "oi"},
+    "CM": {"IN": "oi"},
+    "TR": {"IN": "oi"},
+    "OI": {"IN": "oi"},
+    "RV": {"OP": "rv"},
+    "OB": {"OP": "ob"},
+    "RS": {"OP": "rs"},
+    "AV": {"OP": "av"},
+    "OO": {"OP": "oo"},
+    "LE": {"OP": "oo"},
+    "DS": {"IP": "ds"},
+    "ED": {"IP": "ed"},
+    "EB": {"IP": "ed"},
+    "PA": {"IP": "ed"},
+    "AD": {"IP": "oe"},
+    "OE": {"IP": "oe"},
+    "IT": {"SP": "it"},
+    "FS": {"SP": "os", "HI": ""},
+    "TA": {"SP": "os"},
+    "TV": {"SP": "os"},
     "OS": {"SP": "os"},
-    "PO": {"LY": ""}, "SL": {"LY": ""}, "PR": {"LY": ""}, "OL": {"LY": ""},
+    "PO": {"LY": ""},
+    "SL": {"LY": ""},
+    "PR": {"LY": ""},
+    "OL": {"LY": ""},
     "SO": {"LY": ""},  # not in the published key; FreCORE uses it beside LY
-    "DF": {"ID": ""}, "QA": {"ID": ""}, "RR": {"ID": ""}, "OF": {"ID": ""},
-}  # fmt: skip
+    "DF": {"ID": ""},
+    "QA": {"ID": ""},
+    "RR": {"ID": ""},
+    "OF": {"ID": ""},
+}
 
 
 def parse(labels: str | Iterable[str]) -> list[str]:
-    """Return CORE codes in the scheme's order: each main register, then its sub-registers.
+    """Return CORE codes in the scheme's order: each main register, then its
+    sub-registers.
 
-    Takes codes separated by spaces or commas, or a list of them; older codes become newer ones. A
-    sub-register is kept with its own parent only. Where no main register is named at all, the
-    sub-registers name theirs.
+    Takes codes separated by spaces or commas, or a list of them; older codes become
+    newer ones. A sub-register is kept with its own parent only. Where no main register
+    is named at all, the sub-registers name theirs.
 
     Raises
     ------
@@ -107,25 +159,41 @@ def parse(labels: str | Iterable[str]) -> list[str]:
 
     """
     if not isinstance(labels, Iterable):
-        raise TypeError(f"got {type(labels).__name__} as labels, expected a str or a list of CORE codes; convert them")
-    codes = re.split(r"[\s,]+", labels.strip()) if isinstance(labels, str) else list(labels)
+        raise TypeError(
+            f"got {type(labels).__name__} as labels, expected a str or a list of CORE "
+            "codes; convert them"
+        )
+    codes = (
+        re.split(r"[\s,]+", labels.strip()) if isinstance(labels, str) else list(labels)
+    )
     codes = [code for code in codes if code]
     for code in codes:
-        if not isinstance(code, str) or not (code in MAIN or code in PARENT or code in OLD_CODES):
+        if not isinstance(code, str) or not (
+            code in MAIN or code in PARENT or code in OLD_CODES
+        ):
             raise ValueError(
-                f"got the unknown register code {code!r}, expected CORE codes such as 'NA ne OP'; correct or map it"
+                f"got the unknown register code {code!r}, expected CORE codes such as "
+                "'NA ne OP'; correct or map it"
             )
     meanings = [_meanings(code) for code in codes if code not in MAIN]
     named = {code for code in codes if code in MAIN}
     if not named:
         named = {next(iter(meaning)) for meaning in meanings}
-    subs = {(main, sub) for meaning in meanings for main, sub in meaning.items() if main in named and sub}
+    subs = {
+        (main, sub)
+        for meaning in meanings
+        for main, sub in meaning.items()
+        if main in named and sub
+    }
     order = list(PARENT)
     return [
         code
         for main in MAIN
         if main in named
-        for code in [main, *sorted((sub for parent, sub in subs if parent == main), key=order.index)]
+        for code in [
+            main,
+            *sorted((sub for parent, sub in subs if parent == main), key=order.index),
+        ]
     ]
 
 

@@ -12,8 +12,9 @@ from embetter_reg.corpus.registers import GROUPS, MAIN, PARENT, mains
 def hybrids(documents: pd.DataFrame, policy: str) -> pd.DataFrame:
     """Apply a policy to documents of two or more main registers.
 
-    ``"drop"`` leaves them out; ``"keep"`` keeps all their registers; ``"explode"`` gives one row a main
-    register with ids such as ``doc#NA`` and the old id in the column ``document``, by which to group.
+    ``"drop"`` leaves them out; ``"keep"`` keeps all their registers; ``"explode"``
+    gives one row a main register with ids such as ``doc#NA`` and the old id in the
+    column ``document``, by which to group.
 
     Raises
     ------
@@ -27,7 +28,10 @@ def hybrids(documents: pd.DataFrame, policy: str) -> pd.DataFrame:
     if policy == "drop":
         return documents[n_mains <= 1].reset_index(drop=True)
     if policy != "explode":
-        raise ValueError(f"got the hybrid policy {policy!r}, expected 'drop', 'keep' or 'explode'; pick one")
+        raise ValueError(
+            f"got the hybrid policy {policy!r}, expected 'drop', 'keep' or 'explode'; "
+            "pick one"
+        )
     rows: list[dict] = []
     for row in documents.to_dict("records"):
         found = mains(row["labels"])
@@ -36,13 +40,20 @@ def hybrids(documents: pd.DataFrame, policy: str) -> pd.DataFrame:
             rows.append(row)
             continue
         for main in found:
-            own = [code for code in row["labels"] if code == main or PARENT.get(code) == main]
+            own = [
+                code
+                for code in row["labels"]
+                if code == main or PARENT.get(code) == main
+            ]
             rows.append({**row, "id": f"{row['id']}#{main}", "labels": own})
-    return pd.DataFrame(rows, columns=list(dict.fromkeys([*documents.columns, "document"])))
+    return pd.DataFrame(
+        rows, columns=list(dict.fromkeys([*documents.columns, "document"]))
+    )
 
 
 def label_column(documents: pd.DataFrame, level: str = "main") -> pd.Series:
-    """Return one label a document: ``"NA"``, hybrids ``"NA OP"``; at level "sub" ``"HI-re"``.
+    """Return one label a document: ``"NA"``, hybrids ``"NA OP"``; at level "sub"
+    ``"HI-re"``.
 
     A document without a sub-register keeps its main register alone at either level.
 
@@ -57,10 +68,15 @@ def label_column(documents: pd.DataFrame, level: str = "main") -> pd.Series:
     unlabelled = documents["id"][documents["labels"].map(len) == 0]
     if len(unlabelled):
         raise ValueError(
-            f"got {len(unlabelled)} documents without a label (such as {unlabelled.iloc[0]!r}), expected one "
+            f"got {len(unlabelled)} documents without a label (such as "
+            f"{unlabelled.iloc[0]!r}), expected one "
             "each; drop them first"
         )
-    return documents["labels"].map(_mains_text if level == "main" else _subs_text).rename("label")
+    return (
+        documents["labels"]
+        .map(_mains_text if level == "main" else _subs_text)
+        .rename("label")
+    )
 
 
 def _mains_text(labels: list[str]) -> str:
@@ -78,15 +94,19 @@ def _subs_text(labels: list[str]) -> str:
 
 
 def indicator(documents: pd.DataFrame, classes=None) -> tuple[np.ndarray, list[str]]:
-    """Return main registers as a binary matrix ``int8 (n_documents, n_classes)`` and its classes.
+    """Return main registers as a binary matrix ``int8 (n_documents, n_classes)`` and
+    its classes.
 
-    ``classes`` fixes the columns; None takes the main registers that occur, in the scheme's order.
+    ``classes`` fixes the columns; None takes the main registers that occur, in the
+    scheme's order.
     """
     sets = [set(mains(labels)) for labels in documents["labels"]]
     if classes is None:
         classes = [main for main in MAIN if any(main in found for found in sets)]
     matrix = [[name in found for name in classes] for found in sets]
-    return np.array(matrix, dtype=np.int8).reshape(len(sets), len(classes)), list(classes)
+    return np.array(matrix, dtype=np.int8).reshape(len(sets), len(classes)), list(
+        classes
+    )
 
 
 def select_group(documents: pd.DataFrame, group: str) -> pd.DataFrame:
@@ -99,19 +119,28 @@ def select_group(documents: pd.DataFrame, group: str) -> pd.DataFrame:
 
     """
     if group not in GROUPS:
-        raise ValueError(f"got the group {group!r}, expected one of {list(GROUPS)}; pick one")
+        raise ValueError(
+            f"got the group {group!r}, expected one of {list(GROUPS)}; pick one"
+        )
     inside = set(GROUPS[group])
-    keep = documents["labels"].map(lambda labels: bool(mains(labels)) and set(mains(labels)) <= inside)
+    keep = documents["labels"].map(
+        lambda labels: bool(mains(labels)) and set(mains(labels)) <= inside
+    )
     return documents[keep].reset_index(drop=True)
 
 
 def balanced_sample(
-    documents: pd.DataFrame, n_per_language: int, *, random_state=None, on_short: str = "raise"
+    documents: pd.DataFrame,
+    n_per_language: int,
+    *,
+    random_state=None,
+    on_short: str = "raise",
 ) -> pd.DataFrame:
-    """Draw ``n_per_language`` documents of each language, with its own shares of the registers.
+    """Draw ``n_per_language`` documents of each language, with its own shares of the
+    registers.
 
-    No document is drawn twice. ``on_short="all"`` takes all documents of a language that has fewer, and
-    warns.
+    No document is drawn twice. ``on_short="all"`` takes all documents of a language
+    that has fewer, and warns.
 
     Raises
     ------
@@ -120,20 +149,28 @@ def balanced_sample(
 
     """
     if on_short not in ("raise", "all"):
-        raise ValueError(f"got on_short={on_short!r}, expected 'raise' or 'all'; pick one")
+        raise ValueError(
+            f"got on_short={on_short!r}, expected 'raise' or 'all'; pick one"
+        )
     rng = check_random_state(random_state)
     chosen: list[int] = []
     labels = documents["labels"].map(_mains_text).reset_index(drop=True)
     for language, rows in labels.groupby(documents["lang"].to_numpy()):
         if len(rows) < n_per_language:
-            short = f"got {len(rows)} documents of {language}, expected {n_per_language}"
+            short = (
+                f"got {len(rows)} documents of {language}, expected {n_per_language}"
+            )
             if on_short == "raise":
                 raise ValueError(f"{short}; ask for fewer or pass on_short='all'")
             warnings.warn(f"{short}; took all of them", stacklevel=2)
         n_wanted = min(n_per_language, len(rows))
         exact = rows.value_counts(sort=False).sort_index() * (n_wanted / len(rows))
         quota = exact.astype(int)  # rounds down
-        largest = (exact - quota).sort_values(ascending=False, kind="stable").index[: n_wanted - quota.sum()]
+        largest = (
+            (exact - quota)
+            .sort_values(ascending=False, kind="stable")
+            .index[: n_wanted - quota.sum()]
+        )
         quota[largest] += 1
         for label, n in quota.items():
             chosen.extend(rng.choice(rows.index[rows == label], size=n, replace=False))

@@ -16,9 +16,9 @@ Split = tuple[np.ndarray, np.ndarray]
 class RegisterKFold(BaseCrossValidator):
     """k folds with registers and languages in proportion in each.
 
-    Every fold gets its share of each label and of each language, labels of hybrids counted one by one
-    (iterative stratification: Sechidis, Tsoumakas & Vlahavas 2011, on label × language). Documents of a
-    group stay on one side.
+    Every fold gets its share of each label and of each language, labels of hybrids
+    counted one by one (iterative stratification: Sechidis, Tsoumakas & Vlahavas 2011,
+    on label × language). Documents of a group stay on one side.
 
     Parameters
     ----------
@@ -45,18 +45,29 @@ class RegisterKFold(BaseCrossValidator):
         return self.n_splits
 
     def split(self, X, y=None, groups=None, *, language=None) -> Iterator[Split]:
-        """Yield row numbers (train, test). ``y`` is labels or a binary indicator matrix.
+        """Yield row numbers (train, test). ``y`` is labels or a binary indicator
+        matrix.
 
         Raises
         ------
         ValueError
-            If ``y`` is missing, lengths differ, or there are fewer than two folds or fewer documents or
-            groups than folds.
+            If ``y`` is missing, lengths differ, or there are fewer than two folds or
+            fewer documents or groups than folds.
 
         """
         if self.n_splits < 2:
-            raise ValueError(f"got n_splits={self.n_splits}, expected at least 2 folds; pass for example 5")
-        fold = _deal(X, y, groups, language, [1 / self.n_splits] * self.n_splits, self.random_state)
+            raise ValueError(
+                f"got n_splits={self.n_splits}, expected at least 2 folds; pass for "
+                "example 5"
+            )
+        fold = _deal(
+            X,
+            y,
+            groups,
+            language,
+            [1 / self.n_splits] * self.n_splits,
+            self.random_state,
+        )
         for k in range(self.n_splits):
             yield np.flatnonzero(fold != k), np.flatnonzero(fold == k)
 
@@ -85,10 +96,15 @@ class RegisterShuffleSplit(BaseCrossValidator):
     def split(self, X, y=None, groups=None, *, language=None) -> Iterator[Split]:
         """Yield row numbers (train, test), like `RegisterKFold.split`."""
         if not 0 < self.test_size < 1:
-            raise ValueError(f"got test_size={self.test_size}, expected between 0 and 1; pass for example 0.25")
+            raise ValueError(
+                f"got test_size={self.test_size}, expected between 0 and 1; pass for "
+                "example 0.25"
+            )
         rng = check_random_state(self.random_state)
         for _ in range(self.n_splits):
-            part = _deal(X, y, groups, language, [1 - self.test_size, self.test_size], rng)
+            part = _deal(
+                X, y, groups, language, [1 - self.test_size, self.test_size], rng
+            )
             yield np.flatnonzero(part == 0), np.flatnonzero(part == 1)
 
 
@@ -104,18 +120,26 @@ def train_test_documents(
     ``groups`` holds one value a document; documents of a value stay together.
     """
     splitter = RegisterShuffleSplit(1, test_size=test_size, random_state=random_state)
-    parts = splitter.split(documents, label_column(documents), groups, language=documents["lang"])
+    parts = splitter.split(
+        documents, label_column(documents), groups, language=documents["lang"]
+    )
     train, test = next(parts)
-    return documents.iloc[train].reset_index(drop=True), documents.iloc[test].reset_index(drop=True)
+    return documents.iloc[train].reset_index(drop=True), documents.iloc[
+        test
+    ].reset_index(drop=True)
 
 
 def _deal(X, y, groups, language, shares: list[float], random_state) -> np.ndarray:
-    """Return the part of each document, so that each part gets its share of every label."""
+    """Return the part of each document, so that each part gets its share of every
+    label.
+    """
     if y is None:
         raise ValueError("got no y, expected a label a document to stratify by; pass y")
     check_same_length(X=X, y=y, groups=groups, language=language)
     if len(y) == 0:
-        raise ValueError("got no documents, expected some to split; check what was read or selected")
+        raise ValueError(
+            "got no documents, expected some to split; check what was read or selected"
+        )
     rng = check_random_state(random_state)
     members = _memberships(y, language)
     units = np.arange(len(members))
@@ -124,7 +148,8 @@ def _deal(X, y, groups, language, shares: list[float], random_state) -> np.ndarr
     n_units = len(np.unique(units))
     if n_units < len(shares):
         raise ValueError(
-            f"got {n_units} documents or groups for {len(shares)} parts, expected at least as many; use fewer parts"
+            f"got {n_units} documents or groups for {len(shares)} parts, expected at "
+            "least as many; use fewer parts"
         )
     counts = np.zeros((n_units, members.shape[1]))
     np.add.at(counts, units, members)
@@ -145,7 +170,9 @@ def _deal(X, y, groups, language, shares: list[float], random_state) -> np.ndarr
             room[part[unit]] -= sizes[unit]
 
     order = rng.permutation(n_units)
-    order = order[np.argsort(-sizes[order], kind="stable")]  # large groups while there is room
+    order = order[
+        np.argsort(-sizes[order], kind="stable")
+    ]  # large groups while there is room
     holds = counts > 0
     left = holds.sum(axis=0)
     while left.any():  # rarest stratum first
@@ -164,4 +191,6 @@ def _memberships(y, language) -> np.ndarray:
     if language is None:
         return labels
     language = np.asarray(language)
-    return np.hstack([labels & (language == name)[:, None] for name in np.unique(language)])
+    return np.hstack(
+        [labels & (language == name)[:, None] for name in np.unique(language)]
+    )

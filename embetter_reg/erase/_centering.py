@@ -12,15 +12,17 @@ from embetter_reg.erase._languages import language_codes, language_means
 class LanguageCentering(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Subtract from every document the mean of its language.
 
-    The simplest eraser, and hard to beat where languages differ by a shift (Libovický, Rosa & Fraser 2020, "On the
-    Language Neutrality of Pre-trained Multilingual Representations"). It is the only one here that needs the language
-    of the documents that it transforms.
+    The simplest eraser, and hard to beat where languages differ by a shift (Libovický,
+    Rosa & Fraser 2020, "On the Language Neutrality of Pre-trained Multilingual
+    Representations"). It is the only one here that needs the language of the documents
+    that it transforms.
 
     Parameters
     ----------
     unseen : {"mean", "own", "error"}
-        Documents of a language that `fit` did not see: subtract the mean of the known languages' means, or the mean of
-        the given documents of that language, or refuse. The first two warn.
+        Documents of a language that `fit` did not see: subtract the mean of the known
+        languages' means, or the mean of the given documents of that language, or
+        refuse. The first two warn.
 
     Attributes
     ----------
@@ -48,9 +50,14 @@ class LanguageCentering(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.unseen = unseen
 
     def fit(self, X, y=None, *, language=None):
-        """Learn the mean of each language from ``X`` of shape (n_documents, n_features)."""
+        """Learn the mean of each language from ``X`` of shape (n_documents,
+        n_features).
+        """
         if self.unseen not in ("mean", "own", "error"):
-            raise ValueError(f"got unseen={self.unseen!r}, expected 'mean', 'own' or 'error'; pick one")
+            raise ValueError(
+                f"got unseen={self.unseen!r}, expected 'mean', 'own' or 'error'; pick "
+                "one"
+            )
         X = validate_data(self, X, dtype=(np.float64, np.float32))
         self.languages_, codes = language_codes(language, len(X))
         self.means_ = language_means(X, codes, len(self.languages_))
@@ -66,21 +73,35 @@ class LanguageCentering(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
         if language is None and len(self.languages_) > 1:
             raise ValueError(
-                f"got no language, expected one of {self.languages_.tolist()} for each document; pass language="
+                f"got no language, expected one of {self.languages_.tolist()} for "
+                "each document; pass language="
             )
         if language is None:
             return (X - self.means_[0]).astype(X.dtype)
         given, codes = language_codes(language, len(X))
-        known = {name: mean for name, mean in zip(self.languages_, self.means_, strict=True)}
+        known = {
+            name: mean for name, mean in zip(self.languages_, self.means_, strict=True)
+        }
         unseen = [str(name) for name in given if name not in known]
         if unseen and self.unseen == "error":
             raise ValueError(
-                f"got the languages {unseen}, expected some of {self.languages_.tolist()}; fit on them too"
+                f"got the languages {unseen}, expected some of "
+                f"{self.languages_.tolist()}; fit on them too"
             )
         if unseen:
-            what = "the mean of all languages" if self.unseen == "mean" else "their own mean here"
-            warnings.warn(f"languages {unseen} were not there at fit; {what} is subtracted", stacklevel=2)
+            what = (
+                "the mean of all languages"
+                if self.unseen == "mean"
+                else "their own mean here"
+            )
+            warnings.warn(
+                f"languages {unseen} were not there at fit; {what} is subtracted",
+                stacklevel=2,
+            )
         own = language_means(X, codes, len(given))
         overall = self.means_.mean(axis=0)
-        means = [known.get(name, overall if self.unseen == "mean" else own[i]) for i, name in enumerate(given)]
+        means = [
+            known.get(name, overall if self.unseen == "mean" else own[i])
+            for i, name in enumerate(given)
+        ]
         return (X - np.stack(means)[codes]).astype(X.dtype)

@@ -8,11 +8,14 @@ from embetter_reg.erase._languages import language_codes
 
 
 class LEACE(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Least-squares concept erasure: no linear classifier can tell the language any more.
+    """Least-squares concept erasure: no linear classifier can tell the language any
+    more.
 
-    Among all affine maps after which no linear probe beats the majority language, the one that moves the vectors least
-    (Belrose et al. 2023, "LEACE: Perfect linear concept erasure in closed form"). The guarantee is exact on the
-    documents fitted on; a non-linear probe may still tell languages apart. No language is needed to transform.
+    Among all affine maps after which no linear probe beats the majority language, the
+    one that moves the vectors least (Belrose et al. 2023, "LEACE: Perfect linear
+    concept erasure in closed form"). The guarantee is exact on the documents fitted on;
+    a non-linear probe may still tell languages apart. No language is needed to
+    transform.
 
     Parameters
     ----------

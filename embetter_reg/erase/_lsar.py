@@ -10,9 +10,10 @@ from embetter_reg.erase._languages import language_codes, language_means
 class LSAR(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Project out the low-rank subspace of language means (low-rank subtraction).
 
-    The means of the languages are split into what they share and a subspace that tells them apart; vectors lose their
-    part in that subspace (Yang et al. 2021, "A Simple and Effective Method To Eliminate the Self Language Bias in
-    Multilingual Representations"). No language is needed to transform.
+    The means of the languages are split into what they share and a subspace that tells
+    them apart; vectors lose their part in that subspace (Yang et al. 2021, "A Simple
+    and Effective Method To Eliminate the Self Language Bias in Multilingual
+    Representations"). No language is needed to transform.
 
     Parameters
     ----------
@@ -53,13 +54,18 @@ class LSAR(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         X = validate_data(self, X, dtype=(np.float64, np.float32))
         self.languages_, codes = language_codes(language, len(X))
         most = min(len(self.languages_) - 1, X.shape[1])
-        rank = most if self.n_components is None or language is None else self.n_components
+        rank = (
+            most if self.n_components is None or language is None else self.n_components
+        )
         if not 0 <= rank <= most:
             raise ValueError(
-                f"got n_components={self.n_components} for {len(self.languages_)} languages, expected at most {most}; "
+                f"got n_components={self.n_components} for {len(self.languages_)} "
+                f"languages, expected at most {most}; "
                 "pass fewer"
             )
-        means = language_means(X, codes, len(self.languages_)).T  # (n_features, n_languages)
+        means = language_means(
+            X, codes, len(self.languages_)
+        ).T  # (n_features, n_languages)
         center = means.mean(axis=1, keepdims=True)
         left, sizes, right = _leading(means - center, rank)
         approximation = center + left * sizes @ right
@@ -68,7 +74,9 @@ class LSAR(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         norm = weights @ weights
         self.shared_ = weights / norm if norm > 0 else np.zeros(X.shape[1])
         directions, sizes, _ = _leading(approximation - self.shared_[:, None], rank)
-        kept = sizes > 1e-10 * max(sizes.max(initial=0), np.abs(means).max(initial=0), 1e-300)
+        kept = sizes > 1e-10 * max(
+            sizes.max(initial=0), np.abs(means).max(initial=0), 1e-300
+        )
         self.components_ = directions[:, kept].T
         return self
 
@@ -83,6 +91,8 @@ class LSAR(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return (X - X @ self.components_.T @ self.components_).astype(X.dtype)
 
 
-def _leading(matrix: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _leading(
+    matrix: np.ndarray, rank: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     left, sizes, right = np.linalg.svd(matrix, full_matrices=False)
     return left[:, :rank], sizes[:rank], right[:rank]

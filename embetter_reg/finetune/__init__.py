@@ -1,6 +1,12 @@
-"""Heads, which re-project embeddings toward register labels, and trainers of the models under them."""
+"""Heads, which re-project embeddings toward register labels, and trainers of the models
+under them.
+"""
 
-from embetter_reg.finetune.heads import ContrastiveLearner, ContrastiveTuner, FeedForwardTuner
+from embetter_reg.finetune.heads import (
+    ContrastiveLearner,
+    ContrastiveTuner,
+    FeedForwardTuner,
+)
 from embetter_reg.finetune.models import (
     RegisterTrainer,
     SbertLearner,

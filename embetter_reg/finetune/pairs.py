@@ -1,7 +1,8 @@
-"""Pairs of documents with similarities in [0, 1], drawn lazily, by seed, in time linear in the number of pairs.
+"""Pairs of documents with similarities in [0, 1], drawn lazily, by seed, in time linear
+in the number of pairs.
 
-Every function returns a `PairSampler`: iterate over it for batches, or call `draw` for a whole epoch. Each epoch draws
-anew; the same ``random_state`` repeats the same epochs.
+Every function returns a `PairSampler`: iterate over it for batches, or call `draw` for
+a whole epoch. Each epoch draws anew; the same ``random_state`` repeats the same epochs.
 """
 
 import warnings
@@ -19,7 +20,9 @@ LANGUAGES = ("any", "other", "same")
 
 
 class Pairs(NamedTuple):
-    """Row numbers of the two documents of each pair, and how similar they should be, from 0 to 1."""
+    """Row numbers of the two documents of each pair, and how similar they should be,
+    from 0 to 1.
+    """
 
     first: np.ndarray
     second: np.ndarray
@@ -30,8 +33,8 @@ class Pairs(NamedTuple):
 class PairSampler:
     """Draws pairs, an epoch at a time.
 
-    An epoch has, for each document, ``n_pos`` positive and ``n_neg`` negative pairs that begin with it, in random
-    order. Documents without a possible partner have none.
+    An epoch has, for each document, ``n_pos`` positive and ``n_neg`` negative pairs
+    that begin with it, in random order. Documents without a possible partner have none.
     """
 
     positive: "Within | Across"
@@ -42,12 +45,20 @@ class PairSampler:
 
     def __len__(self) -> int:
         """Return the number of pairs in an epoch."""
-        return int(self.n_pos * self.positive.able.sum() + self.n_neg * self.negative.able.sum())
+        return int(
+            self.n_pos * self.positive.able.sum()
+            + self.n_neg * self.negative.able.sum()
+        )
 
     def draw(self, *, shuffle: bool = True) -> Pairs:
         """Return one epoch."""
-        parts = [self.positive(self.n_pos, self.rng), self.negative(self.n_neg, self.rng)]
-        pairs = Pairs(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+        parts = [
+            self.positive(self.n_pos, self.rng),
+            self.negative(self.n_neg, self.rng),
+        ]
+        pairs = Pairs(
+            *(np.concatenate(columns) for columns in zip(*parts, strict=True))
+        )
         if not shuffle:
             return pairs
         order = self.rng.permutation(len(pairs.first))
@@ -61,9 +72,17 @@ class PairSampler:
 
 
 def from_labels(
-    y, *, n_pos: int = 1, n_neg: int = 3, language=None, positives="any", negatives="any", random_state=None
+    y,
+    *,
+    n_pos: int = 1,
+    n_neg: int = 3,
+    language=None,
+    positives="any",
+    negatives="any",
+    random_state=None,
 ) -> PairSampler:
-    """Draw pairs of the same label (similarity 1) and of different labels (similarity 0).
+    """Draw pairs of the same label (similarity 1) and of different labels (similarity
+    0).
 
     Parameters
     ----------
@@ -74,8 +93,9 @@ def from_labels(
     language : array-like of str or None
         Language of each document, where the next two need it.
     positives, negatives : {"any", "other", "same"}
-        Languages of a pair's two documents. ``positives="other"`` draws the same register in another language, and
-        ``negatives="same"`` another register in the same language: together they teach register against language.
+        Languages of a pair's two documents. ``positives="other"`` draws the same
+        register in another language, and ``negatives="same"`` another register in the
+        same language: together they teach register against language.
     random_state : int, RandomState or None
         Decides the draws.
 
@@ -97,28 +117,55 @@ def from_labels(
     """
     names, codes = _names_and_codes("y", y, len(y))
     if len(names) < 2:
-        raise ValueError(f"got {len(names)} label, expected at least two to tell apart; pass documents of more labels")
+        raise ValueError(
+            f"got {len(names)} label, expected at least two to tell apart; pass "
+            "documents of more labels"
+        )
     for name, value in (("positives", positives), ("negatives", negatives)):
         if value not in LANGUAGES:
-            raise ValueError(f"got {name}={value!r}, expected one of {list(LANGUAGES)}; pick one")
+            raise ValueError(
+                f"got {name}={value!r}, expected one of {list(LANGUAGES)}; pick one"
+            )
         if value != "any" and language is None:
-            raise ValueError(f"got {name}={value!r} without language, expected one a document; pass language=")
+            raise ValueError(
+                f"got {name}={value!r} without language, expected one a document; "
+                "pass language="
+            )
     everything = np.zeros(len(codes), dtype=np.intp)
-    spoken = everything if language is None else _names_and_codes("language", language, len(codes))[1]
-    cell = codes if language is None else np.unique(codes * (spoken.max() + 1) + spoken, return_inverse=True)[1]
-    block, hole = {"any": (codes, None), "other": (codes, spoken), "same": (cell, None)}[positives]
+    spoken = (
+        everything
+        if language is None
+        else _names_and_codes("language", language, len(codes))[1]
+    )
+    cell = (
+        codes
+        if language is None
+        else np.unique(codes * (spoken.max() + 1) + spoken, return_inverse=True)[1]
+    )
+    block, hole = {
+        "any": (codes, None),
+        "other": (codes, spoken),
+        "same": (cell, None),
+    }[positives]
     positive = Within(block, hole, similarity=1.0)
     if n_pos and not positive.able.all():
         lonely = sorted({str(name) for name in names[codes[~positive.able]]})
-        where = {"any": "", "other": " in another language", "same": " in its language"}[positives]
+        where = {
+            "any": "",
+            "other": " in another language",
+            "same": " in its language",
+        }[positives]
         warnings.warn(
-            f"{(~positive.able).sum()} documents of {lonely} have no other of their label{where}, so no positive pair",
+            f"{(~positive.able).sum()} documents of {lonely} have no other of their "
+            f"label{where}, so no positive pair",
             stacklevel=2,
         )
     negative: Within | Across
     if negatives == "other":
         _, row = np.unique(cell, return_index=True)
-        apart = (codes[row][:, None] != codes[row]) & (spoken[row][:, None] != spoken[row])
+        apart = (codes[row][:, None] != codes[row]) & (
+            spoken[row][:, None] != spoken[row]
+        )
         negative = Across(cell, apart, np.zeros(apart.shape))
     else:
         block, hole = (everything, codes) if negatives == "any" else (spoken, cell)
@@ -126,8 +173,11 @@ def from_labels(
     return PairSampler(positive, negative, n_pos, n_neg, _generator(random_state))
 
 
-def from_groups(groups, *, n_pos: int = 1, n_neg: int = 3, random_state=None) -> PairSampler:
-    """Draw pairs of the same group, such as sentences of one paragraph, and of different groups.
+def from_groups(
+    groups, *, n_pos: int = 1, n_neg: int = 3, random_state=None
+) -> PairSampler:
+    """Draw pairs of the same group, such as sentences of one paragraph, and of
+    different groups.
 
     Examples
     --------
@@ -140,8 +190,11 @@ def from_groups(groups, *, n_pos: int = 1, n_neg: int = 3, random_state=None) ->
     return from_labels(groups, n_pos=n_pos, n_neg=n_neg, random_state=random_state)
 
 
-def from_indicator(Y, *, n_pos: int = 1, n_neg: int = 3, random_state=None) -> PairSampler:
-    """Draw pairs of documents with several labels each (hybrids); similarity is the Jaccard overlap of label sets.
+def from_indicator(
+    Y, *, n_pos: int = 1, n_neg: int = 3, random_state=None
+) -> PairSampler:
+    """Draw pairs of documents with several labels each (hybrids); similarity is the
+    Jaccard overlap of label sets.
 
     Parameters
     ----------
@@ -155,8 +208,9 @@ def from_indicator(Y, *, n_pos: int = 1, n_neg: int = 3, random_state=None) -> P
     Returns
     -------
     PairSampler
-        A positive pair shares a label; its similarity is the number of shared labels over the number of labels that
-        either has, among those known of both. A negative pair shares none and differs in a label known of both.
+        A positive pair shares a label; its similarity is the number of shared labels
+        over the number of labels that either has, among those known of both. A negative
+        pair shares none and differs in a label known of both.
 
     Raises
     ------
@@ -173,29 +227,43 @@ def from_indicator(Y, *, n_pos: int = 1, n_neg: int = 3, random_state=None) -> P
     """
     Y = np.asarray(Y, dtype=np.float64)
     if Y.ndim != 2 or not (np.isnan(Y) | (Y == 0) | (Y == 1)).all():
-        raise ValueError(f"got labels of shape {Y.shape}, expected a matrix of 1, 0 and NaN for unknown; pass that")
+        raise ValueError(
+            f"got labels of shape {Y.shape}, expected a matrix of 1, 0 and NaN for "
+            "unknown; pass that"
+        )
     kinds, codes = np.unique(Y, axis=0, return_inverse=True)
     codes = codes.reshape(-1)
     has, known = (kinds == 1).astype(np.float32), (~np.isnan(kinds)).astype(np.float32)
     shared = has @ has.T
-    either = has @ known.T + (has @ known.T).T - shared  # labels of one or both, among those known of both
+    either = (
+        has @ known.T + (has @ known.T).T - shared
+    )  # labels of one or both, among those known of both
     similarity = np.divide(shared, either, out=np.zeros_like(shared), where=either > 0)
     positive = Across(codes, shared > 0, similarity)
     negative = Across(codes, (shared == 0) & (either > 0), similarity)
     if n_neg and not negative.able.any():
-        raise ValueError("got no two documents that differ in a known label, expected some; pass other documents")
+        raise ValueError(
+            "got no two documents that differ in a known label, expected some; pass "
+            "other documents"
+        )
     n_lonely = int((has.any(axis=1)[codes] & ~positive.able).sum())
     if n_lonely and n_pos:
-        warnings.warn(f"{n_lonely} documents share no label with another; they have no positive pair", stacklevel=2)
+        warnings.warn(
+            f"{n_lonely} documents share no label with another; they have no positive "
+            "pair",
+            stacklevel=2,
+        )
     return PairSampler(positive, negative, n_pos, n_neg, _generator(random_state))
 
 
 def from_examples(
     examples: Sequence[Mapping], *, n_pos: int = 1, n_neg: int = 3, random_state=None
 ) -> tuple[list[str], PairSampler]:
-    """Draw pairs of examples ``{"text": …, "cats": {label: True or False}}``, where a missing label is unknown.
+    """Draw pairs of examples ``{"text": …, "cats": {label: True or False}}``, where a
+    missing label is unknown.
 
-    Returns the texts, to which the pairs' row numbers refer, and the sampler; see `from_indicator`.
+    Returns the texts, to which the pairs' row numbers refer, and the sampler; see
+    `from_indicator`.
 
     Raises
     ------
@@ -212,11 +280,25 @@ def from_examples(
 
     """
     for position, example in enumerate(examples):
-        if not isinstance(example, Mapping) or not isinstance(example.get("text"), str) or "cats" not in example:
-            raise ValueError(f'got {example!r} at position {position}, expected {{"text": …, "cats": {{…}}}}; mend it')
+        if (
+            not isinstance(example, Mapping)
+            or not isinstance(example.get("text"), str)
+            or "cats" not in example
+        ):
+            raise ValueError(
+                f'got {example!r} at position {position}, expected {{"text": …, "cats": {{…}}}}; mend it'
+            )
     names = sorted({name for example in examples for name in example["cats"]})
-    Y = [[float(example["cats"].get(name, np.nan)) for name in names] for example in examples]
-    sampler = from_indicator(np.reshape(Y, (len(examples), -1)), n_pos=n_pos, n_neg=n_neg, random_state=random_state)
+    Y = [
+        [float(example["cats"].get(name, np.nan)) for name in names]
+        for example in examples
+    ]
+    sampler = from_indicator(
+        np.reshape(Y, (len(examples), -1)),
+        n_pos=n_pos,
+        n_neg=n_neg,
+        random_state=random_state,
+    )
     return [example["text"] for example in examples], sampler
 
 
@@ -224,19 +306,25 @@ def from_examples(
 
 
 class Within:
-    """Partners from a document's block but outside its hole, such as its register but not its language.
+    """Partners from a document's block but outside its hole, such as its register but
+    not its language.
 
-    Sorted by block and then hole, both are runs of rows, so a partner is one random number away. Without ``hole`` only
-    the document itself is left out.
+    Sorted by block and then hole, both are runs of rows, so a partner is one random
+    number away. Without ``hole`` only the document itself is left out.
     """
 
-    def __init__(self, block: np.ndarray, hole: np.ndarray | None, *, similarity: float):
+    def __init__(
+        self, block: np.ndarray, hole: np.ndarray | None, *, similarity: float
+    ):
         cell = block if hole is None else block * (hole.max() + 1) + hole
         self._order = _sorted(cell)
         self._similarity = similarity
         self._block_start, block_size = _runs(block)
         if hole is None:
-            self._hole_start, self._hole_size = np.empty(len(block), np.intp), np.ones(len(block), np.intp)
+            self._hole_start, self._hole_size = (
+                np.empty(len(block), np.intp),
+                np.ones(len(block), np.intp),
+            )
             self._hole_start[self._order] = np.arange(len(block))
         else:
             self._hole_start, self._hole_size = _runs(cell)
@@ -247,15 +335,21 @@ class Within:
         """Return ``n`` partners for each document that has any."""
         rows = np.flatnonzero(self.able)
         columns = (self._room, self._block_start, self._hole_start, self._hole_size)
-        room, block_start, hole_start, hole_size = (column.take(rows) for column in columns)
+        room, block_start, hole_start, hole_size = (
+            column.take(rows) for column in columns
+        )
         place = _below(np.broadcast_to(room, (n, len(rows))), rng) + block_start
         place += (place >= hole_start) * hole_size
         second = self._order.take(place.reshape(-1))
-        return Pairs(np.tile(rows, n), second, np.full(len(second), self._similarity, np.float32))
+        return Pairs(
+            np.tile(rows, n), second, np.full(len(second), self._similarity, np.float32)
+        )
 
 
 class Across:
-    """Partners of the kinds that a table allows for the document's kind, each document as likely as another."""
+    """Partners of the kinds that a table allows for the document's kind, each document
+    as likely as another.
+    """
 
     def __init__(self, kind: np.ndarray, allowed: np.ndarray, similarity: np.ndarray):
         self._kind, self._similarity = kind, similarity
@@ -280,7 +374,9 @@ class Across:
         before = np.where(other > 0, self._ends[kind, other - 1], 0)
         place = self._first_of[other] + draw - before
         place += (other == kind) & (place >= self._rank[first])
-        return Pairs(first, self._order[place], self._similarity[kind, other].astype(np.float32))
+        return Pairs(
+            first, self._order[place], self._similarity[kind, other].astype(np.float32)
+        )
 
 
 def _below(limits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -288,7 +384,9 @@ def _below(limits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return (rng.random(limits.shape) * limits).astype(np.intp)
 
 
-def _names_and_codes(name: str, values, n_documents: int) -> tuple[np.ndarray, np.ndarray]:
+def _names_and_codes(
+    name: str, values, n_documents: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the labels there are, sorted, and each document's number among them."""
     given = np.asarray(values)
     if given.ndim != 1 or len(given) != n_documents or given.dtype.kind not in "iub":
@@ -298,15 +396,22 @@ def _names_and_codes(name: str, values, n_documents: int) -> tuple[np.ndarray, n
 
 
 def _runs(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return, for each document, where the run of its code begins once sorted, and how long it is."""
+    """Return, for each document, where the run of its code begins once sorted, and how
+    long it is.
+    """
     sizes = np.bincount(codes)
     return (sizes.cumsum() - sizes)[codes], sizes[codes]
 
 
 def _sorted(codes: np.ndarray) -> np.ndarray:
     # Short whole numbers are sorted by radix.
-    return np.argsort(codes.astype(np.uint16) if codes.max(initial=0) < 1 << 16 else codes, kind="stable")
+    return np.argsort(
+        codes.astype(np.uint16) if codes.max(initial=0) < 1 << 16 else codes,
+        kind="stable",
+    )
 
 
 def _generator(random_state) -> np.random.Generator:
-    return np.random.default_rng(random_state if isinstance(random_state, int) else draw_seed(random_state))
+    return np.random.default_rng(
+        random_state if isinstance(random_state, int) else draw_seed(random_state)
+    )

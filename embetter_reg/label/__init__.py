@@ -10,7 +10,11 @@ from embetter_reg.label._load import load_corpus
 from embetter_reg.label._log import Event, LabelLog
 from embetter_reg.label._map import align, draw_map, inside_polygon, stratified_sample
 from embetter_reg.label._session import Session
-from embetter_reg.label._suggest import doubtful_labels, informative_regions, neighbor_vote
+from embetter_reg.label._suggest import (
+    doubtful_labels,
+    informative_regions,
+    neighbor_vote,
+)
 from embetter_reg.label._table import LabelTable, label_table
 from embetter_reg.label._tune import held_out_agreement, tune_round
 from embetter_reg.label._workspace import Workspace
@@ -45,5 +49,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name != "LabelServer":
         raise AttributeError(f"module 'embetter_reg.label' has no attribute {name!r}")
-    optional_import("bokeh", package="embetter-reg[label]", purpose="the labelling page")
+    optional_import(
+        "bokeh", package="embetter-reg[label]", purpose="the labelling page"
+    )
     return import_module("embetter_reg.label._server").LabelServer

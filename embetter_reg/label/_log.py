@@ -1,8 +1,9 @@
 """The append-only log of a labelling project, and the labels that it adds up to.
 
-The log is the only record. Every action is one line, is on disk before anyone is told so, and is never changed;
-labels, undo and redo are what reading it from the top gives. Writers take turns by a lock on the file, so that lines
-of several people stand whole beside each other.
+The log is the only record. Every action is one line, is on disk before anyone is told
+so, and is never changed; labels, undo and redo are what reading it from the top gives.
+Writers take turns by a lock on the file, so that lines of several people stand whole
+beside each other.
 """
 
 import json
@@ -35,7 +36,8 @@ class Event:
     id : list of str
         The documents.
     label : list of str
-        What each of them is labelled: one label, several for a hybrid, none where labels were taken off.
+        What each of them is labelled: one label, several for a hybrid, none where
+        labels were taken off.
     action : {"apply", "clear", "import", "undo", "redo", "tune"}
     time : str
         UTC, ISO 8601.
@@ -77,7 +79,13 @@ class Event:
             or not isinstance(fields.get("id"), list)
         ):
             raise ValueError("not an action")
-        return cls(**{key: value for key, value in fields.items() if key in cls.__dataclass_fields__})
+        return cls(
+            **{
+                key: value
+                for key, value in fields.items()
+                if key in cls.__dataclass_fields__
+            }
+        )
 
 
 class Given(NamedTuple):
@@ -92,8 +100,9 @@ class Given(NamedTuple):
 class LabelState:
     """The labels that a sequence of events adds up to.
 
-    A document's label is that of the last event on it that is not undone. Undo takes back one's own last action, and
-    nobody else's; after a new action there is nothing left to redo.
+    A document's label is that of the last event on it that is not undone. Undo takes
+    back one's own last action, and nobody else's; after a new action there is nothing
+    left to redo.
 
     Examples
     --------
@@ -139,7 +148,9 @@ class LabelState:
         if event.of in source and event.of is not None:
             source.remove(event.of)
             target.append(event.of)
-            (self._undone.add if event.action == "undo" else self._undone.discard)(event.of)
+            (self._undone.add if event.action == "undo" else self._undone.discard)(
+                event.of
+            )
             for line in self.events[event.of]:
                 self._settle(line.id)
 
@@ -153,18 +164,33 @@ class LabelState:
 
     def last(self, name: str) -> Given | None:
         """Return what was last given to a document and not undone."""
-        return next((given for given in reversed(self._given.get(name, [])) if given.event not in self._undone), None)
+        return next(
+            (
+                given
+                for given in reversed(self._given.get(name, []))
+                if given.event not in self._undone
+            ),
+            None,
+        )
 
     def changed_by_others(self, name: str, by: str, since: int) -> bool:
-        """Say whether somebody else has labelled a document after the ``since``-th event."""
+        """Say whether somebody else has labelled a document after the ``since``-th
+        event.
+        """
         last = self.last(name)
         return last is not None and last.order > since and last.by != by
 
     def disputed(self) -> list[str]:
-        """Return the documents that two people labelled differently, by each one's last word."""
+        """Return the documents that two people labelled differently, by each one's last
+        word.
+        """
         found = []
         for name, givens in self._given.items():
-            words = {given.by: frozenset(given.label) for given in givens if given.event not in self._undone}
+            words = {
+                given.by: frozenset(given.label)
+                for given in givens
+                if given.event not in self._undone
+            }
             if len(set(words.values())) > 1:
                 found.append(name)
         return found
@@ -181,7 +207,9 @@ class LabelState:
 
 
 class Applied(NamedTuple):
-    """What became of an action: its event, None where nothing was left to do, and documents left to other people."""
+    """What became of an action: its event, None where nothing was left to do, and
+    documents left to other people.
+    """
 
     event: Event | None
     left: list[str]
@@ -203,8 +231,9 @@ class LabelLog:
     Raises
     ------
     ValueError
-        If a line is no action; the line is named. A last line without an end, as a kill leaves it, is no error: it
-        was never shown as saved, and the next action clears it away.
+        If a line is no action; the line is named. A last line without an end, as a kill
+        leaves it, is no error: it was never shown as saved, and the next action clears
+        it away.
 
     Examples
     --------
@@ -256,7 +285,14 @@ class LabelLog:
             return bool(end)
 
     def apply(
-        self, ids, label, *, by: str = "", round: int = 0, selection: Mapping | None = None, since: int | None = None
+        self,
+        ids,
+        label,
+        *,
+        by: str = "",
+        round: int = 0,
+        selection: Mapping | None = None,
+        since: int | None = None,
     ) -> Applied:
         """Give documents a label; no label takes labels off.
 
@@ -268,24 +304,48 @@ class LabelLog:
         round : int
         selection : mapping or None
         since : int or None
-            ``state.n_events`` at the time at which the documents were looked at. Those that somebody else has labelled
-            after it are left as they are, and returned; None overwrites.
+            ``state.n_events`` at the time at which the documents were looked at. Those
+            that somebody else has labelled after it are left as they are, and returned;
+            None overwrites.
 
         """
         if isinstance(ids, str) or isinstance(label, str):
-            raise TypeError("got one string, expected a list of document ids and a list of labels; put it in a list")
+            raise TypeError(
+                "got one string, expected a list of document ids and a list of "
+                "labels; put it in a list"
+            )
         label = list(dict.fromkeys(label))
         with self._writing() as write:
-            left = [] if since is None else [x for x in ids if self.state.changed_by_others(x, by, since)]
+            left = (
+                []
+                if since is None
+                else [x for x in ids if self.state.changed_by_others(x, by, since)]
+            )
             left_set = set(left)
             chosen = [x for x in dict.fromkeys(ids) if x not in left_set]
             if not chosen:
                 return Applied(None, left)
             action = "apply" if label else "clear"
-            return Applied(write(chosen, label, action, by, round, dict(selection or {}), token_hex(6)), left)
+            return Applied(
+                write(
+                    chosen,
+                    label,
+                    action,
+                    by,
+                    round,
+                    dict(selection or {}),
+                    token_hex(6),
+                ),
+                left,
+            )
 
     def import_labels(
-        self, labels: Mapping[str, Iterable[str]], *, by: str = "", round: int = 0, source: str = ""
+        self,
+        labels: Mapping[str, Iterable[str]],
+        *,
+        by: str = "",
+        round: int = 0,
+        source: str = "",
     ) -> list[Event]:
         """Give each document its own label, as one action; one line a different label."""
         groups: dict[Labels, list[str]] = {}
@@ -293,14 +353,19 @@ class LabelLog:
             groups.setdefault(tuple(label), []).append(name)
         how, name = {"how": "import", "source": source}, token_hex(6)
         with self._writing() as write:
-            return [write(ids, list(label), "import", by, round, how, name) for label, ids in groups.items()]
+            return [
+                write(ids, list(label), "import", by, round, how, name)
+                for label, ids in groups.items()
+            ]
 
     def undo(self, by: str = "") -> Event | None:
         """Take back the last action of a person; return None where there is none."""
         return self._turn_back("undo", by)
 
     def redo(self, by: str = "") -> Event | None:
-        """Bring back the last action that a person took back; return None where there is none."""
+        """Bring back the last action that a person took back; return None where there
+        is none.
+        """
         return self._turn_back("redo", by)
 
     def tuned(self, round: int, by: str, selection: Mapping) -> Event:
@@ -310,7 +375,11 @@ class LabelLog:
 
     def _turn_back(self, action: str, by: str) -> Event | None:
         with self._writing() as write:
-            of = self.state.next_undo(by) if action == "undo" else self.state.next_redo(by)
+            of = (
+                self.state.next_undo(by)
+                if action == "undo"
+                else self.state.next_redo(by)
+            )
             if of is None:
                 return None
             lines = self.state.events[of]
@@ -320,7 +389,9 @@ class LabelLog:
 
     @contextmanager
     def _writing(self) -> Iterator:
-        """Hold the lock, know every line written so far, and append whole lines that are on disk at the end."""
+        """Hold the lock, know every line written so far, and append whole lines that
+        are on disk at the end.
+        """
         with self._turn:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             is_new = not self.path.exists()
@@ -332,9 +403,17 @@ class LabelLog:
                 self.refresh()
                 drafts: list[bytes] = []
 
-                def write(ids, label, action, by, round, selection, name, of=None) -> Event:
-                    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-                    event = Event(ids, label, action, now, round, selection, by, name, of)
+                def write(
+                    ids, label, action, by, round, selection, name, of=None
+                ) -> Event:
+                    now = (
+                        datetime.now(UTC)
+                        .isoformat(timespec="milliseconds")
+                        .replace("+00:00", "Z")
+                    )
+                    event = Event(
+                        ids, label, action, now, round, selection, by, name, of
+                    )
                     drafts.append(event.line())
                     return event
 
@@ -348,7 +427,9 @@ class LabelLog:
                 os.close(file)  # and with it the lock
 
     def _mend(self, file: int) -> None:
-        """Cut off what a killed writer left of a line, or end it where only its end is missing."""
+        """Cut off what a killed writer left of a line, or end it where only its end is
+        missing.
+        """
         size = os.fstat(file).st_size
         tail, start = b"", size
         while start and b"\n" not in tail:
@@ -369,7 +450,8 @@ class LabelLog:
             return Event.read(line)
         except (ValueError, TypeError) as error:
             raise ValueError(
-                f"{self.path}:{self._n_lines}: got a line that is no action ({error}), expected the log of a labelling "
+                f"{self.path}:{self._n_lines}: got a line that is no action "
+                f"({error}), expected the log of a labelling "
                 "page; pass another --out, or take the line out"
             ) from None
 

@@ -57,11 +57,19 @@ class LabelServer:
     """
 
     def __init__(
-        self, work: Workspace, *, port: int = 5006, address: str = "127.0.0.1", token: str | None = None, origins=(),
+        self,
+        work: Workspace,
+        *,
+        port: int = 5006,
+        address: str = "127.0.0.1",
+        token: str | None = None,
+        origins=(),
         max_shown: int = MAX_SHOWN,
-    ):  # fmt: skip
+    ):
         self.work = work
-        self.token = token or (None if address in LOOPBACK else secrets.token_urlsafe(16))
+        self.token = token or (
+            None if address in LOOPBACK else secrets.token_urlsafe(16)
+        )
 
         def fill(document) -> None:
             context = document.session_context
@@ -70,14 +78,23 @@ class LabelServer:
         try:
             sockets, self.port = bind_sockets(address, port)
         except OSError as error:
-            raise OSError(f"got port {port}, which cannot be used ({error.strerror}); pass another --port") from error
+            raise OSError(
+                f"got port {port}, which cannot be used ({error.strerror}); pass "
+                "another --port"
+            ) from error
         names = {*LOOPBACK, address, *(() if address in LOOPBACK else _own_names())}
         allowed = {f"{_bracketed(name)}:{self.port}" for name in names} | set(origins)
         application = BokehTornado(
             {"/": Application(FunctionHandler(fill))},
             extra_websocket_origins=sorted(allowed),
             auth_provider=_Door(self.token, allowed),
-            extra_patterns=[(r"/export/(labels\.jsonl|labels\.csv|bulk\.csv)", _Export, {"work": work})],
+            extra_patterns=[
+                (
+                    r"/export/(labels\.jsonl|labels\.csv|bulk\.csv)",
+                    _Export,
+                    {"work": work},
+                )
+            ],
             # A session belongs to the page that opened it: nobody can make up the name of one.
             sign_sessions=True,
             secret_key=secrets.token_hex(32).encode(),
@@ -110,7 +127,11 @@ def _bracketed(host: str) -> str:
 def _own_names() -> set[str]:
     name = socket.gethostname()
     try:
-        return {name.lower(), socket.getfqdn().lower(), *socket.gethostbyname_ex(name)[2]}
+        return {
+            name.lower(),
+            socket.getfqdn().lower(),
+            *socket.gethostbyname_ex(name)[2],
+        }
     except OSError:
         return {name.lower()}
 
@@ -144,8 +165,13 @@ class _Door(AuthProvider):
     get_user_async = get_login_url = logout_url = logout_handler = None
 
     def _user(self, handler: RequestHandler) -> str | None:
-        if handler.request.host.lower() not in self.allowed:  # a foreign page that points its own name here
-            raise HTTPError(403, log_message=f"{handler.request.host} is no allowed address; see --allow-origin")
+        if (
+            handler.request.host.lower() not in self.allowed
+        ):  # a foreign page that points its own name here
+            raise HTTPError(
+                403,
+                log_message=f"{handler.request.host} is no allowed address; see --allow-origin",
+            )
         if self.token is not None and not _same(handler.get_cookie(_TOKEN), self.token):
             return None
         return _named(handler)
@@ -156,12 +182,22 @@ def _same(given: str | None, token: str) -> bool:
 
 
 def _named(handler: RequestHandler) -> str:
-    """Return who somebody is: the name in the address, or the one that an earlier visit left, or a new one."""
-    wanted = "".join(c for c in handler.get_argument("name", "") if c.isprintable() and c not in ';,"\\ ')[:40]
+    """Return who somebody is: the name in the address, or the one that an earlier visit
+    left, or a new one.
+    """
+    wanted = "".join(
+        c
+        for c in handler.get_argument("name", "")
+        if c.isprintable() and c not in ';,"\\ '
+    )[:40]
     wanted = wanted.encode("ascii", "ignore").decode()
     name = wanted or handler.get_cookie(_PERSON) or f"guest-{secrets.token_hex(2)}"
-    if name != handler.get_cookie(_PERSON) and not handler.request.headers.get("Upgrade"):
-        handler.set_cookie(_PERSON, name, httponly=True, samesite="Strict", expires_days=365)
+    if name != handler.get_cookie(_PERSON) and not handler.request.headers.get(
+        "Upgrade"
+    ):
+        handler.set_cookie(
+            _PERSON, name, httponly=True, samesite="Strict", expires_days=365
+        )
         cookies: Any = handler.request.cookies
         cookies[_PERSON] = name
     return name
@@ -177,7 +213,11 @@ class _Login(RequestHandler):
         if given or self.token is None:
             self._check(given)
         else:
-            self.write(_LOGIN.format(message="This page asks for the token that the server printed when it started."))
+            self.write(
+                _LOGIN.format(
+                    message="This page asks for the token that the server printed when it started."
+                )
+            )
 
     def post(self) -> None:
         self._check(self.get_body_argument("token", ""))
@@ -185,7 +225,9 @@ class _Login(RequestHandler):
     def _check(self, given: str) -> None:
         if self.token is not None and not _same(given, self.token):
             self.set_status(403)
-            self.write(_LOGIN.format(message="That is not the token that the server printed."))
+            self.write(
+                _LOGIN.format(message="That is not the token that the server printed.")
+            )
             return
         if self.token is not None:
             self.set_cookie(_TOKEN, self.token, httponly=True, samesite="Strict")
@@ -202,7 +244,10 @@ class _Export(AuthRequestHandler):
     def get(self, name: str) -> None:
         kind = {"labels.jsonl": "jsonl", "labels.csv": "csv", "bulk.csv": "bulk"}[name]
         self.work.log.refresh()
-        self.set_header("Content-Type", "application/x-ndjson" if kind == "jsonl" else "text/csv; charset=utf-8")
+        self.set_header(
+            "Content-Type",
+            "application/x-ndjson" if kind == "jsonl" else "text/csv; charset=utf-8",
+        )
         self.set_header("Content-Disposition", f'attachment; filename="{name}"')
         self.set_header("X-Content-Type-Options", "nosniff")
         self.write(export_labels(self.work, kind))

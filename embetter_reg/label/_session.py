@@ -1,4 +1,6 @@
-"""One person's view of a workspace: what is searched for, selected, unticked and listed. Nothing of it is shared."""
+"""One person's view of a workspace: what is searched for, selected, unticked and
+listed. Nothing of it is shared.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -7,7 +9,12 @@ from typing import Any
 import numpy as np
 
 from embetter_reg.label._log import Applied
-from embetter_reg.label._map import inside_box, inside_polygon, nearest_place, typicality
+from embetter_reg.label._map import (
+    inside_box,
+    inside_polygon,
+    nearest_place,
+    typicality,
+)
 from embetter_reg.label._workspace import HYBRID, NOBODY, Round, Workspace, short
 
 MODES = ("new", "add", "subtract")
@@ -65,7 +72,9 @@ class Session:
 
     def __post_init__(self) -> None:
         n = len(self.work.ids)
-        self.number = self.work.last_round.number if self.number is None else self.number
+        self.number = (
+            self.work.last_round.number if self.number is None else self.number
+        )
         self.selected = np.zeros(n, bool)
         self.unticked: set[int] = set()
         self.found = np.ones(n, bool)
@@ -84,12 +93,20 @@ class Session:
     def show_round(self, number: int) -> None:
         """Show the map of another round; the selection stays."""
         if number not in self.work.rounds:
-            raise ValueError(f"got round {number}, expected one of {sorted(self.work.rounds)}; pick one")
+            raise ValueError(
+                f"got round {number}, expected one of {sorted(self.work.rounds)}; "
+                "pick one"
+            )
         self.number, self._listed = number, None
 
     # -- narrowing -----------------------------------------------------------------------------------
 
-    def search(self, query: str | None = None, label: str | None = None, language: str | None = None) -> None:
+    def search(
+        self,
+        query: str | None = None,
+        label: str | None = None,
+        language: str | None = None,
+    ) -> None:
         """Narrow the map; what is None stays as it was."""
         now = self.filter
         self.filter = Filter(
@@ -105,10 +122,17 @@ class Session:
         if self.filter.language != ANY:
             found &= self.work.language == self.filter.language
         if self.filter.label != ANY:
-            found &= np.fromiter((_has(label, self.filter.label) for label in self.work.labels), bool, len(found))
+            found &= np.fromiter(
+                (_has(label, self.filter.label) for label in self.work.labels),
+                bool,
+                len(found),
+            )
         if query := self.filter.query.strip().casefold():
             for row in np.flatnonzero(found):
-                found[row] = query in self.work.text[row].casefold() or query == self.work.ids[row].casefold()
+                found[row] = (
+                    query in self.work.text[row].casefold()
+                    or query == self.work.ids[row].casefold()
+                )
         self.found = found
 
     @property
@@ -118,7 +142,9 @@ class Session:
 
     # -- selecting -----------------------------------------------------------------------------------
 
-    def select(self, chosen: np.ndarray, how: str, mode: str | None = None, **about) -> None:
+    def select(
+        self, chosen: np.ndarray, how: str, mode: str | None = None, **about
+    ) -> None:
         """Make documents the selection, add them to it or take them from it.
 
         Parameters
@@ -134,7 +160,9 @@ class Session:
         """
         mode = mode or self.mode
         if mode not in MODES:
-            raise ValueError(f"got the mode {mode!r}, expected one of {list(MODES)}; pick one")
+            raise ValueError(
+                f"got the mode {mode!r}, expected one of {list(MODES)}; pick one"
+            )
         chosen = chosen & self.found
         if mode == "new":
             self.selected, self.unticked, self.steps = chosen.copy(), set(), []
@@ -151,12 +179,23 @@ class Session:
         """Select what lies inside a lasso, all documents, shown or not."""
         self.select(inside_polygon(self.round.places, x, y), "lasso", mode)
 
-    def box(self, x0: float, x1: float, y0: float, y1: float, mode: str | None = None) -> None:
+    def box(
+        self, x0: float, x1: float, y0: float, y1: float, mode: str | None = None
+    ) -> None:
         """Select what lies inside a box."""
         self.select(inside_box(self.round.places, x0, x1, y0, y1), "box", mode)
 
-    def tap(self, x: float, y: float, reach: tuple[float, float], among=None, mode: str | None = None) -> None:
-        """Select the document nearest to a point, among those shown; beside every document, nothing."""
+    def tap(
+        self,
+        x: float,
+        y: float,
+        reach: tuple[float, float],
+        among=None,
+        mode: str | None = None,
+    ) -> None:
+        """Select the document nearest to a point, among those shown; beside every
+        document, nothing.
+        """
         rows = np.flatnonzero(self.found if among is None else self.found & among)
         nearest = nearest_place(self.round.places[rows], x, y, reach)
         chosen = np.zeros(len(self.selected), bool)
@@ -168,7 +207,9 @@ class Session:
         """Select everything that the search found."""
         self.select(self.found, "search", mode)
 
-    def select_rows(self, rows: Iterable[int], how: str, mode: str | None = None) -> None:
+    def select_rows(
+        self, rows: Iterable[int], how: str, mode: str | None = None
+    ) -> None:
         """Select documents by number."""
         chosen = np.zeros(len(self.selected), bool)
         chosen[list(rows)] = True
@@ -186,15 +227,22 @@ class Session:
         return self.n_selected
 
     def suggest_region(self) -> int:
-        """Select the most informative region, at the next call the next; return how many documents it has."""
+        """Select the most informative region, at the next call the next; return how
+        many documents it has.
+        """
         key = (self.number, self.work.log.state.n_events)
         if self._regions is None or self._regions[0] != key:
-            self._regions, self._regions_seen = (key, self.work.regions(self.round.number)), 0
+            self._regions, self._regions_seen = (
+                (key, self.work.regions(self.round.number)),
+                0,
+            )
         regions = self._regions[1]
         if not regions:
             self.clear()
             return 0
-        self.select_rows(regions[self._regions_seen % len(regions)], "informative region", "new")
+        self.select_rows(
+            regions[self._regions_seen % len(regions)], "informative region", "new"
+        )
         self._regions_seen += 1
         return self.n_selected
 
@@ -228,7 +276,9 @@ class Session:
     def sort(self, order: str) -> None:
         """List the most typical or the most doubtful first."""
         if order not in ORDERS:
-            raise ValueError(f"got the order {order!r}, expected one of {list(ORDERS)}; pick one")
+            raise ValueError(
+                f"got the order {order!r}, expected one of {list(ORDERS)}; pick one"
+            )
         self.order, self.page, self._listed = order, 0, None
 
     @property
@@ -257,10 +307,11 @@ class Session:
     # -- labelling -----------------------------------------------------------------------------------
 
     def apply(self, label: list[str]) -> Applied:
-        """Give the ticked documents a label, none to take labels off, and select nothing.
+        """Give the ticked documents a label, none to take labels off, and select
+        nothing.
 
-        Documents that somebody else has labelled since they were selected are left as they are, and stay selected; a
-        second `apply` overrides.
+        Documents that somebody else has labelled since they were selected are left as
+        they are, and stay selected; a second `apply` overrides.
         """
         ids = self.ticked_ids
         about = {
@@ -272,9 +323,18 @@ class Session:
         if self.is_narrowed:
             about["filter"] = vars(self.filter)
         applied = self.work.log.apply(
-            ids, label, by=self.by, round=self.round.number, selection=about, since=self.since
+            ids,
+            label,
+            by=self.by,
+            round=self.round.number,
+            selection=about,
+            since=self.since,
         )
-        self.select_rows([self.work.row_of[name] for name in applied.left], "labelled by others", "new")
+        self.select_rows(
+            [self.work.row_of[name] for name in applied.left],
+            "labelled by others",
+            "new",
+        )
         return applied
 
     def undo(self):
@@ -304,11 +364,21 @@ class Session:
         if by == "language":
             return self.work.language[rows]
         if by == "cluster":
-            return np.array([f"cluster {n + 1}" for n in self.round.clusters[rows]], dtype=object)
+            return np.array(
+                [f"cluster {n + 1}" for n in self.round.clusters[rows]], dtype=object
+            )
         if by not in ("label", "predicted", "labelled"):
-            raise ValueError(f"got the colour {by!r}, expected one of {list(COLORS)}; pick one")
+            raise ValueError(
+                f"got the colour {by!r}, expected one of {list(COLORS)}; pick one"
+            )
         if by == "predicted":
-            return np.array([group_of(label) for label in self.work.predicted(self.round.number, rows)], dtype=object)
+            return np.array(
+                [
+                    group_of(label)
+                    for label in self.work.predicted(self.round.number, rows)
+                ],
+                dtype=object,
+            )
         found = [group_of(self.work.labels[row]) for row in rows]
         if by == "labelled":
             found = [name if name == NOBODY else "labelled" for name in found]
@@ -323,4 +393,10 @@ def group_of(label) -> str:
 
 def _has(label, wanted: str) -> bool:
     parts = short(label)
-    return not parts if wanted == NOBODY else len(parts) > 1 if wanted == HYBRID else wanted in parts
+    return (
+        not parts
+        if wanted == NOBODY
+        else len(parts) > 1
+        if wanted == HYBRID
+        else wanted in parts
+    )

@@ -1,4 +1,6 @@
-"""Colours, markers and the pieces of HTML that the page shows. Everything that comes from a document is escaped."""
+"""Colours, markers and the pieces of HTML that the page shows. Everything that comes
+from a document is escaped.
+"""
 
 from collections.abc import Iterable
 from html import escape
@@ -12,18 +14,38 @@ from embetter_reg.plots.palette import label_styles
 
 UNLABELLED, MIXED = "#c4c9cf", "#6b7280"
 _MARKERS = {
-    "o": "circle", "s": "square", "^": "triangle", "v": "inverted_triangle", "D": "diamond", "P": "plus", "X": "x",
-    "<": "square_pin", ">": "triangle_pin", "*": "star", "p": "hex", "h": "hex",
-}  # fmt: skip
+    "o": "circle",
+    "s": "square",
+    "^": "triangle",
+    "v": "inverted_triangle",
+    "D": "diamond",
+    "P": "plus",
+    "X": "x",
+    "<": "square_pin",
+    ">": "triangle_pin",
+    "*": "star",
+    "p": "hex",
+    "h": "hex",
+}
 _SIGNS = {
-    "circle": "●", "square": "■", "triangle": "▲", "inverted_triangle": "▼", "diamond": "◆", "plus": "✚", "x": "✖",
-    "square_pin": "▣", "triangle_pin": "△", "star": "★", "hex": "⬢",
-}  # fmt: skip
+    "circle": "●",
+    "square": "■",
+    "triangle": "▲",
+    "inverted_triangle": "▼",
+    "diamond": "◆",
+    "plus": "✚",
+    "x": "✖",
+    "square_pin": "▣",
+    "triangle_pin": "△",
+    "star": "★",
+    "hex": "⬢",
+}
 _SNIPPET = 240
 
 
 def group_styles(groups: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Return ``{group: (colour, Bokeh marker)}``: registers in their fixed colours, other labels beside them.
+    """Return ``{group: (colour, Bokeh marker)}``: registers in their fixed colours,
+    other labels beside them.
 
     Examples
     --------
@@ -33,13 +55,29 @@ def group_styles(groups: Iterable[str]) -> dict[str, tuple[str, str]]:
 
     """
     names = sorted(set(groups))
-    own = {NOBODY: (UNLABELLED, "circle"), HYBRID: (MIXED, "star"), "labelled": ("#0072B2", "circle")}
+    own = {
+        NOBODY: (UNLABELLED, "circle"),
+        HYBRID: (MIXED, "star"),
+        "labelled": ("#0072B2", "circle"),
+    }
     styles = {
         **label_styles([name for name in names if name in MAIN]),
-        **label_styles([name for name in names if name not in MAIN and name not in own]),
+        **label_styles(
+            [name for name in names if name not in MAIN and name not in own]
+        ),
     }
-    drawn = {name: (color, _MARKERS.get(marker, "circle")) for name, (color, marker) in styles.items()} | own
-    ranked = sorted(names, key=lambda name: (name in own, MAIN.index(name) if name in MAIN else len(MAIN), name))
+    drawn = {
+        name: (color, _MARKERS.get(marker, "circle"))
+        for name, (color, marker) in styles.items()
+    } | own
+    ranked = sorted(
+        names,
+        key=lambda name: (
+            name in own,
+            MAIN.index(name) if name in MAIN else len(MAIN),
+            name,
+        ),
+    )
     return {name: drawn[name] for name in ranked}
 
 
@@ -47,7 +85,9 @@ def legend(groups: Iterable[str], counts: dict[str, int]) -> str:
     """Return the legend as HTML: sign, name, count."""
     items = []
     for name, (color, marker) in group_styles(groups).items():
-        meaning = f' <span class="dim">{escape(NAMES[name])}</span>' if name in MAIN else ""
+        meaning = (
+            f' <span class="dim">{escape(NAMES[name])}</span>' if name in MAIN else ""
+        )
         items.append(
             f'<span class="key"><span style="color:{escape(color)}">{_SIGNS[marker]}</span> '
             f"<b>{escape(name)}</b>{meaning} {counts.get(name, 0):,}</span>"
@@ -56,14 +96,22 @@ def legend(groups: Iterable[str], counts: dict[str, int]) -> str:
 
 
 def chips(label: Iterable[str], ghost: bool = False) -> str:
-    """Return labels as small coloured tags; ``ghost`` for those that are only predicted."""
+    """Return labels as small coloured tags; ``ghost`` for those that are only
+    predicted.
+    """
     parts = list(label)
     styles = group_styles(short(parts))
     found = []
     for part in parts:
         color = styles[part][0] if part in styles else MIXED
-        paint = f"border-color:{color};color:#374151" if ghost else f"background:{color};color:{_ink(color)}"
-        found.append(f'<span class="chip" style="{escape(paint)}">{escape(part)}</span>')
+        paint = (
+            f"border-color:{color};color:#374151"
+            if ghost
+            else f"background:{color};color:{_ink(color)}"
+        )
+        found.append(
+            f'<span class="chip" style="{escape(paint)}">{escape(part)}</span>'
+        )
     return "".join(found)
 
 
@@ -74,7 +122,14 @@ def snippet(text: str, n: int = _SNIPPET) -> str:
 
 
 def card(
-    name: str, text: str, language: str, label: Labels, predicted: Labels, doubt: float, query: str, by: str
+    name: str,
+    text: str,
+    language: str,
+    label: Labels,
+    predicted: Labels,
+    doubt: float,
+    query: str,
+    by: str,
 ) -> str:
     """Return a document of the list as HTML."""
     edge = next(iter(group_styles(short(label)[:1] or [NOBODY]).values()))[0]
@@ -112,7 +167,9 @@ def _marked(text: str, query: str) -> str:
 
 
 def counts_table(counts: pd.DataFrame, n_labelled: int, n_documents: int) -> str:
-    """Return counts by label and language as an HTML table; labels that nobody has are left out."""
+    """Return counts by label and language as an HTML table; labels that nobody has are
+    left out.
+    """
     shown = counts[counts.sum(axis=1) > 0]
     share = n_labelled / max(n_documents, 1)
     bar = (

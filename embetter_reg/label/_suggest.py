@@ -1,4 +1,6 @@
-"""What the labels so far say about the other documents: predictions, doubtful labels, where to look next."""
+"""What the labels so far say about the other documents: predictions, doubtful labels,
+where to look next.
+"""
 
 from typing import NamedTuple
 
@@ -18,8 +20,9 @@ _BLOCK = 8_000_000
 class Vote(NamedTuple):
     """What the nearest labelled documents say.
 
-    ``shares`` (float32, n_queries × n_labels) is the weight of each label among them; ``labels`` names the columns.
-    ``sure`` (float32, n_queries), in [0, 1], is the lead of the winning label over the next.
+    ``shares`` (float32, n_queries × n_labels) is the weight of each label among them;
+    ``labels`` names the columns. ``sure`` (float32, n_queries), in [0, 1], is the lead
+    of the winning label over the next.
     """
 
     shares: np.ndarray
@@ -31,7 +34,9 @@ class Vote(NamedTuple):
         return Vote(self.shares[queries], self.labels, self.sure[queries])
 
     def winners(self) -> list[tuple[str, ...]]:
-        """Return the labels that at least half of the weight carries, or else the one with the most."""
+        """Return the labels that at least half of the weight carries, or else the one
+        with the most.
+        """
         chosen = self.shares >= 0.5
         best = self.shares.argmax(axis=1)
         return [
@@ -41,9 +46,17 @@ class Vote(NamedTuple):
 
 
 def neighbor_vote(
-    space, rows, targets, labels, queries=None, *, n_neighbors: int = N_NEIGHBORS, max_voters: int | None = MOST_VOTERS
+    space,
+    rows,
+    targets,
+    labels,
+    queries=None,
+    *,
+    n_neighbors: int = N_NEIGHBORS,
+    max_voters: int | None = MOST_VOTERS,
 ) -> Vote:
-    """Let the nearest labelled documents vote on every query, weighed by cosine similarity; none votes on itself.
+    """Let the nearest labelled documents vote on every query, weighed by cosine
+    similarity; none votes on itself.
 
     Parameters
     ----------
@@ -75,14 +88,20 @@ def neighbor_vote(
     """
     rows, targets = np.asarray(rows), np.asarray(targets, np.float32)
     if not len(rows):
-        raise ValueError("got no labelled document, expected at least one to vote; label some first")
+        raise ValueError(
+            "got no labelled document, expected at least one to vote; label some first"
+        )
     if max_voters is not None and len(rows) > max_voters:
-        kept = stratified_sample(targets @ (2.0 ** np.arange(targets.shape[1])), max_voters)
+        kept = stratified_sample(
+            targets @ (2.0 ** np.arange(targets.shape[1])), max_voters
+        )
         rows, targets = rows[kept], targets[kept]
     queries = np.arange(len(space)) if queries is None else np.asarray(queries)
     voters = normalize(np.asarray(space[rows], np.float32))
     shares = np.zeros((len(queries), targets.shape[1]), np.float32)
-    for batch in np.array_split(np.arange(len(queries)), max(1, len(queries) * len(rows) // _BLOCK)):
+    for batch in np.array_split(
+        np.arange(len(queries)), max(1, len(queries) * len(rows) // _BLOCK)
+    ):
         likeness = normalize(np.asarray(space[queries[batch]], np.float32)) @ voters.T
         likeness[queries[batch][:, None] == rows] = -np.inf
         k = min(n_neighbors, len(rows))
@@ -106,9 +125,10 @@ def doubtful_labels(space, rows, targets, *, method: str = "neighbors") -> np.nd
         The labelled documents.
     targets : array of shape (n_rows, n_labels)
     method : {"neighbors", "cleanlab"}
-        "neighbors": the two nearest labelled documents both share no label with it; in the order of how little of the
-        vote of the ten nearest falls on its own labels. "cleanlab": confident learning on that vote (Northcutt, Jiang
-        & Chuang 2021), by cleanlab (extra ``cleanlab``).
+        "neighbors": the two nearest labelled documents both share no label with it; in
+        the order of how little of the vote of the ten nearest falls on its own labels.
+        "cleanlab": confident learning on that vote (Northcutt, Jiang & Chuang 2021), by
+        cleanlab (extra ``cleanlab``).
 
     Returns
     -------
@@ -132,7 +152,9 @@ def doubtful_labels(space, rows, targets, *, method: str = "neighbors") -> np.nd
 
     """
     if method not in ("neighbors", "cleanlab"):
-        raise ValueError(f"got method={method!r}, expected 'neighbors' or 'cleanlab'; pick one")
+        raise ValueError(
+            f"got method={method!r}, expected 'neighbors' or 'cleanlab'; pick one"
+        )
     rows, targets = np.asarray(rows), np.asarray(targets, np.float32)
     if len(rows) < 3:
         return rows[:0]
@@ -140,31 +162,47 @@ def doubtful_labels(space, rows, targets, *, method: str = "neighbors") -> np.nd
     vote = neighbor_vote(space, rows, targets, names, rows, max_voters=None)
     own = (vote.shares * targets).sum(axis=1) / targets.sum(axis=1)
     if method == "neighbors":
-        two = neighbor_vote(space, rows, targets, names, rows, n_neighbors=2, max_voters=None)
+        two = neighbor_vote(
+            space, rows, targets, names, rows, n_neighbors=2, max_voters=None
+        )
         found = np.flatnonzero((two.shares * targets).sum(axis=1) < 1e-6)
         return rows[found[np.argsort(own[found], kind="stable")]]
     given = [np.flatnonzero(row).tolist() for row in targets]
     shares = (vote.shares + 1e-3) / (1 + 1e-3 * targets.shape[1])
     purpose = "finding doubtful labels by confident learning"
     if all(len(labels) == 1 for labels in given):
-        filters = optional_import("cleanlab.filter", package="cleanlab", purpose=purpose)
+        filters = optional_import(
+            "cleanlab.filter", package="cleanlab", purpose=purpose
+        )
         used = np.unique([labels[0] for labels in given])
         codes = np.searchsorted(used, [labels[0] for labels in given])
         shares = shares[:, used] / shares[:, used].sum(axis=1, keepdims=True)
         if len(used) < 2:
             return rows[:0]
-        found = filters.find_label_issues(codes, shares, return_indices_ranked_by="self_confidence", n_jobs=1)
+        found = filters.find_label_issues(
+            codes, shares, return_indices_ranked_by="self_confidence", n_jobs=1
+        )
     else:
-        multilabel = optional_import("cleanlab.multilabel_classification.filter", package="cleanlab", purpose=purpose)
-        found = multilabel.find_label_issues(given, shares, return_indices_ranked_by="self_confidence", n_jobs=1)
+        multilabel = optional_import(
+            "cleanlab.multilabel_classification.filter",
+            package="cleanlab",
+            purpose=purpose,
+        )
+        found = multilabel.find_label_issues(
+            given, shares, return_indices_ranked_by="self_confidence", n_jobs=1
+        )
     return rows[found]
 
 
-def informative_regions(places, doubt, unlabelled, *, region_size: int = 40, random_state=0) -> list[np.ndarray]:
-    """Return regions of the map worth labelling, the most informative first; each a set of unlabelled documents.
+def informative_regions(
+    places, doubt, unlabelled, *, region_size: int = 40, random_state=0
+) -> list[np.ndarray]:
+    """Return regions of the map worth labelling, the most informative first; each a set
+    of unlabelled documents.
 
-    Regions are k-means clusters of the unlabelled documents' places. One is worth the sum of its documents' doubts, so
-    that a region counts that is both large and unsure; near a boundary as much as where nothing is labelled yet.
+    Regions are k-means clusters of the unlabelled documents' places. One is worth the
+    sum of its documents' doubts, so that a region counts that is both large and unsure;
+    near a boundary as much as where nothing is labelled yet.
 
     Parameters
     ----------
@@ -186,5 +224,7 @@ def informative_regions(places, doubt, unlabelled, *, region_size: int = 40, ran
     n_regions = min(n_regions, len(np.unique(points, axis=0)))
     make = KMeans if len(unlabelled) <= 20_000 else MiniBatchKMeans
     region = make(n_regions, n_init=3, random_state=seed).fit_predict(points)
-    worth = np.bincount(region, weights=np.asarray(doubt)[unlabelled], minlength=n_regions)
+    worth = np.bincount(
+        region, weights=np.asarray(doubt)[unlabelled], minlength=n_regions
+    )
     return [unlabelled[region == n] for n in np.argsort(-worth, kind="stable")]

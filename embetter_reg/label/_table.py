@@ -1,4 +1,6 @@
-"""Labelling in a notebook: a table, and a map by jupyter-scatter, that write the log of the page."""
+"""Labelling in a notebook: a table, and a map by jupyter-scatter, that write the log of
+the page.
+"""
 
 from collections.abc import Iterable
 from html import escape
@@ -24,7 +26,8 @@ class LabelTable:
     Parameters
     ----------
     documents : DataFrame
-        With a column ``text``. Documents are known by their column ``id``, or else by the index.
+        With a column ``text``. Documents are known by their column ``id``, or else by
+        the index.
     out : path
         The log; the same as the page's, if both are to work on it.
     by : str
@@ -46,18 +49,35 @@ class LabelTable:
 
     """
 
-    def __init__(self, documents: pd.DataFrame, out="labels.jsonl", *, by: str = "notebook", scheme=None):
+    def __init__(
+        self,
+        documents: pd.DataFrame,
+        out="labels.jsonl",
+        *,
+        by: str = "notebook",
+        scheme=None,
+    ):
         if "text" not in documents:
             raise ValueError(
-                f"got the columns {list(documents)}, expected one called text; rename the one that holds it"
+                f"got the columns {list(documents)}, expected one called text; rename "
+                "the one that holds it"
             )
         self._documents = documents
-        self.ids: list[str] = [str(name) for name in documents.get("id", documents.index)]
+        self.ids: list[str] = [
+            str(name) for name in documents.get("id", documents.index)
+        ]
         if len(set(self.ids)) < len(self.ids):
-            raise ValueError("got an id twice, expected one id a document; reset the index, or mend the ids")
+            raise ValueError(
+                "got an id twice, expected one id a document; reset the index, or "
+                "mend the ids"
+            )
         self.by, self.scheme = by, list(scheme or MAIN)
         self.log = LabelLog(Path(out))
-        self._given = [_listed(x) for x in documents["labels"]] if "labels" in documents else [[] for _ in self.ids]
+        self._given = (
+            [_listed(x) for x in documents["labels"]]
+            if "labels" in documents
+            else [[] for _ in self.ids]
+        )
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -68,9 +88,13 @@ class LabelTable:
             [] if name in state.cleared else list(state.labels.get(name, given))
             for name, given in zip(self.ids, self._given, strict=True)
         ]
-        return self._documents.assign(labels=pd.Series(now, index=self._documents.index, dtype=object))
+        return self._documents.assign(
+            labels=pd.Series(now, index=self._documents.index, dtype=object)
+        )
 
-    def label(self, rows, label: str | Iterable[str], *, how: str = "notebook") -> Applied:
+    def label(
+        self, rows, label: str | Iterable[str], *, how: str = "notebook"
+    ) -> Applied:
         """Label documents; an empty label takes labels off.
 
         Parameters
@@ -83,8 +107,13 @@ class LabelTable:
 
         """
         chosen = [self.ids[n] for n in self._positions(rows)]
-        selection = {"steps": [{"how": how, "mode": "new", "n": len(chosen)}], "n_selected": len(chosen)}
-        return self.log.apply(chosen, parse_label(label), by=self.by, selection=selection)
+        selection = {
+            "steps": [{"how": how, "mode": "new", "n": len(chosen)}],
+            "n_selected": len(chosen),
+        }
+        return self.log.apply(
+            chosen, parse_label(label), by=self.by, selection=selection
+        )
 
     def undo(self) -> Event | None:
         """Take back the last action here."""
@@ -95,11 +124,16 @@ class LabelTable:
         return self.log.redo(self.by)
 
     def save(self, edited: pd.DataFrame) -> int:
-        """Write what differs in an edited copy of `frame`, as one action; return how many documents differ."""
+        """Write what differs in an edited copy of `frame`, as one action; return how
+        many documents differ.
+        """
         position = {index: n for n, index in enumerate(self._documents.index)}
         changed = {}
         for index, wanted, now in zip(
-            edited.index, edited["labels"], self.frame.loc[edited.index, "labels"], strict=True
+            edited.index,
+            edited["labels"],
+            self.frame.loc[edited.index, "labels"],
+            strict=True,
         ):
             if (label := parse_label(_listed(wanted))) != now:
                 changed[self.ids[position[index]]] = label
@@ -111,7 +145,11 @@ class LabelTable:
         if isinstance(rows, pd.DataFrame):
             return self._documents.index.get_indexer(rows.index).tolist()
         rows = np.asarray(rows)
-        return np.flatnonzero(rows).tolist() if rows.dtype == bool else rows.astype(int).tolist()
+        return (
+            np.flatnonzero(rows).tolist()
+            if rows.dtype == bool
+            else rows.astype(int).tolist()
+        )
 
     def _repr_html_(self) -> str:
         return self.frame.to_html(max_rows=20)
@@ -119,35 +157,49 @@ class LabelTable:
     # -- widgets -------------------------------------------------------------------------------------
 
     def widget(self, page_size: int = _LISTED):
-        """Return a table to label in: a row a document, with a tick; needs the extra ``notebook``."""
+        """Return a table to label in: a row a document, with a tick; needs the extra
+        ``notebook``.
+        """
         widgets = optional_import("ipywidgets", **_EXTRA)
         search = widgets.Text(placeholder="Search the texts", continuous_update=False)
         place = widgets.BoundedIntText(value=1, min=1, max=1, description="page")
-        ticks = [widgets.Checkbox(indent=False, layout={"width": "24px"}) for _ in range(page_size)]
+        ticks = [
+            widgets.Checkbox(indent=False, layout={"width": "24px"})
+            for _ in range(page_size)
+        ]
         texts = [widgets.HTML() for _ in range(page_size)]
         rows: list[int] = []
 
         def draw(*_) -> None:
             frame, wanted = self.frame, search.value.strip().casefold()
-            found = [n for n, text in enumerate(frame["text"]) if wanted in text.casefold()]
+            found = [
+                n for n, text in enumerate(frame["text"]) if wanted in text.casefold()
+            ]
             place.max = max(1, -(-len(found) // page_size))
             rows[:] = found[(place.value - 1) * page_size : place.value * page_size]
             for n, (tick, text) in enumerate(zip(ticks, texts, strict=True)):
                 tick.value, shown = False, n < len(rows)
                 tick.layout.display = text.layout.display = "" if shown else "none"
-                text.value = _line(frame["text"].iloc[rows[n]], frame["labels"].iloc[rows[n]]) if shown else ""
+                text.value = (
+                    _line(frame["text"].iloc[rows[n]], frame["labels"].iloc[rows[n]])
+                    if shown
+                    else ""
+                )
 
         search.observe(draw, "value")
         place.observe(draw, "value")
         controls = self._controls(
-            widgets, lambda: [n for n, tick in zip(rows, ticks, strict=False) if tick.value], draw
+            widgets,
+            lambda: [n for n, tick in zip(rows, ticks, strict=False) if tick.value],
+            draw,
         )
         lines = [widgets.HBox(pair) for pair in zip(ticks, texts, strict=True)]
         draw()
         return widgets.VBox([widgets.HBox([search, place]), controls, *lines])
 
     def map(self, places=None, space=None):
-        """Return a map to draw a lasso on, by jupyter-scatter; needs the extra ``notebook``.
+        """Return a map to draw a lasso on, by jupyter-scatter; needs the extra
+        ``notebook``.
 
         Parameters
         ----------
@@ -157,14 +209,22 @@ class LabelTable:
             Lists the documents most typical of a selection first.
 
         """
-        jscatter, widgets = optional_import("jscatter", **_EXTRA), optional_import("ipywidgets", **_EXTRA)
+        jscatter, widgets = (
+            optional_import("jscatter", **_EXTRA),
+            optional_import("ipywidgets", **_EXTRA),
+        )
         if places is None:
             if not {"x", "y"} <= set(self._documents):
-                raise ValueError("got documents without x and y, expected a map; pass places, as draw_map gives them")
+                raise ValueError(
+                    "got documents without x and y, expected a map; pass places, as "
+                    "draw_map gives them"
+                )
             places = self._documents[["x", "y"]].to_numpy()
         data = pd.DataFrame(np.asarray(places, float), columns=["x", "y"])
         data["label"] = self._names()
-        scatter = jscatter.Scatter(data=data, x="x", y="y", color_by="label", legend=True, height=480)
+        scatter = jscatter.Scatter(
+            data=data, x="x", y="y", color_by="label", legend=True, height=480
+        )
         listed = widgets.HTML(layout={"max_height": "420px", "overflow": "auto"})
 
         def selected() -> list[int]:
@@ -175,7 +235,10 @@ class LabelTable:
 
         def draw(*_) -> None:
             frame, rows = self.frame, selected()
-            shown = [_line(frame["text"].iloc[n], frame["labels"].iloc[n]) for n in rows[:_LISTED]]
+            shown = [
+                _line(frame["text"].iloc[n], frame["labels"].iloc[n])
+                for n in rows[:_LISTED]
+            ]
             listed.value = f"<b>{len(rows):,} selected</b>{''.join(shown)}"
 
         def after() -> None:
@@ -192,13 +255,19 @@ class LabelTable:
         return shown
 
     def _names(self) -> pd.Series:
-        return pd.Series([", ".join(label) or "not labelled" for label in self.frame["labels"]], dtype="category")
+        return pd.Series(
+            [", ".join(label) or "not labelled" for label in self.frame["labels"]],
+            dtype="category",
+        )
 
     def _controls(self, widgets, chosen, after) -> Any:
-        typed = widgets.Combobox(options=self.scheme, placeholder="Label, or several: NA, OP")
+        typed = widgets.Combobox(
+            options=self.scheme, placeholder="Label, or several: NA, OP"
+        )
         said = widgets.HTML()
         buttons = {
-            what: widgets.Button(description=what, layout={"width": "80px"}) for what in ("Apply", "Undo", "Redo")
+            what: widgets.Button(description=what, layout={"width": "80px"})
+            for what in ("Apply", "Undo", "Redo")
         }
 
         def act(button) -> None:
@@ -208,10 +277,16 @@ class LabelTable:
                     said.value = "Select documents, and pick or type a label."
                     return
                 self.label(rows, typed.value, how="notebook selection")
-                said.value = f"Saved: {len(rows):,} documents labelled {escape(typed.value)}."
+                said.value = (
+                    f"Saved: {len(rows):,} documents labelled {escape(typed.value)}."
+                )
             else:
                 event = self.undo() if button.description == "Undo" else self.redo()
-                said.value = f"Saved: {button.description}." if event else f"There is nothing to {button.description}."
+                said.value = (
+                    f"Saved: {button.description}."
+                    if event
+                    else f"There is nothing to {button.description}."
+                )
             after()
 
         for button in buttons.values():
@@ -219,8 +294,11 @@ class LabelTable:
         return widgets.VBox([widgets.HBox([typed, *buttons.values()]), said])
 
 
-def label_table(documents: pd.DataFrame, out="labels.jsonl", *, by: str = "notebook", scheme=None) -> LabelTable:
-    """Return documents as a table to label, in a notebook or a script, on the same log as the page.
+def label_table(
+    documents: pd.DataFrame, out="labels.jsonl", *, by: str = "notebook", scheme=None
+) -> LabelTable:
+    """Return documents as a table to label, in a notebook or a script, on the same log
+    as the page.
 
     Parameters
     ----------

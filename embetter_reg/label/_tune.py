@@ -1,8 +1,9 @@
-"""Tune again: a head on what is labelled so far, its map in place of the old one, and whether it got better.
+"""Tune again: a head on what is labelled so far, its map in place of the old one, and
+whether it got better.
 
-A round runs in a process of its own, so that the page stays at hand and the round can be stopped. Documents whose id
-says so (one in five) are held out of every round: their labels train no head, so agreement on them is honest, and the
-same from round to round.
+A round runs in a process of its own, so that the page stays at hand and the round can
+be stopped. Documents whose id says so (one in five) are held out of every round: their
+labels train no head, so agreement on them is honest, and the same from round to round.
 """
 
 import json
@@ -27,7 +28,8 @@ _RESAMPLES = 1000
 
 
 def is_held_out(identifier: str) -> bool:
-    """Say whether a document is one of the fifth that no head is fitted on; decided by its id alone.
+    """Say whether a document is one of the fifth that no head is fitted on; decided by
+    its id alone.
 
     Examples
     --------
@@ -36,13 +38,19 @@ def is_held_out(identifier: str) -> bool:
     [True, False, True, False, False, True]
 
     """
-    return int.from_bytes(blake2b(identifier.encode(), digest_size=4).digest(), "big") % ONE_IN == 0
+    return (
+        int.from_bytes(blake2b(identifier.encode(), digest_size=4).digest(), "big")
+        % ONE_IN
+        == 0
+    )
 
 
 class Agreement(NamedTuple):
-    """Held-out agreement before and after: Jaccard index of predicted and given labels, in [0, 1], higher is better.
+    """Held-out agreement before and after: Jaccard index of predicted and given labels,
+    in [0, 1], higher is better.
 
-    ``low`` and ``high`` are the 95 % interval of the difference, from resampling the held-out documents.
+    ``low`` and ``high`` are the 95 % interval of the difference, from resampling the
+    held-out documents.
     """
 
     before: float
@@ -55,16 +63,27 @@ class Agreement(NamedTuple):
         """Return it in words."""
         if not self.n:
             return "No labelled document is held out yet, so nothing can be said about agreement."
-        how = "rose" if self.low > 0 else "fell" if self.high < 0 else "moved no more than chance can"
+        how = (
+            "rose"
+            if self.low > 0
+            else "fell"
+            if self.high < 0
+            else "moved no more than chance can"
+        )
         few = "" if self.n >= 30 else " These are few documents."
         return (
-            f"Held-out agreement {how}: {self.before:.2f} → {self.after:.2f} ({self.after - self.before:+.2f} "
-            f"[{self.low:+.2f}, {self.high:+.2f}], {self.n} documents that no head was fitted on).{few}"
+            f"Held-out agreement {how}: {self.before:.2f} → {self.after:.2f} "
+            f"({self.after - self.before:+.2f} "
+            f"[{self.low:+.2f}, {self.high:+.2f}], {self.n} documents that no head "
+            f"was fitted on).{few}"
         )
 
 
-def held_out_agreement(before, after, rows, targets, held, *, random_state=0) -> Agreement:
-    """Compare two spaces by how well labelled neighbours tell the labels of held-out documents.
+def held_out_agreement(
+    before, after, rows, targets, held, *, random_state=0
+) -> Agreement:
+    """Compare two spaces by how well labelled neighbours tell the labels of held-out
+    documents.
 
     Parameters
     ----------
@@ -93,12 +112,23 @@ def held_out_agreement(before, after, rows, targets, held, *, random_state=0) ->
     names = [str(n) for n in range(targets.shape[1])]
     scores = []
     for space in (before, after):
-        vote = neighbor_vote(space, rows[~held], targets[~held], names, rows[held], max_voters=None)
-        scores.append([_jaccard(found, given) for found, given in zip(vote.winners(), targets[held], strict=True)])
+        vote = neighbor_vote(
+            space, rows[~held], targets[~held], names, rows[held], max_voters=None
+        )
+        scores.append(
+            [
+                _jaccard(found, given)
+                for found, given in zip(vote.winners(), targets[held], strict=True)
+            ]
+        )
     one, other = np.array(scores)
-    draws = np.random.default_rng(random_state).integers(0, len(one), (_RESAMPLES, len(one)))
+    draws = np.random.default_rng(random_state).integers(
+        0, len(one), (_RESAMPLES, len(one))
+    )
     low, high = np.quantile((other - one)[draws].mean(axis=1), [0.025, 0.975])
-    return Agreement(float(one.mean()), float(other.mean()), float(low), float(high), len(one))
+    return Agreement(
+        float(one.mean()), float(other.mean()), float(low), float(high), len(one)
+    )
 
 
 def _jaccard(found: tuple[str, ...], given: np.ndarray) -> float:
@@ -112,19 +142,36 @@ def make_head(name: str, *, random_state=0):
     from embetter_reg.finetune.heads import LinearTuner
 
     if name not in HEADS:
-        raise ValueError(f"got the head {name!r}, expected one of {list(HEADS)}; pick one")
-    networks = {"feedforward": finetune.FeedForwardTuner, "contrastive": finetune.ContrastiveTuner}
+        raise ValueError(
+            f"got the head {name!r}, expected one of {list(HEADS)}; pick one"
+        )
+    networks = {
+        "feedforward": finetune.FeedForwardTuner,
+        "contrastive": finetune.ContrastiveTuner,
+    }
     return networks.get(name, LinearTuner)(random_state=random_state)
 
 
 def tune_round(
-    X, rows, targets, held, folder, *, before, places, head="linear", reducer="umap", n_clusters=8,
-    random_state=0, report=None,
-) -> dict[str, Any]:  # fmt: skip
-    """Fit a head on the labelled documents that are not held out, and write the round into a folder.
+    X,
+    rows,
+    targets,
+    held,
+    folder,
+    *,
+    before,
+    places,
+    head="linear",
+    reducer="umap",
+    n_clusters=8,
+    random_state=0,
+    report=None,
+) -> dict[str, Any]:
+    """Fit a head on the labelled documents that are not held out, and write the round
+    into a folder.
 
-    ``head.safetensors``, ``head.json``, ``space.npy`` (n_documents, n_tuned_dims, as float16), ``map.npy``
-    (n_documents, 2), ``clusters.npy`` and ``figures.json``.
+    ``head.safetensors``, ``head.json``, ``space.npy`` (n_documents, n_tuned_dims, as
+    float16), ``map.npy`` (n_documents, 2), ``clusters.npy`` and ``figures.json``.
 
     Parameters
     ----------
@@ -150,19 +197,27 @@ def tune_round(
 
     """
     report = report or (lambda what, share: None)
-    rows, targets, held = np.asarray(rows), np.asarray(targets, np.int64), np.asarray(held, bool)
+    rows, targets, held = (
+        np.asarray(rows),
+        np.asarray(targets, np.int64),
+        np.asarray(held, bool),
+    )
     fitted, wanted = rows[~held], targets[~held]
     used = np.flatnonzero(wanted.any(axis=0))
     if len(used) < 2:
         raise ValueError(
-            f"got {len(fitted)} documents to tune on with {len(used)} label, expected at least two labels; label some "
+            f"got {len(fitted)} documents to tune on with {len(used)} label, expected "
+            "at least two labels; label some "
             "documents of another one (one document in five is held out)"
         )
     wanted = wanted[:, used]
     single = (wanted.sum(axis=1) == 1).all()
     tuner = make_head(head, random_state=random_state)
     with _watched(tuner, report, len(fitted)):
-        tuner.fit(np.asarray(X[fitted], np.float32), wanted.argmax(axis=1) if single else wanted)
+        tuner.fit(
+            np.asarray(X[fitted], np.float32),
+            wanted.argmax(axis=1) if single else wanted,
+        )
     space = tuner.transform(np.asarray(X, np.float32))
     report("drawing the map", 0.4)
     found = draw_map(space, reducer, before=places, random_state=random_state)
@@ -181,20 +236,32 @@ def tune_round(
     np.save(folder / "space.npy", space.astype(np.float16))
     np.save(folder / "map.npy", found)
     np.save(folder / "clusters.npy", find_clusters(space, n_clusters, random_state))
-    (folder / "figures.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
+    (folder / "figures.json").write_text(
+        json.dumps(figures, indent=1), encoding="utf-8"
+    )
     report("done", 1.0)
     return figures
 
 
 def find_clusters(space, n_clusters: int, random_state=0) -> np.ndarray:
-    """Return the spherical k-means cluster of every document, fitted on 20,000 where there are more."""
+    """Return the spherical k-means cluster of every document, fitted on 20,000 where
+    there are more.
+    """
     from embetter_reg.analysis import make_clusterer
 
     rng = np.random.default_rng(random_state)
-    rows = np.arange(len(space)) if len(space) <= 20_000 else rng.choice(len(space), 20_000, replace=False)
+    rows = (
+        np.arange(len(space))
+        if len(space) <= 20_000
+        else rng.choice(len(space), 20_000, replace=False)
+    )
     fitted = np.asarray(space[rows], np.float32)
     k = min(n_clusters, len(np.unique(fitted, axis=0)))
-    return make_clusterer("spherical", k, n_init=3, random_state=random_state).fit(fitted).predict(np.asarray(space))
+    return (
+        make_clusterer("spherical", k, n_init=3, random_state=random_state)
+        .fit(fitted)
+        .predict(np.asarray(space))
+    )
 
 
 class _watched:
@@ -215,14 +282,18 @@ class _watched:
         n_epochs = getattr(self._tuner, "_n_epochs", 0)
         while n_epochs and not self._over.wait(0.2):
             done = len(getattr(self._tuner, "history_", []))
-            self._report(f"tuning on {self._n:,} documents, epoch {done} of {n_epochs}", 0.02 + 0.38 * done / n_epochs)
+            self._report(
+                f"tuning on {self._n:,} documents, epoch {done} of {n_epochs}",
+                0.02 + 0.38 * done / n_epochs,
+            )
 
 
 class TuneJob:
     """A round in a process of its own.
 
-    ``poll`` tells how far it is; when it says that it is done, the round lies in ``folder``, and whoever started it
-    takes it from there. A job that was stopped or failed leaves nothing behind but its sentence.
+    ``poll`` tells how far it is; when it says that it is done, the round lies in
+    ``folder``, and whoever started it takes it from there. A job that was stopped or
+    failed leaves nothing behind but its sentence.
 
     Parameters
     ----------
@@ -242,14 +313,23 @@ class TuneJob:
         self.folder = self._work / "round"
         self._given = self._work / "given"
         self._given.mkdir()
-        arrays = {"X": X, "rows": rows, "targets": targets, "held": held, "before": before, "places": places}
+        arrays = {
+            "X": X,
+            "rows": rows,
+            "targets": targets,
+            "held": held,
+            "before": before,
+            "places": places,
+        }
         for name, array in arrays.items():
             np.save(self._given / f"{name}.npy", np.asarray(array))
         self.started = time.monotonic()
         context = multiprocessing.get_context("spawn")
         self._progress, sender = context.Pipe(duplex=False)
         self._process = context.Process(
-            target=_child, args=(str(self._given), str(self.folder), settings, sender), daemon=True
+            target=_child,
+            args=(str(self._given), str(self.folder), settings, sender),
+            daemon=True,
         )
         self._process.start()
         sender.close()
@@ -273,7 +353,9 @@ class TuneJob:
             self._process.join(timeout=10)
             self.done = self._process.exitcode == 0 and not self.error
             if not self.done and not self.error:
-                self.error = f"the tuning process ended with code {self._process.exitcode}"
+                self.error = (
+                    f"the tuning process ended with code {self._process.exitcode}"
+                )
         over = self.done or bool(self.error)
         if self.error:
             self.clear()
@@ -301,10 +383,17 @@ def _child(*arguments) -> None:
 
 def _work(given: str, folder: str, settings: dict[str, Any], sender) -> None:
     try:
-        arrays = {path.stem: np.load(path, mmap_mode="c") for path in Path(given).glob("*.npy")}
+        arrays = {
+            path.stem: np.load(path, mmap_mode="c")
+            for path in Path(given).glob("*.npy")
+        }
         places = np.array(arrays.pop("places"))
         tune_round(
-            **arrays, places=places, folder=folder, report=lambda *told: sender.send(("progress", *told)), **settings
+            **arrays,
+            places=places,
+            folder=folder,
+            report=lambda *told: sender.send(("progress", *told)),
+            **settings,
         )
     except Exception as error:
         sender.send(("error", str(error)))

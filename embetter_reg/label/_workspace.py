@@ -1,4 +1,6 @@
-"""Everything that the people who label one corpus share: documents, spaces, maps, rounds, and the log."""
+"""Everything that the people who label one corpus share: documents, spaces, maps,
+rounds, and the log.
+"""
 
 import json
 import os
@@ -18,8 +20,19 @@ from embetter_reg._validation import check_same_length, check_space
 from embetter_reg.corpus.registers import MAIN, PARENT, mains, parse
 from embetter_reg.label._log import LabelLog, Labels
 from embetter_reg.label._map import draw_map
-from embetter_reg.label._suggest import Vote, doubtful_labels, informative_regions, neighbor_vote
-from embetter_reg.label._tune import HEADS, Agreement, TuneJob, find_clusters, is_held_out
+from embetter_reg.label._suggest import (
+    Vote,
+    doubtful_labels,
+    informative_regions,
+    neighbor_vote,
+)
+from embetter_reg.label._tune import (
+    HEADS,
+    Agreement,
+    TuneJob,
+    find_clusters,
+    is_held_out,
+)
 
 NOBODY = "not labelled"
 HYBRID = "hybrid"
@@ -27,7 +40,8 @@ _MOST_ASKED = 20_000
 
 
 def short(labels: Iterable[str]) -> Labels:
-    """Return the main registers of a label; a label outside the scheme is kept as it is.
+    """Return the main registers of a label; a label outside the scheme is kept as it
+    is.
 
     Examples
     --------
@@ -41,7 +55,8 @@ def short(labels: Iterable[str]) -> Labels:
 
 
 def parse_label(typed: str | Iterable[str]) -> list[str]:
-    """Return typed labels: CORE codes in the scheme's order, with the main registers of sub-registers; others as typed.
+    """Return typed labels: CORE codes in the scheme's order, with the main registers of
+    sub-registers; others as typed.
 
     Labels are a list, or separated by commas or, where all are CORE codes, by spaces.
 
@@ -62,7 +77,9 @@ def parse_label(typed: str | Iterable[str]) -> list[str]:
 
 
 def _codes(part: str) -> list[str]:
-    """Return CORE codes with their main registers, however they are written; anything else as it is."""
+    """Return CORE codes with their main registers, however they are written; anything
+    else as it is.
+    """
     for fold in (str, str.upper, str.lower):
         try:
             return parse(fold(part))
@@ -75,8 +92,8 @@ def _codes(part: str) -> list[str]:
 class Round:
     """A space with its map: number 0 is the original space, the others were tuned.
 
-    ``places`` (n_documents, 2) is the map, ``clusters`` (n_documents,) its clusters, and ``figures`` what `tune_round`
-    returned.
+    ``places`` (n_documents, 2) is the map, ``clusters`` (n_documents,) its clusters,
+    and ``figures`` what `tune_round` returned.
     """
 
     number: int
@@ -98,7 +115,8 @@ class Workspace:
     Parameters
     ----------
     documents : DataFrame
-        With columns ``id``, ``lang``, ``labels`` (a list each, may be empty) and ``text``; others go into exports.
+        With columns ``id``, ``lang``, ``labels`` (a list each, may be empty) and
+        ``text``; others go into exports.
     X : array of shape (n_documents, n_dims)
         The original space.
     out : path
@@ -107,13 +125,15 @@ class Workspace:
         The first map; None draws one.
     reducer, head : str
     scheme : sequence of str or None
-        Labels to pick from; None takes those of the CORE scheme, or those of the documents where they are others.
+        Labels to pick from; None takes those of the CORE scheme, or those of the
+        documents where they are others.
     random_state : int
 
     Raises
     ------
     ValueError
-        If documents and vectors do not fit, an id comes twice, there is no such head or reducer, or the log is none.
+        If documents and vectors do not fit, an id comes twice, there is no such head or
+        reducer, or the log is none.
 
     Examples
     --------
@@ -132,9 +152,17 @@ class Workspace:
     """
 
     def __init__(
-        self, documents: pd.DataFrame, X, out="labels.jsonl", *, places=None, reducer="umap", head="linear",
-        scheme=None, random_state=0,
-    ):  # fmt: skip
+        self,
+        documents: pd.DataFrame,
+        X,
+        out="labels.jsonl",
+        *,
+        places=None,
+        reducer="umap",
+        head="linear",
+        scheme=None,
+        random_state=0,
+    ):
         self.documents = documents.reset_index(drop=True)
         self.X = check_space("X", X)
         check_same_length(documents=self.documents, X=self.X, places=places)
@@ -145,7 +173,9 @@ class Workspace:
         self.text: list[str] = self.documents["text"].tolist()
         self.language = self.documents["lang"].astype(str).to_numpy()
         if head not in HEADS:
-            raise ValueError(f"got the head {head!r}, expected one of {list(HEADS)}; pick one")
+            raise ValueError(
+                f"got the head {head!r}, expected one of {list(HEADS)}; pick one"
+            )
         self.reducer, self.head, self.random_state = reducer, head, random_state
         self.log = LabelLog(out)
         self.folder = self.log.path.with_name(f"{self.log.path.name}.rounds")
@@ -167,7 +197,9 @@ class Workspace:
 
     @property
     def labels(self) -> list[Labels]:
-        """The label of each document: the last one given here, or else the one it came with."""
+        """The label of each document: the last one given here, or else the one it came
+        with.
+        """
         state = self.log.state
         if self._labels is None or self._labels[0] != state.n_events:
             found = list(self._given)
@@ -182,13 +214,17 @@ class Workspace:
 
     @property
     def scheme(self) -> list[str]:
-        """Labels to pick from: the scheme's, and whatever else was typed or came with the documents."""
+        """Labels to pick from: the scheme's, and whatever else was typed or came with
+        the documents.
+        """
         seen = {part for label in set(self.labels) for part in short(label)}
         start = self._scheme or ([] if seen and not seen & set(MAIN) else list(MAIN))
         return [*start, *sorted(seen - set(start))]
 
     def targets(self) -> tuple[np.ndarray, np.ndarray, list[str]]:
-        """Return the labelled rows, their labels as an indicator matrix, and what its columns mean."""
+        """Return the labelled rows, their labels as an indicator matrix, and what its
+        columns mean.
+        """
         found = [short(label) for label in self.labels]
         rows = np.array([row for row, label in enumerate(found) if label], dtype=int)
         names = sorted({part for label in found for part in label})
@@ -199,17 +235,22 @@ class Workspace:
         return rows, matrix, names
 
     def counts(self) -> pd.DataFrame:
-        """Return how many documents have each label, by language; a hybrid counts under each of its labels."""
+        """Return how many documents have each label, by language; a hybrid counts under
+        each of its labels.
+        """
         languages = sorted(set(self.language))
         table = pd.DataFrame(0, index=self.scheme, columns=languages)
-        for (language, label), n in Counter(zip(self.language, self.labels, strict=True)).items():
+        for (language, label), n in Counter(
+            zip(self.language, self.labels, strict=True)
+        ).items():
             table.loc[list(short(label)), language] += n
         return table
 
     # -- predictions and suggestions -----------------------------------------------------------------
 
     def vote(self, number: int, rows=None) -> Vote | None:
-        """Return what labelled neighbours in the space of a round say on documents; None with nothing labelled.
+        """Return what labelled neighbours in the space of a round say on documents;
+        None with nothing labelled.
 
         ``rows`` None is all documents, which is remembered until a label changes.
         """
@@ -223,40 +264,69 @@ class Workspace:
 
     def _ask(self, number: int, rows) -> Vote | None:
         labelled, targets, names = self.targets()
-        return neighbor_vote(self.rounds[number].space, labelled, targets, names, rows) if len(labelled) else None
+        return (
+            neighbor_vote(self.rounds[number].space, labelled, targets, names, rows)
+            if len(labelled)
+            else None
+        )
 
     def predicted(self, number: int, rows=None) -> list[Labels]:
         """Return the predicted labels of documents; empty with nothing labelled."""
         vote = self.vote(number, rows)
-        return [()] * len(self.ids if rows is None else rows) if vote is None else vote.winners()
+        return (
+            [()] * len(self.ids if rows is None else rows)
+            if vote is None
+            else vote.winners()
+        )
 
     def doubt(self, number: int, rows=None) -> np.ndarray:
         """Return how unsure the predictions are, in [0, 1]; 1 with nothing labelled."""
         vote = self.vote(number, rows)
-        return np.ones(len(self.ids if rows is None else rows), np.float32) if vote is None else 1 - vote.sure
+        return (
+            np.ones(len(self.ids if rows is None else rows), np.float32)
+            if vote is None
+            else 1 - vote.sure
+        )
 
     def doubtful(self, number: int, method: str = "neighbors") -> np.ndarray:
-        """Return labelled documents whose label looks wrong, those that people disagree about first."""
+        """Return labelled documents whose label looks wrong, those that people disagree
+        about first.
+        """
         rows, targets, _ = self.targets()
-        disputed = [self.row_of[name] for name in self.log.state.disputed() if name in self.row_of]
+        disputed = [
+            self.row_of[name]
+            for name in self.log.state.disputed()
+            if name in self.row_of
+        ]
         found = doubtful_labels(self.rounds[number].space, rows, targets, method=method)
         return np.array(list(dict.fromkeys([*disputed, *found.tolist()])), dtype=int)
 
     def regions(self, number: int) -> list[np.ndarray]:
-        """Return the regions of a map that are worth labelling, the most informative first.
+        """Return the regions of a map that are worth labelling, the most informative
+        first.
 
-        Of very many documents, a sample is asked for its doubts; the others count with their mean.
+        Of very many documents, a sample is asked for its doubts; the others count with
+        their mean.
         """
-        unlabelled = np.array([row for row, label in enumerate(self.labels) if not label], dtype=int)
+        unlabelled = np.array(
+            [row for row, label in enumerate(self.labels) if not label], dtype=int
+        )
         asked = unlabelled
         if len(unlabelled) > _MOST_ASKED:
-            asked = np.random.default_rng(self.random_state).choice(unlabelled, _MOST_ASKED, replace=False)
+            asked = np.random.default_rng(self.random_state).choice(
+                unlabelled, _MOST_ASKED, replace=False
+            )
         doubt = np.ones(len(self.ids), np.float32)
         if len(asked):
             found = self.doubt(number, asked)
             doubt[:] = found.mean()
             doubt[asked] = found
-        return informative_regions(self.rounds[number].places, doubt, unlabelled, random_state=self.random_state)
+        return informative_regions(
+            self.rounds[number].places,
+            doubt,
+            unlabelled,
+            random_state=self.random_state,
+        )
 
     # -- rounds --------------------------------------------------------------------------------------
 
@@ -269,7 +339,11 @@ class Workspace:
         folder = self.folder / "0"
         kept = self._read(folder, drawn_by=self.reducer) if places is None else None
         if kept is None:
-            found = draw_map(self.X, self.reducer, random_state=self.random_state) if places is None else places
+            found = (
+                draw_map(self.X, self.reducer, random_state=self.random_state)
+                if places is None
+                else places
+            )
             clusters = find_clusters(self.X, self.n_clusters, self.random_state)
             kept = {"map": np.asarray(found, np.float32), "clusters": clusters}
             draft = self.folder / f".draft-{os.getpid()}"
@@ -296,16 +370,28 @@ class Workspace:
 
     def _mark(self, folder: Path) -> None:
         (folder / "documents.json").write_text(
-            json.dumps({"n": len(self.ids), "of": self._fingerprint, "drawn_by": self.reducer}), encoding="utf-8"
+            json.dumps(
+                {"n": len(self.ids), "of": self._fingerprint, "drawn_by": self.reducer}
+            ),
+            encoding="utf-8",
         )
 
-    def _read(self, folder: Path, drawn_by: str | None = None) -> dict[str, np.ndarray] | None:
-        """Return the arrays of a round that was kept, or None where there is none of these documents."""
+    def _read(
+        self, folder: Path, drawn_by: str | None = None
+    ) -> dict[str, np.ndarray] | None:
+        """Return the arrays of a round that was kept, or None where there is none of
+        these documents.
+        """
         try:
             about = json.loads((folder / "documents.json").read_text(encoding="utf-8"))
-            if about["of"] != self._fingerprint or drawn_by not in (None, about["drawn_by"]):
+            if about["of"] != self._fingerprint or drawn_by not in (
+                None,
+                about["drawn_by"],
+            ):
                 return None
-            return {path.stem: np.load(path, mmap_mode="r") for path in folder.glob("*.npy")}
+            return {
+                path.stem: np.load(path, mmap_mode="r") for path in folder.glob("*.npy")
+            }
         except (OSError, ValueError, KeyError):
             return None
 
@@ -318,7 +404,11 @@ class Workspace:
             kept = self._read(self.folder / str(event.round))
             if kept is not None and {"map", "space", "clusters"} <= kept.keys():
                 self.rounds[event.round] = Round(
-                    event.round, kept["space"], np.asarray(kept["map"]), kept["clusters"], event.selection
+                    event.round,
+                    kept["space"],
+                    np.asarray(kept["map"]),
+                    kept["clusters"],
+                    event.selection,
                 )
                 new = True
         return new
@@ -333,25 +423,39 @@ class Workspace:
 
         """
         if self.job is not None:
-            raise ValueError("got a second tuning, expected one at a time; wait, or stop the first")
+            raise ValueError(
+                "got a second tuning, expected one at a time; wait, or stop the first"
+            )
         rows, targets, _ = self.targets()
         held = self._held[rows]
         n_labels = int(targets[~held].any(axis=0).sum()) if len(rows) else 0
         if n_labels < 2:
             raise ValueError(
                 f"got {int((~held).sum())} labelled documents of {n_labels} "
-                f"label{'' if n_labels == 1 else 's'} to tune on, expected at least two labels; label some of another "
+                f"label{'' if n_labels == 1 else 's'} to tune on, expected at least "
+                "two labels; label some of another "
                 "(one document in five is held out)"
             )
         before = self.rounds[on] if on is not None else self.last_round
         self.job_by = by
         self.job = TuneJob(
-            self.X, rows, targets, held, before=before.space, places=before.places, under=self.folder,
-            head=self.head, reducer=self.reducer, n_clusters=self.n_clusters, random_state=self.random_state,
-        )  # fmt: skip
+            self.X,
+            rows,
+            targets,
+            held,
+            before=before.space,
+            places=before.places,
+            under=self.folder,
+            head=self.head,
+            reducer=self.reducer,
+            n_clusters=self.n_clusters,
+            random_state=self.random_state,
+        )
 
     def poll_tuning(self) -> Round | None:
-        """Take in how tuning goes; return the new round once, when it is there. `news` tells what became of it."""
+        """Take in how tuning goes; return the new round once, when it is there. `news`
+        tells what became of it.
+        """
         if self.job is None or not self.job.poll():
             return None
         job, self.job = self.job, None
@@ -368,8 +472,12 @@ class Workspace:
         return self.rounds[number]
 
     def _keep(self, folder: Path) -> int:
-        """Move a finished round to the next free number; another server may take one at the same time."""
-        number = 1 + max(int(path.name) for path in self.folder.iterdir() if path.name.isdigit())
+        """Move a finished round to the next free number; another server may take one at
+        the same time.
+        """
+        number = 1 + max(
+            int(path.name) for path in self.folder.iterdir() if path.name.isdigit()
+        )
         while True:
             try:
                 folder.rename(self.folder / str(number))

@@ -7,19 +7,32 @@ import numpy as np
 EYES = {
     "usual": np.eye(3),
     "protanopia": np.array(
-        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+        [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ]
     ),
     "deuteranopia": np.array(
-        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+        [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ]
     ),
 }
 _TO_XYZ = np.array(
-    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+    [
+        [0.4124564, 0.3575761, 0.1804375],
+        [0.2126729, 0.7151522, 0.0721750],
+        [0.0193339, 0.1191920, 0.9503041],
+    ]
 )
 
 
 def cielab(rgb, eye: str = "usual") -> np.ndarray:
-    """Return sRGB colours ``(..., 3)`` in [0, 1] as CIELAB (D65): lightness in [0, 100], red-green, yellow-blue.
+    """Return sRGB colours ``(..., 3)`` in [0, 1] as CIELAB (D65): lightness in [0,
+    100], red-green, yellow-blue.
 
     Examples
     --------
@@ -31,12 +44,19 @@ def cielab(rgb, eye: str = "usual") -> np.ndarray:
     rgb = np.asarray(rgb, dtype=np.float64)
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     seen = np.clip(linear @ EYES[eye].T, 0, 1) @ _TO_XYZ.T / _TO_XYZ.sum(axis=1)
-    x, y, z = np.moveaxis(np.where(seen > (6 / 29) ** 3, np.cbrt(seen), seen * (29 / 6) ** 2 / 3 + 4 / 29), -1, 0)
+    x, y, z = np.moveaxis(
+        np.where(
+            seen > (6 / 29) ** 3, np.cbrt(seen), seen * (29 / 6) ** 2 / 3 + 4 / 29
+        ),
+        -1,
+        0,
+    )
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
 
 
 def color_difference(first, second) -> np.ndarray:
-    """Return CIEDE2000 differences of CIELAB colours ``(..., 3)``, at least 0; 1 is just seen, 10 plain at a glance.
+    """Return CIEDE2000 differences of CIELAB colours ``(..., 3)``, at least 0; 1 is
+    just seen, 10 plain at a glance.
 
     Sharma, Wu & Dalal (2005), "The CIEDE2000 Color-Difference Formula".
 
@@ -47,11 +67,15 @@ def color_difference(first, second) -> np.ndarray:
     2.0425
 
     """
-    (l1, a1, b1), (l2, a2, b2) = (np.moveaxis(np.asarray(lab, dtype=np.float64), -1, 0) for lab in (first, second))
+    (l1, a1, b1), (l2, a2, b2) = (
+        np.moveaxis(np.asarray(lab, dtype=np.float64), -1, 0) for lab in (first, second)
+    )
     flat = (np.hypot(a1, b1) + np.hypot(a2, b2)) / 2
     stretch = 1 + 0.5 * (1 - np.sqrt(flat**7 / (flat**7 + 25.0**7)))
     c1, c2 = np.hypot(a1 * stretch, b1), np.hypot(a2 * stretch, b2)
-    h1, h2 = (np.degrees(np.arctan2(b, a * stretch)) % 360 for a, b in ((a1, b1), (a2, b2)))
+    h1, h2 = (
+        np.degrees(np.arctan2(b, a * stretch)) % 360 for a, b in ((a1, b1), (a2, b2))
+    )
     grey = c1 * c2 == 0
     turn = np.where(grey, 0, (h2 - h1 + 180) % 360 - 180)
     hue = np.radians(np.where(grey, h1 + h2, h1 + turn / 2))
@@ -60,7 +84,15 @@ def color_difference(first, second) -> np.ndarray:
     t += 0.32 * np.cos(3 * hue + np.radians(6)) - 0.2 * np.cos(4 * hue - np.radians(63))
     lightness = (l2 - l1) / (1 + 0.015 * light / np.sqrt(20 + light))
     saturation = (c2 - c1) / (1 + 0.045 * chroma)
-    shift = 2 * np.sqrt(c1 * c2) * np.sin(np.radians(turn) / 2) / (1 + 0.015 * chroma * t)
+    shift = (
+        2 * np.sqrt(c1 * c2) * np.sin(np.radians(turn) / 2) / (1 + 0.015 * chroma * t)
+    )
     blue = 60 * np.exp(-((((np.degrees(hue) - 275 + 180) % 360 - 180) / 25) ** 2))
-    rotation = -2 * np.sqrt(chroma**7 / (chroma**7 + 25.0**7)) * np.sin(np.radians(blue))
-    return np.sqrt(np.maximum(lightness**2 + saturation**2 + shift**2 + rotation * saturation * shift, 0))
+    rotation = (
+        -2 * np.sqrt(chroma**7 / (chroma**7 + 25.0**7)) * np.sin(np.radians(blue))
+    )
+    return np.sqrt(
+        np.maximum(
+            lightness**2 + saturation**2 + shift**2 + rotation * saturation * shift, 0
+        )
+    )

@@ -12,9 +12,20 @@ from embetter_reg._validation import check_same_length
 from embetter_reg.plots.palette import label_names, label_styles
 
 _MARKERS = {
-    "o": "circle", "s": "square", "^": "triangle", "v": "inverted_triangle", "D": "diamond", "P": "plus", "X": "hex",
-    "<": "square_pin", ">": "triangle_pin", "p": "star", "*": "star_dot", "h": "circle_dot", ".": "circle",
-}  # fmt: skip
+    "o": "circle",
+    "s": "square",
+    "^": "triangle",
+    "v": "inverted_triangle",
+    "D": "diamond",
+    "P": "plus",
+    "X": "hex",
+    "<": "square_pin",
+    ">": "triangle_pin",
+    "p": "star",
+    "*": "star_dot",
+    "h": "circle_dot",
+    ".": "circle",
+}
 _MANY = 3_000  # documents, from which the graphics card draws
 # A tooltip is as wide as it may be and shows the first lines of a long text.
 _TOOLTIP = """<div style="width: 24rem; font: 13px/1.4 system-ui, sans-serif"><b>{labels}</b>
@@ -44,11 +55,13 @@ def plot_interactive(
     hover: str = "text",
     title: str = "",
 ):
-    """Return maps of the same documents side by side as a Bokeh layout, for a notebook or a page.
+    """Return maps of the same documents side by side as a Bokeh layout, for a notebook
+    or a page.
 
-    Pointing at a document shows its labels and text; a click copies the text; the legend's entries hide and show; what
-    is selected in one map (a click, a box, a lasso) is selected in all. Buttons choose the column that colours, and a
-    field for each column keeps some of its labels only.
+    Pointing at a document shows its labels and text; a click copies the text; the
+    legend's entries hide and show; what is selected in one map (a click, a box, a
+    lasso) is selected in all. Buttons choose the column that colours, and a field for
+    each column keeps some of its labels only.
 
     Parameters
     ----------
@@ -70,7 +83,8 @@ def plot_interactive(
     ImportError
         If Bokeh, the extra ``plots``, is not installed.
     ValueError
-        If a column is not there, or a map has another number of documents or of dimensions.
+        If a column is not there, or a map has another number of documents or of
+        dimensions.
 
     Examples
     --------
@@ -82,7 +96,9 @@ def plot_interactive(
     ['original', 'tuned']
 
     """
-    models = optional_import("bokeh.models", package='"embetter-reg[plots]"', purpose="an interactive map")
+    models = optional_import(
+        "bokeh.models", package='"embetter-reg[plots]"', purpose="an interactive map"
+    )
     columns = list(dict.fromkeys(color))
     source = models.ColumnDataSource(_data(maps, documents, columns, hover))
     shown = models.BooleanFilter(booleans=[True] * len(documents))
@@ -92,26 +108,53 @@ def plot_interactive(
     for column in columns:
         items = []
         for label, (shade, marker) in label_styles(source.data[column]).items():
-            view = models.CDSView(filter=models.GroupFilter(column_name=column, group=label) & shown)
+            view = models.CDSView(
+                filter=models.GroupFilter(column_name=column, group=label) & shown
+            )
             drawn = [
                 figure.scatter(
-                    f"x{n}", f"y{n}", source=source, view=view, color=shade, marker=_MARKERS[marker],
-                    size=float(np.clip(180 / np.sqrt(len(documents)), 4, 9)), line_color="white", line_width=0.3,
-                    fill_alpha=0.8, nonselection_fill_alpha=0.08, nonselection_line_alpha=0.0,
-                    visible=column == columns[0], name=column,
+                    f"x{n}",
+                    f"y{n}",
+                    source=source,
+                    view=view,
+                    color=shade,
+                    marker=_MARKERS[marker],
+                    size=float(np.clip(180 / np.sqrt(len(documents)), 4, 9)),
+                    line_color="white",
+                    line_width=0.3,
+                    fill_alpha=0.8,
+                    nonselection_fill_alpha=0.08,
+                    nonselection_line_alpha=0.0,
+                    visible=column == columns[0],
+                    name=column,
                 )
                 for n, figure in enumerate(figures)
-            ]  # fmt: skip
-            for other in drawn[1:]:  # the legend stands beside the first map and hides in all
+            ]
+            for other in drawn[
+                1:
+            ]:  # the legend stands beside the first map and hides in all
                 drawn[0].js_link("visible", other, "visible")
             items.append(models.LegendItem(label=label, renderers=drawn[:1]))
             renderers += drawn
         legends.append(_legend(models, column, items, visible=column == columns[0]))
         figures[0].add_layout(legends[-1], "left")
-    figures[0].width += 27 + 7 * max(len(item.label.value) for legend in legends for item in legend.items)
+    figures[0].width += 27 + 7 * max(
+        len(item.label.value) for legend in legends for item in legend.items
+    )
     switches = _switches(models, source, shown, columns, renderers, legends)
-    heading = [models.Div(text=title, render_as_text=True, styles={"font": "600 20px system-ui, sans-serif"})]
-    row = models.Row(children=figures, spacing=12, styles={"flex-wrap": "wrap"}, sizing_mode="stretch_width")
+    heading = [
+        models.Div(
+            text=title,
+            render_as_text=True,
+            styles={"font": "600 20px system-ui, sans-serif"},
+        )
+    ]
+    row = models.Row(
+        children=figures,
+        spacing=12,
+        styles={"flex-wrap": "wrap"},
+        sizing_mode="stretch_width",
+    )
     return models.Column(
         children=[*heading[: bool(title)], *switches, note, row],
         stylesheets=[models.GlobalInlineStyleSheet(css=_ONE_TOOLTIP)],
@@ -130,7 +173,8 @@ def write_interactive(
     hover: str = "text",
     title: str = "",
 ) -> Path:
-    """Write `plot_interactive` as one HTML file that opens without a network, and return its path.
+    """Write `plot_interactive` as one HTML file that opens without a network, and
+    return its path.
 
     Examples
     --------
@@ -144,20 +188,29 @@ def write_interactive(
 
     """
     layout = plot_interactive(maps, documents, color=color, hover=hover, title=title)
-    embed = optional_import("bokeh.embed", package='"embetter-reg[plots]"', purpose="an interactive map")
-    resources = optional_import("bokeh.resources", package='"embetter-reg[plots]"', purpose="an interactive map")
+    embed = optional_import(
+        "bokeh.embed", package='"embetter-reg[plots]"', purpose="an interactive map"
+    )
+    resources = optional_import(
+        "bokeh.resources", package='"embetter-reg[plots]"', purpose="an interactive map"
+    )
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(embed.file_html(layout, resources.INLINE, title or "Map"), encoding="utf-8")
+    out.write_text(
+        embed.file_html(layout, resources.INLINE, title or "Map"), encoding="utf-8"
+    )
     return out
 
 
-def _data(maps, documents: pd.DataFrame, columns: list[str], hover: str) -> dict[str, np.ndarray]:
+def _data(
+    maps, documents: pd.DataFrame, columns: list[str], hover: str
+) -> dict[str, np.ndarray]:
     """Return points, labels and texts by the names that the page knows them by."""
     lacking = [name for name in (*columns, hover) if name not in documents]
     if lacking or not columns or not maps:
         raise ValueError(
-            f"got {len(maps)} maps and the columns {columns} and {hover!r}, expected at least one map, and columns out "
+            f"got {len(maps)} maps and the columns {columns} and {hover!r}, expected "
+            "at least one map, and columns out "
             f"of {list(documents.columns)}; pass those"
         )
     data = {name: label_names(documents[name]) for name in columns}
@@ -165,7 +218,10 @@ def _data(maps, documents: pd.DataFrame, columns: list[str], hover: str) -> dict
     for n, (name, points) in enumerate(maps.items()):
         points = np.asarray(points, dtype=np.float32)
         if points.ndim != 2 or points.shape[1] != 2:
-            raise ValueError(f"got the map {name!r} of shape {points.shape}, expected (n_documents, 2); reduce it")
+            raise ValueError(
+                f"got the map {name!r} of shape {points.shape}, expected "
+                "(n_documents, 2); reduce it"
+            )
         check_same_length(**{name: points, "documents": documents})
         data |= {f"x{n}": points[:, 0], f"y{n}": points[:, 1]}
     return data
@@ -178,13 +234,20 @@ def _figure(n: int, name: str, source, columns: list[str], note):
     labels = " · ".join(f"@{{{column}}}" for column in columns)
     many = len(source.data["hover"]) > _MANY
     drawn = figure(
-        title=name, width=480, height=470, tools="pan,wheel_zoom,box_select,lasso_select,reset,save",
-        active_scroll="wheel_zoom", active_drag="lasso_select", output_backend="webgl" if many else "canvas",
-    )  # fmt: skip
+        title=name,
+        width=480,
+        height=470,
+        tools="pan,wheel_zoom,box_select,lasso_select,reset,save",
+        active_scroll="wheel_zoom",
+        active_drag="lasso_select",
+        output_backend="webgl" if many else "canvas",
+    )
     tap = TapTool(callback=CustomJS(args={"source": source, "note": note}, code=_COPY))
     drawn.add_tools(HoverTool(tooltips=_TOOLTIP.format(labels=labels), limit=1), tap)
     for axis, extent in (("x", drawn.x_range), ("y", drawn.y_range)):
-        values = source.data[f"{axis}{n}"]  # fixed, so that hiding and filtering leave the map where it is
+        values = source.data[
+            f"{axis}{n}"
+        ]  # fixed, so that hiding and filtering leave the map where it is
         pad = 0.05 * float(np.ptp(values)) or 1.0
         extent.update(start=float(values.min()) - pad, end=float(values.max()) + pad)
     drawn.axis.visible = False
@@ -196,26 +259,44 @@ def _figure(n: int, name: str, source, columns: list[str], note):
 def _legend(models, column: str, items, *, visible: bool):
     n_columns = -(-len(items) // 22)
     return models.Legend(
-        items=items, title=column, click_policy="hide", visible=visible, name=column, ncols=n_columns,
-        border_line_alpha=0, label_text_font_size="12px", spacing=0, padding=0, margin=4,
-    )  # fmt: skip
+        items=items,
+        title=column,
+        click_policy="hide",
+        visible=visible,
+        name=column,
+        ncols=n_columns,
+        border_line_alpha=0,
+        label_text_font_size="12px",
+        spacing=0,
+        padding=0,
+        margin=4,
+    )
 
 
 def _switches(models, source, shown, columns: list[str], renderers, legends) -> list:
-    """Return a field a column that keeps some labels, and buttons for the column that colours."""
+    """Return a field a column that keeps some labels, and buttons for the column that
+    colours.
+    """
     choices = [
         models.MultiChoice(
-            title=column, options=list(label_styles(source.data[column])), placeholder="all", width=260
+            title=column,
+            options=list(label_styles(source.data[column])),
+            placeholder="all",
+            width=260,
         )
         for column in columns
-    ]  # fmt: skip
-    keep = models.CustomJS(args={"source": source, "shown": shown, "choices": choices}, code=_FILTER)
+    ]
+    keep = models.CustomJS(
+        args={"source": source, "shown": shown, "choices": choices}, code=_FILTER
+    )
     for choice in choices:
         choice.js_on_change("value", keep)
     fields = [models.Row(children=choices, spacing=12, styles={"flex-wrap": "wrap"})]
     if len(columns) == 1:
         return fields
-    buttons = models.RadioButtonGroup(labels=[f"colour by {column}" for column in columns], active=0)
+    buttons = models.RadioButtonGroup(
+        labels=[f"colour by {column}" for column in columns], active=0
+    )
     recolor = {"columns": columns, "renderers": renderers, "legends": legends}
     buttons.js_on_change("active", models.CustomJS(args=recolor, code=_RECOLOR))
     return [buttons, *fields]

@@ -12,12 +12,16 @@ from embetter_reg.corpus.read import is_older_tsv, listed, rows_of_older_tsv
 from embetter_reg.store._embeddings import ON_THESE, Embeddings, chosen_columns
 
 
-def read_older_tsv(path, *, layers: Sequence[str] | None = None, chunk: int = 1000) -> Iterator[Embeddings]:
+def read_older_tsv(
+    path, *, layers: Sequence[str] | None = None, chunk: int = 1000
+) -> Iterator[Embeddings]:
     """Yield the older form of embeddings, ``chunk`` documents at a time.
 
-    The umap-embeddings scripts wrote one file a language: ``id, lang, labels`` (a list as text), one column
-    ``embed_<layer>`` a layer with its vector as text, ``preds`` (labels at 0.5) and, where there were gold labels,
-    ``preds_<best threshold>``. Predictions become ``predicted`` and ``predicted_best``. Nothing is evaluated as code.
+    The umap-embeddings scripts wrote one file a language: ``id, lang, labels`` (a list
+    as text), one column ``embed_<layer>`` a layer with its vector as text, ``preds``
+    (labels at 0.5) and, where there were gold labels, ``preds_<best threshold>``.
+    Predictions become ``predicted`` and ``predicted_best``. Nothing is evaluated as
+    code.
 
     Raises
     ------
@@ -28,7 +32,8 @@ def read_older_tsv(path, *, layers: Sequence[str] | None = None, chunk: int = 10
     path = Path(path)
     if not is_older_tsv(path):
         raise ValueError(
-            f"got {path} without a column embed_..., expected embeddings; pass documents to encode instead"
+            f"got {path} without a column embed_..., expected embeddings; pass "
+            "documents to encode instead"
         )
     names: list[str] = []
     manifest: dict[str, Any] = {"source": path.name}
@@ -36,17 +41,24 @@ def read_older_tsv(path, *, layers: Sequence[str] | None = None, chunk: int = 10
     vectors: dict[str, list[np.ndarray]] = {}
     for number, (line, row) in enumerate(rows_of_older_tsv(path)):
         if number == 0:
-            names = chosen_columns([name for name in row if str(name).startswith("embed_")], layers, path)
+            names = chosen_columns(
+                [name for name in row if str(name).startswith("embed_")], layers, path
+            )
             vectors = {name: [] for name in names}
             best = next((name for name in row if str(name).startswith("preds_")), "")
             if best:
-                manifest["threshold"] = {"best": best.removeprefix("preds_"), "chosen_on": ON_THESE}
+                manifest["threshold"] = {
+                    "best": best.removeprefix("preds_"),
+                    "chosen_on": ON_THESE,
+                }
         try:
             rows.append(_document(row, path, number, best))
             for name in names:
                 vectors[name].append(_vector(row[name]))
         except (ValueError, TypeError, AttributeError) as error:
-            raise ValueError(f"{path}:{line}: got a row that cannot be read ({error}); mend it") from error
+            raise ValueError(
+                f"{path}:{line}: got a row that cannot be read ({error}); mend it"
+            ) from error
         if len(rows) == chunk:
             yield _chunk(rows, vectors, path, manifest)
             rows, vectors = [], {name: [] for name in names}
@@ -54,7 +66,9 @@ def read_older_tsv(path, *, layers: Sequence[str] | None = None, chunk: int = 10
         yield _chunk(rows, vectors, path, manifest)
 
 
-def _document(row: dict[str, Any], path: Path, number: int, best: str) -> dict[str, Any]:
+def _document(
+    row: dict[str, Any], path: Path, number: int, best: str
+) -> dict[str, Any]:
     document = {
         "id": row.get("id") or f"{path.stem}-{number + 1}",
         "lang": row.get("lang") or path.stem.split("_")[0],
@@ -77,9 +91,17 @@ def _vector(cell: str) -> np.ndarray:
 
 
 def _chunk(rows, vectors, path: Path, manifest) -> Embeddings:
-    widths = {name: sorted({len(vector) for vector in found}) for name, found in vectors.items()}
+    widths = {
+        name: sorted({len(vector) for vector in found})
+        for name, found in vectors.items()
+    }
     uneven = {name: found for name, found in widths.items() if len(found) > 1}
     if uneven:
-        raise ValueError(f"got vectors of several widths in {path} ({uneven}), expected one a layer; mend the file")
-    stacked = {name.removeprefix("embed_"): np.stack(found) for name, found in vectors.items()}
+        raise ValueError(
+            f"got vectors of several widths in {path} ({uneven}), expected one a "
+            "layer; mend the file"
+        )
+    stacked = {
+        name.removeprefix("embed_"): np.stack(found) for name, found in vectors.items()
+    }
     return Embeddings(pd.DataFrame(rows), stacked, manifest)

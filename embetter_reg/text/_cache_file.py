@@ -1,4 +1,6 @@
-"""The file of `CachedEncoder`: vectors with checksums in SQLite, shared by processes; damage is set aside."""
+"""The file of `CachedEncoder`: vectors with checksums in SQLite, shared by processes;
+damage is set aside.
+"""
 
 import os
 import sqlite3
@@ -12,8 +14,15 @@ from typing import Any
 import numpy as np
 
 FORMAT = 1  # raise it when the table changes
-DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}  # the last: our SQL is right
-MOVED = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}  # what others see while a damaged file is set aside
+DAMAGE = {
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_ERROR,
+}  # the last: our SQL is right
+MOVED = {
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+}  # what others see while a damaged file is set aside
 _APPLICATION = 0x656D6272  # marks the file as ours
 _ASK = 500  # keys in one query
 _PATIENCE = 60  # seconds to wait for another process that writes
@@ -35,11 +44,20 @@ def open_file(path: Path) -> sqlite3.Connection:
         if file.execute("PRAGMA application_id").fetchone()[0] == 0:
             file.execute("BEGIN IMMEDIATE")
             if not file.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
-                for statement in (f"PRAGMA application_id = {_APPLICATION}", f"PRAGMA user_version = {FORMAT}", _TABLE):
+                for statement in (
+                    f"PRAGMA application_id = {_APPLICATION}",
+                    f"PRAGMA user_version = {FORMAT}",
+                    _TABLE,
+                ):
                     file.execute(statement)
             file.commit()
-        marks = [file.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
-        table = file.execute("SELECT sql FROM sqlite_master WHERE name = 'vectors'").fetchone()
+        marks = [
+            file.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("application_id", "user_version")
+        ]
+        table = file.execute(
+            "SELECT sql FROM sqlite_master WHERE name = 'vectors'"
+        ).fetchone()
         if marks != [_APPLICATION, FORMAT] or table != (_TABLE.encode(),):
             raise DamagedError(f"it is another program's or version's, marked {marks}")
     except BaseException:
@@ -48,7 +66,9 @@ def open_file(path: Path) -> sqlite3.Connection:
     return file
 
 
-def look_up(file: sqlite3.Connection, name: bytes, keys: Iterable[bytes]) -> dict[bytes, np.ndarray]:
+def look_up(
+    file: sqlite3.Connection, name: bytes, keys: Iterable[bytes]
+) -> dict[bytes, np.ndarray]:
     found, n_damaged = {}, 0
     keys = list(keys)
     for start in range(0, len(keys), _ASK):
@@ -61,25 +81,42 @@ def look_up(file: sqlite3.Connection, name: bytes, keys: Iterable[bytes]) -> dic
             else:
                 n_damaged += 1
     if n_damaged:
-        if file.execute("PRAGMA quick_check(1)").fetchone()[0] != b"ok":  # read whole only where there is a reason
+        if (
+            file.execute("PRAGMA quick_check(1)").fetchone()[0] != b"ok"
+        ):  # read whole only where there is a reason
             raise DamagedError(f"{n_damaged} vectors and more")
-        warnings.warn(f"{n_damaged} damaged vectors in the cache are computed anew", stacklevel=4)
+        warnings.warn(
+            f"{n_damaged} damaged vectors in the cache are computed anew", stacklevel=4
+        )
     return found
 
 
 def look_up_width(file: sqlite3.Connection, name: bytes) -> int | None:
     query = "SELECT text, checksum, vector FROM vectors WHERE encoder = ? LIMIT 20"
-    return next((len(row[2]) // 4 for row in file.execute(query, (name,)) if _is_sound(name, *row)), None)
+    return next(
+        (
+            len(row[2]) // 4
+            for row in file.execute(query, (name,))
+            if _is_sound(name, *row)
+        ),
+        None,
+    )
 
 
 def _is_sound(name: bytes, key: Any, checksum: Any, data: Any) -> bool:
-    right_types = isinstance(key, bytes) and isinstance(data, bytes) and len(data) % 4 == 0
+    right_types = (
+        isinstance(key, bytes) and isinstance(data, bytes) and len(data) % 4 == 0
+    )
     return right_types and checksum == _checksum(name, key, data)
 
 
-def store(file: sqlite3.Connection, name: bytes, vectors: dict[bytes, np.ndarray]) -> None:
+def store(
+    file: sqlite3.Connection, name: bytes, vectors: dict[bytes, np.ndarray]
+) -> None:
     data = {key: vector.tobytes() for key, vector in vectors.items()}
-    rows = [(name, key, _checksum(name, key, value), value) for key, value in data.items()]
+    rows = [
+        (name, key, _checksum(name, key, value), value) for key, value in data.items()
+    ]
     file.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)", rows)
 
 
@@ -96,19 +133,29 @@ def identity_of(path: Path) -> tuple[int, int] | None:
 
 
 def set_aside(path: Path, identity: tuple[int, int] | None, error: Exception) -> None:
-    """Rename a damaged file, unless another process has done so; the lock keeps its new file from being taken too."""
-    with closing(sqlite3.connect(path.with_name(f"{path.name}.lock"), timeout=_PATIENCE)) as lock:
+    """Rename a damaged file, unless another process has done so; the lock keeps its new
+    file from being taken too.
+    """
+    with closing(
+        sqlite3.connect(path.with_name(f"{path.name}.lock"), timeout=_PATIENCE)
+    ) as lock:
         lock.execute("BEGIN EXCLUSIVE")
         if identity is None or identity_of(path) != identity:
             return
         number = 1
         while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
             number += 1
-        for end in ("-journal", "-wal", "-shm"):  # they would be played back into the new file
+        for end in (
+            "-journal",
+            "-wal",
+            "-shm",
+        ):  # they would be played back into the new file
             beside = path.with_name(path.name + end)
             if beside.exists():
                 os.replace(beside, aside.with_name(aside.name + end))
         os.replace(path, aside)
     warnings.warn(
-        f"the cache {path} is damaged ({error}); it is now {aside.name}, and a new one is begun", stacklevel=4
+        f"the cache {path} is damaged ({error}); it is now {aside.name}, and a new "
+        "one is begun",
+        stacklevel=4,
     )

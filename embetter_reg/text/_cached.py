@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    clone,
+)
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
@@ -31,17 +36,19 @@ from embetter_reg.text._fingerprint import fingerprint
 class CachedEncoder(TransformerMixin, BaseEstimator):
     """Keep an encoder's embeddings on disk, so that no text is encoded twice.
 
-    A vector is found by a hash of its text and of everything that decides it: the encoder's class and parameters,
-    what it learned in `fit`, the type that it computes in, and the files of a model or prompt in a local folder. Only
-    unseen texts reach the encoder, each once, and they are stored after every block, so that a kill loses one block at
-    most. Several processes may use one folder.
+    A vector is found by a hash of its text and of everything that decides it: the
+    encoder's class and parameters, what it learned in `fit`, the type that it computes
+    in, and the files of a model or prompt in a local folder. Only unseen texts reach
+    the encoder, each once, and they are stored after every block, so that a kill loses
+    one block at most. Several processes may use one folder.
 
     Parameters
     ----------
     encoder : text encoder
-        Any of this package, or a pipeline of them. One that needs fitting is cloned and fitted by `fit`. One that has
-        a method ``_cache_key()`` returns there, as numbers, strings and arrays, what decides its vectors; it is
-        asked instead of its parameters and learned attributes.
+        Any of this package, or a pipeline of them. One that needs fitting is cloned and
+        fitted by `fit`. One that has a method ``_cache_key()`` returns there, as
+        numbers, strings and arrays, what decides its vectors; it is asked instead of
+        its parameters and learned attributes.
     folder : path
         Where ``embeddings.sqlite`` is; made if it is not there.
     block_size : int
@@ -58,13 +65,15 @@ class CachedEncoder(TransformerMixin, BaseEstimator):
     TypeError
         If a parameter or learned attribute of the encoder cannot be told apart on disk.
     ValueError
-        If the encoder gives other than one finite vector a text; nothing of that block is stored.
+        If the encoder gives other than one finite vector a text; nothing of that block
+        is stored.
 
     Notes
     -----
-    A damaged file is set aside under another name with a warning, and a damaged row is computed anew: nothing without
-    its checksum is trusted. A model's name on a hub stands for its newest version; pass ``revision`` to be sure. The
-    code of a class is not in the key: call `clear` after a change to an encoder of your own.
+    A damaged file is set aside under another name with a warning, and a damaged row is
+    computed anew: nothing without its checksum is trusted. A model's name on a hub
+    stands for its newest version; pass ``revision`` to be sure. The code of a class is
+    not in the key: call `clear` after a change to an encoder of your own.
 
     Examples
     --------
@@ -94,7 +103,10 @@ class CachedEncoder(TransformerMixin, BaseEstimator):
         """Return the embedding of documents ``X``, ``float32 (n_documents, n_dims)``."""
         texts = check_texts(X)
         if self.block_size < 1:
-            raise ValueError(f"got block_size={self.block_size}, expected at least 1; pass for example 512")
+            raise ValueError(
+                f"got block_size={self.block_size}, expected at least 1; pass for "
+                "example 512"
+            )
         encoder = self._ready()
         if not texts:
             return np.empty((0, self._width(encoder)), np.float32)
@@ -105,41 +117,62 @@ class CachedEncoder(TransformerMixin, BaseEstimator):
         unseen = [key for key in wanted if key not in found]
         for start in range(0, len(unseen), self.block_size):
             block = unseen[start : start + self.block_size]
-            vectors = _checked(encoder.transform([wanted[key] for key in block]), len(block), encoder)
+            vectors = _checked(
+                encoder.transform([wanted[key] for key in block]), len(block), encoder
+            )
             new = dict(zip(block, vectors, strict=True))
             self._using(lambda file, new=new: store(file, name, new))
             found.update(new)
-        self._counts = np.add(getattr(self, "_counts", (0, 0)), (len(texts) - len(unseen), len(unseen)))
+        self._counts = np.add(
+            getattr(self, "_counts", (0, 0)), (len(texts) - len(unseen), len(unseen))
+        )
         widths = {len(vector) for vector in found.values()}
         if len(widths) > 1:
             raise ValueError(
-                f"got vectors of widths {sorted(widths)}, expected one width; call clear() and encode anew"
+                f"got vectors of widths {sorted(widths)}, expected one width; call "
+                "clear() and encode anew"
             )
         return np.stack([found[key] for key in keys])
 
     def stats(self) -> dict[str, int]:
-        """Return ``hits`` and ``misses`` of this object (documents served and texts encoded), and the file's size.
+        """Return ``hits`` and ``misses`` of this object (documents served and texts
+        encoded), and the file's size.
 
-        Hits and misses are kept by a pickle and not by `clone`. ``n_vectors`` and ``n_bytes`` are of the whole file,
-        with those of other encoders.
+        Hits and misses are kept by a pickle and not by `clone`. ``n_vectors`` and
+        ``n_bytes`` are of the whole file, with those of other encoders.
         """
         hits, misses = map(int, getattr(self, "_counts", (0, 0)))
-        n_vectors = self._using(lambda file: file.execute("SELECT COUNT(*) FROM vectors").fetchone()[0])
-        return {"hits": hits, "misses": misses, "n_vectors": n_vectors, "n_bytes": os.path.getsize(self._path)}
+        n_vectors = self._using(
+            lambda file: file.execute("SELECT COUNT(*) FROM vectors").fetchone()[0]
+        )
+        return {
+            "hits": hits,
+            "misses": misses,
+            "n_vectors": n_vectors,
+            "n_bytes": os.path.getsize(self._path),
+        }
 
     def clear(self) -> None:
-        """Forget this encoder's vectors; those of others stay, and the file uses the space again."""
+        """Forget this encoder's vectors; those of others stay, and the file uses the
+        space again.
+        """
         name = fingerprint(self._ready())
-        self._using(lambda file: file.execute("DELETE FROM vectors WHERE encoder = ?", (name,)))
+        self._using(
+            lambda file: file.execute("DELETE FROM vectors WHERE encoder = ?", (name,))
+        )
 
     def get_feature_names_out(self, input_features=None):
-        """Return the encoder's own names; numbered ones need no model where the width is known from the file."""
+        """Return the encoder's own names; numbered ones need no model where the width
+        is known from the file.
+        """
         encoder = self._ready()
         own = getattr(type(encoder), "get_feature_names_out", None)
         if own not in (None, ClassNamePrefixFeaturesOutMixin.get_feature_names_out):
             return encoder.get_feature_names_out()
         prefix = type(encoder).__name__.lower()
-        return np.array([f"{prefix}{i}" for i in range(self._width(encoder))], dtype=object)
+        return np.array(
+            [f"{prefix}{i}" for i in range(self._width(encoder))], dtype=object
+        )
 
     @property
     def _path(self) -> Path:
@@ -160,40 +193,59 @@ class CachedEncoder(TransformerMixin, BaseEstimator):
         return np.shape(encoder.transform([]))[1] if known is None else known
 
     def _cache_key(self) -> bytes:
-        """Return what decides the vectors where this encoder is a part of another one: not the folder."""
-        return fingerprint(getattr(self, "encoder_", self.encoder) if self._needs_fit() else self.encoder)
+        """Return what decides the vectors where this encoder is a part of another one:
+        not the folder.
+        """
+        return fingerprint(
+            getattr(self, "encoder_", self.encoder)
+            if self._needs_fit()
+            else self.encoder
+        )
 
     def _using(self, work):
-        """Do ``work(file)`` in one transaction; set a damaged file aside and do it on a new one."""
+        """Do ``work(file)`` in one transaction; set a damaged file aside and do it on a
+        new one.
+        """
         try:
             Path(self.folder).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OSError(
-                f"got the cache folder {self.folder}, which cannot be made ({error}), expected a folder; pass another"
+                f"got the cache folder {self.folder}, which cannot be made ({error}), "
+                "expected a folder; pass another"
             ) from error
         for last in (False, False, False, True):
             before = identity_of(self._path)
             try:
                 with closing(open_file(self._path)) as file, file:
                     return work(file)
-            except (sqlite3.Error, UnicodeDecodeError, DamagedError) as error:  # SQLite may quote junk in its message
+            except (
+                sqlite3.Error,
+                UnicodeDecodeError,
+                DamagedError,
+            ) as error:  # SQLite may quote junk in its message
                 code = getattr(error, "sqlite_errorcode", 0) & 0xFF
                 if not last and (code in MOVED or identity_of(self._path) != before):
                     time.sleep(0.05)
                     continue
                 if isinstance(error, sqlite3.Error) and code not in DAMAGE:
                     raise OSError(  # locked, full, not writable: the file is sound
-                        f"got the cache {self._path}, which cannot be used ({error}), expected a file to read and "
+                        f"got the cache {self._path}, which cannot be used ({error}), "
+                        "expected a file to read and "
                         "write; check the folder or pass another"
                     ) from error
                 if last:
-                    raise OSError(f"got the cache {self._path}, which stays damaged ({error}); delete it") from error
+                    raise OSError(
+                        f"got the cache {self._path}, which stays damaged ({error}); "
+                        "delete it"
+                    ) from error
                 try:
                     set_aside(self._path, before, error)
                 except (sqlite3.Error, OSError) as problem:
                     raise OSError(
-                        f"got the cache {self._path}, which is damaged ({error}) and cannot be renamed ({problem}), "
-                        "expected a folder to write to; delete the file or pass another folder"
+                        f"got the cache {self._path}, which is damaged ({error}) and "
+                        f"cannot be renamed ({problem}), "
+                        "expected a folder to write to; delete the file or pass "
+                        "another folder"
                     ) from error
         raise AssertionError
 
@@ -211,13 +263,20 @@ class CachedEncoder(TransformerMixin, BaseEstimator):
 def _checked(given: Any, n_texts: int, encoder) -> np.ndarray:
     try:
         vectors = np.asarray(given, dtype=np.float32)
-        right = vectors.ndim == 2 and len(vectors) == n_texts and vectors.shape[1] > 0 and np.isfinite(vectors).all()
+        right = (
+            vectors.ndim == 2
+            and len(vectors) == n_texts
+            and vectors.shape[1] > 0
+            and np.isfinite(vectors).all()
+        )
     except (TypeError, ValueError):  # a sparse matrix, a ragged list
         right = False
     if not right:
         raise ValueError(
-            f"got {type(given).__name__} of shape {getattr(given, 'shape', '?')} for {n_texts} texts from "
-            f"{type(encoder).__name__}, expected one finite dense vector a text; nothing of it was stored"
+            f"got {type(given).__name__} of shape {getattr(given, 'shape', '?')} for "
+            f"{n_texts} texts from "
+            f"{type(encoder).__name__}, expected one finite dense vector a text; "
+            "nothing of it was stored"
         )
     return vectors
 

@@ -1,4 +1,6 @@
-"""Causal language models as encoders, with prompts, and as classifiers without training."""
+"""Causal language models as encoders, with prompts, and as classifiers without
+training.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +9,12 @@ from typing import Any
 import numpy as np
 
 from embetter_reg._validation import check_texts
-from embetter_reg.text._hidden import Encoded, HiddenPass, load_transformer, resolve_layer
+from embetter_reg.text._hidden import (
+    Encoded,
+    HiddenPass,
+    load_transformer,
+    resolve_layer,
+)
 from embetter_reg.text._pretrained import PretrainedEncoder
 from embetter_reg.text._windows import tokenize, warn_truncated
 
@@ -20,21 +27,24 @@ class CausalLMEncoder(PretrainedEncoder):
     name : str
         A model's name on a hub, or a folder.
     layer : int or str
-        A number (0 is the embedding layer, negative counts from the end), or ``"first"``, ``"half"``,
-        ``"three_quarters"``, ``"last"``.
+        A number (0 is the embedding layer, negative counts from the end), or
+        ``"first"``, ``"half"``, ``"three_quarters"``, ``"last"``.
     pooling : {"last_token", "mean", "max", "cls"}
-        ``"last_token"`` is the hidden state from which the next token is predicted. Means and maxima run over
-        the document's own tokens, without prompts and special tokens.
+        ``"last_token"`` is the hidden state from which the next token is predicted.
+        Means and maxima run over the document's own tokens, without prompts and special
+        tokens.
     prompt : str or None
         Text prompt.
     soft_prompt : path or None
-        File of a trained soft prompt: one tensor ``(n_tokens, d_model)`` in safetensors, or saved by
-        ``torch.save`` or ``numpy.save`` (read without running code).
+        File of a trained soft prompt: one tensor ``(n_tokens, d_model)`` in
+        safetensors, or saved by ``torch.save`` or ``numpy.save`` (read without running
+        code).
     prompt_position : {"before", "after"}
         Where prompts stand. With both, the soft prompt is the outer one.
     long : {"head", "head_tail", "chunks"}
-        Documents longer than the model: read the beginning, or a quarter from the beginning and the rest from
-        the end, or all of it in overlapping windows averaged by their tokens. Each window has the prompt.
+        Documents longer than the model: read the beginning, or a quarter from the
+        beginning and the rest from the end, or all of it in overlapping windows
+        averaged by their tokens. Each window has the prompt.
     overlap, max_length, batch_size, device, dtype, revision, local_files_only, show_progress
         As in `RegisterEncoder`.
 
@@ -45,7 +55,8 @@ class CausalLMEncoder(PretrainedEncoder):
 
     Notes
     -----
-    An empty document is the model's beginning-of-text token. Tokenizers need no padding token.
+    An empty document is the model's beginning-of-text token. Tokenizers need no padding
+    token.
 
     Examples
     --------
@@ -93,24 +104,30 @@ class CausalLMEncoder(PretrainedEncoder):
         self.show_progress = show_progress
 
     def transform(self, X):
-        """Return one layer's embedding of documents ``X``, ``float32 (n_documents, n_dims)``."""
+        """Return one layer's embedding of documents ``X``, ``float32 (n_documents,
+        n_dims)``.
+        """
         return self._encode(X, [self.layer], self.pooling)[self.layer]
 
-    def encode(self, X, layers: Sequence[int | str] = ("first", "half", "last")) -> Encoded:
+    def encode(
+        self, X, layers: Sequence[int | str] = ("first", "half", "last")
+    ) -> Encoded:
         """Return every asked layer of documents ``X`` in one pass."""
         return Encoded(self._encode(X, list(layers), self.pooling))
 
     def token_scores(self, X, tokens: Sequence[str]) -> np.ndarray:
-        """Return the probabilities of chosen next tokens, ``float32 (n_documents, n_tokens)``.
+        """Return the probabilities of chosen next tokens, ``float32 (n_documents,
+        n_tokens)``.
 
-        The language-model head is restricted to ``tokens`` and each row sums to 1: a classifier without
-        training. The end of the prompt, or of the document, is where the next token is asked for.
+        The language-model head is restricted to ``tokens`` and each row sums to 1: a
+        classifier without training. The end of the prompt, or of the document, is where
+        the next token is asked for.
 
         Raises
         ------
         ValueError
-            If a string of ``tokens`` is not exactly one token of the model; note that `" good"` with a space
-            usually is one.
+            If a string of ``tokens`` is not exactly one token of the model; note that
+            `" good"` with a space usually is one.
 
         """
         import torch
@@ -121,13 +138,15 @@ class CausalLMEncoder(PretrainedEncoder):
             ids = tokenize(tokenizer, [token])[0]
             if len(ids) != 1:
                 raise ValueError(
-                    f"got {token!r}, which is {len(ids)} tokens for {self.name!r}, expected exactly one; pick another "
+                    f"got {token!r}, which is {len(ids)} tokens for {self.name!r}, "
+                    "expected exactly one; pick another "
                     "word, or try it with a space before it"
                 )
             numbers.append(ids[0])
         if len(set(numbers)) < 2:
             raise ValueError(
-                f"got tokens={list(tokens)}, expected at least two different ones; add one to compare with"
+                f"got tokens={list(tokens)}, expected at least two different ones; "
+                "add one to compare with"
             )
         last = torch.from_numpy(self._encode(X, ["last"], "last_token")["last"])
         head = model.get_output_embeddings()
@@ -142,22 +161,38 @@ class CausalLMEncoder(PretrainedEncoder):
 
     def _load_model(self):
         hub = {"revision": self.revision, "local_files_only": self.local_files_only}
-        return load_transformer("AutoModelForCausalLM", self.name, device=self.device, dtype=self.dtype, **hub)
+        return load_transformer(
+            "AutoModelForCausalLM",
+            self.name,
+            device=self.device,
+            dtype=self.dtype,
+            **hub,
+        )
 
-    def _encode(self, X, layers: list[int | str], pooling: str) -> dict[int | str, np.ndarray]:
+    def _encode(
+        self, X, layers: list[int | str], pooling: str
+    ) -> dict[int | str, np.ndarray]:
         texts = check_texts(X)
         tokenizer, model = self._model()
         if self.prompt_position not in ("before", "after"):
-            raise ValueError(f"got prompt_position={self.prompt_position!r}, expected 'before' or 'after'; pick one")
+            raise ValueError(
+                f"got prompt_position={self.prompt_position!r}, expected 'before' or "
+                "'after'; pick one"
+            )
         words = tokenize(tokenizer, [self.prompt])[0] if self.prompt else []
         soft = None if self.soft_prompt is None else read_soft_prompt(self.soft_prompt)
         n_dims = model.get_input_embeddings().weight.shape[1]
         if soft is not None and soft.shape[1] != n_dims:
             raise ValueError(
-                f"got a soft prompt of width {soft.shape[1]}, expected {n_dims}; pass one trained for {self.name!r}"
+                f"got a soft prompt of width {soft.shape[1]}, expected {n_dims}; pass "
+                f"one trained for {self.name!r}"
             )
         rows = [] if soft is None else [-1 - row for row in range(len(soft))]
-        before, after = (rows + words, []) if self.prompt_position == "before" else ([], words + rows)
+        before, after = (
+            (rows + words, [])
+            if self.prompt_position == "before"
+            else ([], words + rows)
+        )
         run = HiddenPass(
             tokenizer,
             model.base_model,  # without the language-model head, which would score the whole vocabulary
@@ -179,17 +214,23 @@ class CausalLMEncoder(PretrainedEncoder):
         )
         self.n_truncated_ = pooled.n_truncated
         warn_truncated(pooled.n_truncated, len(texts), run.splitter.limit, self.long)
-        return {layer: pooled.layers[number] for layer, number in zip(layers, numbers, strict=True)}
+        return {
+            layer: pooled.layers[number]
+            for layer, number in zip(layers, numbers, strict=True)
+        }
 
 
 def read_soft_prompt(path):
-    """Return the tensor ``(n_tokens, d_model)`` of a soft-prompt file, without running code from it."""
+    """Return the tensor ``(n_tokens, d_model)`` of a soft-prompt file, without running
+    code from it.
+    """
     import torch
 
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
-            f"got the soft prompt {path}, which does not exist, expected a tensor file; check the path"
+            f"got the soft prompt {path}, which does not exist, expected a tensor "
+            "file; check the path"
         )
     found: Any
     try:
@@ -203,17 +244,25 @@ def read_soft_prompt(path):
             found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # each format raises its own
         raise ValueError(
-            f"got the soft prompt {path}, which could not be read, expected one tensor; save it anew"
+            f"got the soft prompt {path}, which could not be read, expected one "
+            "tensor; save it anew"
         ) from error
     if isinstance(found, dict):
         if len(found) != 1:
             raise ValueError(
-                f"got {len(found)} tensors in {path} ({sorted(found)}), expected one; save only the prompt"
+                f"got {len(found)} tensors in {path} ({sorted(found)}), expected one; "
+                "save only the prompt"
             )
         found = next(iter(found.values()))
-    if not isinstance(found, torch.Tensor) or found.ndim != 2 or not len(found) or not torch.isfinite(found).all():
+    if (
+        not isinstance(found, torch.Tensor)
+        or found.ndim != 2
+        or not len(found)
+        or not torch.isfinite(found).all()
+    ):
         shape = tuple(getattr(found, "shape", ()))
         raise ValueError(
-            f"got a soft prompt of shape {shape}, expected finite numbers (n_tokens, d_model); save it anew"
+            f"got a soft prompt of shape {shape}, expected finite numbers (n_tokens, "
+            "d_model); save it anew"
         )
     return found.detach().float()

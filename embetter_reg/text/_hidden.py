@@ -1,4 +1,6 @@
-"""One batched pass of documents through a transformer: documents in, pooled hidden states out."""
+"""One batched pass of documents through a transformer: documents in, pooled hidden
+states out.
+"""
 
 import math
 from collections.abc import Callable, Sequence
@@ -22,8 +24,9 @@ _NO_LIMIT = 1_000_000  # tokenizers without a limit give a huge number
 class Encoded:
     """What one pass over documents gives.
 
-    ``layers`` maps each asked layer to ``float32 (n_documents, n_dims)``. A classifier gives ``probabilities``,
-    ``float32 (n_documents, n_classes)``, with columns in the order of ``classes``; other models None.
+    ``layers`` maps each asked layer to ``float32 (n_documents, n_dims)``. A classifier
+    gives ``probabilities``, ``float32 (n_documents, n_classes)``, with columns in the
+    order of ``classes``; other models None.
     """
 
     layers: dict[int | str, np.ndarray]
@@ -33,7 +36,9 @@ class Encoded:
 
 @dataclass
 class Pooled:
-    """Document vectors a layer ``float32 (n_documents, n_dims)``, and scores ``(n_documents, n_scores)``."""
+    """Document vectors a layer ``float32 (n_documents, n_dims)``, and scores
+    ``(n_documents, n_scores)``.
+    """
 
     layers: dict[int, np.ndarray]
     scores: np.ndarray
@@ -43,8 +48,9 @@ class Pooled:
 def resolve_layer(layer: int | str, n_layers: int) -> int:
     """Return a layer's number from 0, the embedding layer, to ``n_layers``.
 
-    Takes the number, a negative number counted from the end, or a name: ``"first"`` is layer 1, ``"half"``
-    and ``"three_quarters"`` are rounded up, ``"last"`` is layer ``n_layers``.
+    Takes the number, a negative number counted from the end, or a name: ``"first"`` is
+    layer 1, ``"half"`` and ``"three_quarters"`` are rounded up, ``"last"`` is layer
+    ``n_layers``.
     """
     names = {
         "first": 1,
@@ -55,25 +61,40 @@ def resolve_layer(layer: int | str, n_layers: int) -> int:
     number: Any = names.get(layer, layer) if isinstance(layer, str) else layer
     if isinstance(number, str) and number.lstrip("-").isdigit():
         number = int(number)
-    if isinstance(number, bool) or not isinstance(number, int | np.integer) or not -n_layers - 1 <= number <= n_layers:
+    if (
+        isinstance(number, bool)
+        or not isinstance(number, int | np.integer)
+        or not -n_layers - 1 <= number <= n_layers
+    ):
         raise ValueError(
-            f"got the layer {layer!r}, expected a number from 0 to {n_layers} or one of {list(names)}; pick one"
+            f"got the layer {layer!r}, expected a number from 0 to {n_layers} or one "
+            f"of {list(names)}; pick one"
         )
     return int(number) % (n_layers + 1)
 
 
-def load_transformer(auto_class: str, name: str, *, device, dtype, revision, local_files_only) -> tuple[Any, Any]:
-    """Return the tokenizer and the model of the transformers class ``auto_class``, ready to run."""
+def load_transformer(
+    auto_class: str, name: str, *, device, dtype, revision, local_files_only
+) -> tuple[Any, Any]:
+    """Return the tokenizer and the model of the transformers class ``auto_class``,
+    ready to run.
+    """
     import transformers
 
     device = pick_device(device)
     hub = {"revision": revision, "local_files_only": local_files_only}
     torch_dtype = pick_dtype(dtype, device)
-    if (Path(name) / "adapter_config.json").is_file():  # without peft, transformers would leave the adapters out
-        optional_import("peft", package="embetter-reg[adapters]", purpose="a model with adapters")
+    if (
+        Path(name) / "adapter_config.json"
+    ).is_file():  # without peft, transformers would leave the adapters out
+        optional_import(
+            "peft", package="embetter-reg[adapters]", purpose="a model with adapters"
+        )
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, **hub)
-        model = getattr(transformers, auto_class).from_pretrained(name, dtype=torch_dtype, **hub)
+        model = getattr(transformers, auto_class).from_pretrained(
+            name, dtype=torch_dtype, **hub
+        )
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise not_loaded(name, error) from error
     return tokenizer, model.eval().to(device)
@@ -90,12 +111,14 @@ def encode_layers(
     device: str | None = None,
     dtype: str | None = None,
 ) -> dict[int | str, np.ndarray]:
-    """Return layers of any transformer, whatever its head is, so that models before and after training compare.
+    """Return layers of any transformer, whatever its head is, so that models before and
+    after training compare.
 
     Parameters
     ----------
     name : str
-        A model's name on a hub, or a folder; one with adapters in files of their own is read with them.
+        A model's name on a hub, or a folder; one with adapters in files of their own is
+        read with them.
     X : sequence of str
         Documents, of which the beginning is read.
     layers, pooling, max_length, batch_size, device, dtype
@@ -116,30 +139,61 @@ def encode_layers(
 
     hub = {"revision": None, "local_files_only": False}
     try:
-        (architecture, *_) = AutoConfig.from_pretrained(name).architectures or ["AutoModel"]
+        (architecture, *_) = AutoConfig.from_pretrained(name).architectures or [
+            "AutoModel"
+        ]
     except (OSError, ValueError) as error:
         raise not_loaded(name, error) from error
     loaded = load_transformer(architecture, name, device=device, dtype=dtype, **hub)
-    return layers_of(*loaded, X, layers, pooling=pooling, max_length=max_length, batch_size=batch_size)
+    return layers_of(
+        *loaded,
+        X,
+        layers,
+        pooling=pooling,
+        max_length=max_length,
+        batch_size=batch_size,
+    )
 
 
 def layers_of(
-    tokenizer, model, X, layers: Sequence[int | str], *, pooling="mean", max_length=None, batch_size=32
+    tokenizer,
+    model,
+    X,
+    layers: Sequence[int | str],
+    *,
+    pooling="mean",
+    max_length=None,
+    batch_size=32,
 ) -> dict[int | str, np.ndarray]:
     """Return layers of a model that is loaded already; see `encode_layers`."""
     run = HiddenPass(tokenizer, model.base_model, max_length=max_length)
     numbers = [resolve_layer(layer, run.n_layers) for layer in layers]
     pooled = run.documents(check_texts(X), numbers, pooling, batch_size=batch_size)
-    return {layer: pooled.layers[number] for layer, number in zip(layers, numbers, strict=True)}
+    return {
+        layer: pooled.layers[number]
+        for layer, number in zip(layers, numbers, strict=True)
+    }
 
 
 def longest_input(tokenizer, model) -> int:
-    """Return how many tokens a model takes: the smaller of what its tokenizer and its positions allow."""
-    limits = [tokenizer.model_max_length] if tokenizer.model_max_length < _NO_LIMIT else []
+    """Return how many tokens a model takes: the smaller of what its tokenizer and its
+    positions allow.
+    """
+    limits = (
+        [tokenizer.model_max_length] if tokenizer.model_max_length < _NO_LIMIT else []
+    )
     config = model.config.get_text_config()
     if n_positions := getattr(config, "max_position_embeddings", None):
-        for name, module in model.named_modules():  # RoBERTa's kin start counting after the padding index
-            if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
+        for (
+            name,
+            module,
+        ) in (
+            model.named_modules()
+        ):  # RoBERTa's kin start counting after the padding index
+            if (
+                name.endswith("position_embeddings")
+                and getattr(module, "padding_idx", None) is not None
+            ):
                 n_positions -= module.padding_idx + 1
                 break
         limits.append(n_positions)
@@ -150,9 +204,10 @@ def longest_input(tokenizer, model) -> int:
 class HiddenPass:
     """Runs documents through a transformer in batches of similar length.
 
-    ``module`` is called with ``input_ids`` or ``inputs_embeds`` and ``attention_mask`` and returns an output
-    with ``hidden_states``. ``before`` and ``after`` are prompt tokens around every window; they are attended
-    to, but a mean or maximum leaves them out.
+    ``module`` is called with ``input_ids`` or ``inputs_embeds`` and ``attention_mask``
+    and returns an output with ``hidden_states``. ``before`` and ``after`` are prompt
+    tokens around every window; they are attended to, but a mean or maximum leaves them
+    out.
     """
 
     tokenizer: Any
@@ -161,7 +216,9 @@ class HiddenPass:
     before: Sequence[int] = ()
     after: Sequence[int] = ()
     soft_prompt: Any = None  # tensor (n_tokens, d_model)
-    pool_special: bool = True  # whether special tokens such as [CLS] count in a mean or maximum
+    pool_special: bool = (
+        True  # whether special tokens such as [CLS] count in a mean or maximum
+    )
     n_layers: int = field(init=False)
     n_dims: int = field(init=False)
     splitter: Splitter = field(init=False)
@@ -172,7 +229,10 @@ class HiddenPass:
         longest = longest_input(self.tokenizer, self.module)
         limit = longest if self.max_length is None else self.max_length
         if not 0 < limit <= longest:
-            raise ValueError(f"got max_length={self.max_length}, expected 1 to {longest} for this model; pass that")
+            raise ValueError(
+                f"got max_length={self.max_length}, expected 1 to {longest} for this "
+                "model; pass that"
+            )
         self.splitter = Splitter(self.tokenizer, limit, self.before, self.after)
 
     def documents(
@@ -188,15 +248,26 @@ class HiddenPass:
         batch_size: int = 32,
         show_progress: bool = False,
     ) -> Pooled:
-        """Return one vector a document and layer, and the mean of ``score(output)`` over its windows."""
+        """Return one vector a document and layer, and the mean of ``score(output)``
+        over its windows.
+        """
         if pooling not in POOLINGS:
-            raise ValueError(f"got pooling={pooling!r}, expected one of {list(POOLINGS)}; pick one")
+            raise ValueError(
+                f"got pooling={pooling!r}, expected one of {list(POOLINGS)}; pick one"
+            )
         layers = list(dict.fromkeys(layers))
 
         def step(batch):
             output, mask = self._forward(batch)
-            pooled = [self._pool(output.hidden_states[layer], batch, mask, pooling) for layer in layers]
-            scores = score(output).float().cpu().numpy() if score else np.empty((len(batch), 0), np.float32)
+            pooled = [
+                self._pool(output.hidden_states[layer], batch, mask, pooling)
+                for layer in layers
+            ]
+            scores = (
+                score(output).float().cpu().numpy()
+                if score
+                else np.empty((len(batch), 0), np.float32)
+            )
             return [*pooled, scores]
 
         (*vectors, scores), n_truncated = over_documents(
@@ -214,11 +285,16 @@ class HiddenPass:
         return Pooled(dict(zip(layers, vectors, strict=True)), scores, n_truncated)
 
     def tokens(self, windows: Sequence[Window], layer: int, *, batch_size: int):
-        """Yield each batch of windows with the vectors of its document tokens, one array a window."""
+        """Yield each batch of windows with the vectors of its document tokens, one
+        array a window.
+        """
 
         def step(batch):
             hidden = self._forward(batch)[0].hidden_states[layer].float().cpu().numpy()
-            return [hidden[row, w.start : w.start + len(w.positions)] for row, w in enumerate(batch)]
+            return [
+                hidden[row, w.start : w.start + len(w.positions)]
+                for row, w in enumerate(batch)
+            ]
 
         return run_batches(windows, step, batch_size=batch_size, on_cpu=self._on_cpu)
 
@@ -227,14 +303,18 @@ class HiddenPass:
         return self.module.device.type == "cpu"
 
     def _forward(self, batch: list[Window]) -> tuple[Any, Any]:
-        ids, mask = (tensor.to(self.module.device) for tensor in self.splitter.pad(batch))
+        ids, mask = (
+            tensor.to(self.module.device) for tensor in self.splitter.pad(batch)
+        )
         inputs = {"input_ids": ids}
         if self.soft_prompt is not None:
             embedded = self.module.get_input_embeddings()(ids.clamp(min=0))
             soft = self.soft_prompt.to(device=embedded.device, dtype=embedded.dtype)
             embedded[ids < 0] = soft[-1 - ids[ids < 0]]
             inputs = {"inputs_embeds": embedded}
-        return self.module(**inputs, attention_mask=mask, output_hidden_states=True, return_dict=True), mask
+        return self.module(
+            **inputs, attention_mask=mask, output_hidden_states=True, return_dict=True
+        ), mask
 
     def _pool(self, hidden, batch: list[Window], mask, pooling: str) -> np.ndarray:
         import torch
@@ -244,7 +324,11 @@ class HiddenPass:
             return hidden[:, 0].cpu().numpy()
         if pooling == "last_token":
             last = mask.sum(dim=1) - 1
-            return hidden[torch.arange(len(batch), device=hidden.device), last].cpu().numpy()
+            return (
+                hidden[torch.arange(len(batch), device=hidden.device), last]
+                .cpu()
+                .numpy()
+            )
         n_prefix, n_suffix = len(self.splitter.prefix), len(self.splitter.suffix)
         counted = torch.zeros(mask.shape, dtype=torch.bool)
         for row, window in enumerate(batch):

@@ -5,7 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
 from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import svd_flip
 from sklearn.utils.validation import check_is_fitted
@@ -21,20 +25,22 @@ _OVERSAMPLING = 16
 class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """TF-IDF of character n-grams and words reduced by a truncated SVD.
 
-    Surface habits (punctuation, function words, inflection) carry much of what makes a register, and
-    character n-grams see them in any language. Same idea as ``TfidfVectorizer(analyzer="char_wb",
-    sublinear_tf=True)`` before ``TruncatedSVD``, with hashed n-grams, the ``max_features`` most widely
-    used of them, and a randomised SVD (Halko, Martinsson & Tropp 2011) on all cores.
+    Surface habits (punctuation, function words, inflection) carry much of what makes a
+    register, and character n-grams see them in any language. Same idea as
+    ``TfidfVectorizer(analyzer="char_wb", sublinear_tf=True)`` before ``TruncatedSVD``,
+    with hashed n-grams, the ``max_features`` most widely used of them, and a randomised
+    SVD (Halko, Martinsson & Tropp 2011) on all cores.
 
     Parameters
     ----------
     n_components : int
-        Width of the embedding; as many as there are documents or n-grams to fit on, where that is fewer.
+        Width of the embedding; as many as there are documents or n-grams to fit on,
+        where that is fewer.
     ngram_range : tuple of two ints
         Shortest and longest n-gram of characters.
     word_weight : float
-        Length of the part of a document's vector that counts whole words, punctuation marks and line ends, beside the
-        n-grams' length of 1; 0 leaves it out.
+        Length of the part of a document's vector that counts whole words, punctuation
+        marks and line ends, beside the n-grams' length of 1; 0 leaves it out.
     lowercase : bool
         Fold case first.
     min_df : int
@@ -42,7 +48,8 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     max_features : int or None
         Keep the n-grams, and as many words, found in most documents; None keeps all.
     n_bits : int
-        N-grams are hashed into ``2**n_bits`` columns, 8 to 26, and words into as many others.
+        N-grams are hashed into ``2**n_bits`` columns, 8 to 26, and words into as many
+        others.
     max_chars : int or None
         Read only this many characters of a document; None reads all.
     n_iter : int
@@ -106,26 +113,35 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return self
 
     def fit_transform(self, X, y=None):
-        """Fit on ``X`` and return its embedding, ``float32 (n_documents, n_components)``."""
+        """Fit on ``X`` and return its embedding, ``float32 (n_documents,
+        n_components)``.
+        """
         self._check_parameters()
         counts = self._count(check_texts(X))
         n_documents = counts.shape[0]
         df = np.bincount(counts.indices, minlength=counts.shape[1])
-        columns = np.concatenate([self._widest(part) + start for start, part in self._parts(df)])
+        columns = np.concatenate(
+            [self._widest(part) + start for start, part in self._parts(df)]
+        )
         if len(columns) == 0:
             raise ValueError(
-                f"got {n_documents} documents with no n-gram found in min_df={self.min_df} of them, "
+                f"got {n_documents} documents with no n-gram found in "
+                f"min_df={self.min_df} of them, "
                 "expected some text to fit on; pass more documents or a smaller min_df"
             )
         self.columns_ = columns
-        self.idf_ = (np.log((1 + n_documents) / (1 + df[columns])) + 1).astype(np.float32)
+        self.idf_ = (np.log((1 + n_documents) / (1 + df[columns])) + 1).astype(
+            np.float32
+        )
         weights = self._weigh(counts)
         self.components_ = self._svd(weights)
         self._n_features_out = self.components_.shape[0]
         return self._project(weights)
 
     def transform(self, X):
-        """Return the embedding of documents ``X``, ``float32 (n_documents, n_components)``."""
+        """Return the embedding of documents ``X``, ``float32 (n_documents,
+        n_components)``.
+        """
         check_is_fitted(self)
         texts = check_texts(X)
         out = np.empty((len(texts), self._n_features_out), np.float32)
@@ -143,26 +159,41 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     @classmethod
     def load(cls, path) -> "LiteTextEncoder":
-        """Read an encoder written by `save`. Nothing else in the file is run or trusted."""
+        """Read an encoder written by `save`. Nothing else in the file is run or
+        trusted.
+        """
         from skops.io import load
 
         if not Path(path).is_file():
-            raise FileNotFoundError(f"got {path}, expected a file written by {cls.__name__}.save; check the path")
+            raise FileNotFoundError(
+                f"got {path}, expected a file written by {cls.__name__}.save; check "
+                "the path"
+            )
         return load(path, trusted=[f"{cls.__module__}.{cls.__qualname__}"])
 
     def _check_parameters(self) -> None:
         shortest, longest = self.ngram_range
         if not 1 <= shortest <= longest:
             raise ValueError(
-                f"got ngram_range={self.ngram_range}, expected (shortest, longest) with "
+                f"got ngram_range={self.ngram_range}, expected (shortest, longest) "
+                "with "
                 "1 <= shortest <= longest; pass for example (2, 5)"
             )
         if not self.word_weight >= 0:
-            raise ValueError(f"got word_weight={self.word_weight!r}, expected at least 0; pass for example 1")
+            raise ValueError(
+                f"got word_weight={self.word_weight!r}, expected at least 0; pass for "
+                "example 1"
+            )
         if self.n_components < 1:
-            raise ValueError(f"got n_components={self.n_components}, expected at least 1; pass a larger one")
+            raise ValueError(
+                f"got n_components={self.n_components}, expected at least 1; pass a "
+                "larger one"
+            )
         if not 8 <= self.n_bits <= MAX_BITS:
-            raise ValueError(f"got n_bits={self.n_bits}, expected 8 to {MAX_BITS}; pass for example 18")
+            raise ValueError(
+                f"got n_bits={self.n_bits}, expected 8 to {MAX_BITS}; pass for "
+                "example 18"
+            )
 
     def _count(self, texts: list[str]) -> sp.csr_matrix:
         if self.max_chars is not None:
@@ -172,7 +203,9 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         ngrams = count_ngrams(texts, self.ngram_range, self.n_bits)
         if not self.word_weight:
             return ngrams
-        return sp.hstack([ngrams, count_ngrams(texts, (1, 1), self.n_bits, words=True)], format="csr")
+        return sp.hstack(
+            [ngrams, count_ngrams(texts, (1, 1), self.n_bits, words=True)], format="csr"
+        )
 
     def _parts(self, values: np.ndarray) -> list[tuple[int, np.ndarray]]:
         """Return where the columns of n-grams and of words begin, and their values."""
@@ -183,16 +216,25 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         columns = np.flatnonzero(df >= self.min_df)
         if self.max_features is None or len(columns) <= self.max_features:
             return columns
-        return np.sort(columns[np.argsort(-df[columns], kind="stable")[: self.max_features]])
+        return np.sort(
+            columns[np.argsort(-df[columns], kind="stable")[: self.max_features]]
+        )
 
     def _weigh(self, counts: sp.csr_matrix) -> sp.csr_matrix:
-        """Sublinear TF-IDF with rows of unit length, those of n-grams and of words weighed against each other."""
+        """Sublinear TF-IDF with rows of unit length, those of n-grams and of words
+        weighed against each other.
+        """
         weights = counts[:, self.columns_]
         weights.data = (1 + np.log(weights.data)) * self.idf_[weights.indices]
         if self.word_weight:
             middle = np.searchsorted(self.columns_, 1 << self.n_bits)
-            ngrams, words = normalize(weights[:, :middle]), normalize(weights[:, middle:])
-            weights = sp.hstack([ngrams, words * self.word_weight], format="csr", dtype=np.float32)
+            ngrams, words = (
+                normalize(weights[:, :middle]),
+                normalize(weights[:, middle:]),
+            )
+            weights = sp.hstack(
+                [ngrams, words * self.word_weight], format="csr", dtype=np.float32
+            )
         return normalize(weights, copy=False)
 
     def _svd(self, weights: sp.csr_matrix) -> np.ndarray:
@@ -200,7 +242,9 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
         n_components = min(self.n_components, *weights.shape)
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Sparse", category=UserWarning)  # beta notices
+            warnings.filterwarnings(
+                "ignore", message="Sparse", category=UserWarning
+            )  # beta notices
             matrix = torch.sparse_csr_tensor(
                 torch.from_numpy(weights.indptr.astype(np.int64)),
                 torch.from_numpy(weights.indices.astype(np.int64)),

@@ -24,9 +24,10 @@ def make_encoder(name: str, *, random_state=None, **options):
     Parameters
     ----------
     name : str
-        ``"lite"``, ``"surface"``, or a model's name or folder. ``"register:NAME"``, ``"sentence:NAME"``,
-        ``"causal:NAME"`` and ``"static:NAME"`` say what the model is; without that its configuration is read: a
-        sequence classifier becomes a `RegisterEncoder`, a causal model a `CausalLMEncoder`, any other a
+        ``"lite"``, ``"surface"``, or a model's name or folder. ``"register:NAME"``,
+        ``"sentence:NAME"``, ``"causal:NAME"`` and ``"static:NAME"`` say what the model
+        is; without that its configuration is read: a sequence classifier becomes a
+        `RegisterEncoder`, a causal model a `CausalLMEncoder`, any other a
         `SentenceEncoder`.
     random_state : int, RandomState or None
         For encoders that are random.
@@ -63,7 +64,8 @@ def _make(encoder_class, options: dict[str, Any], *model: str):
     unknown = sorted(set(options) - set(allowed))
     if unknown:
         raise ValueError(
-            f"got {', '.join(unknown)} for {encoder_class.__name__}, which has no such parameter, expected some of "
+            f"got {', '.join(unknown)} for {encoder_class.__name__}, which has no "
+            "such parameter, expected some of "
             f"{sorted(allowed)}; leave it out"
         )
     return encoder_class(*model, **options)
@@ -76,7 +78,9 @@ def _kind_of(name: str, options: dict[str, Any]) -> str:
 
     if (Path(name) / "modules.json").exists():
         return "sentence"
-    hub = {key: options[key] for key in ("revision", "local_files_only") if key in options}
+    hub = {
+        key: options[key] for key in ("revision", "local_files_only") if key in options
+    }
     try:
         config = AutoConfig.from_pretrained(name, **hub)
     except (OSError, ValueError) as error:
@@ -84,4 +88,8 @@ def _kind_of(name: str, options: dict[str, Any]) -> str:
     (architecture, *_) = config.architectures or [""]
     if architecture.endswith("ForSequenceClassification"):
         return "register"
-    return "causal" if architecture.endswith(("ForCausalLM", "LMHeadModel")) else "sentence"
+    return (
+        "causal"
+        if architecture.endswith(("ForCausalLM", "LMHeadModel"))
+        else "sentence"
+    )

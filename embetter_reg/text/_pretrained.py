@@ -1,17 +1,25 @@
-"""What encoders around a pretrained model share: nothing to fit, one lazy model, dropped when copied."""
+"""What encoders around a pretrained model share: nothing to fit, one lazy model,
+dropped when copied.
+"""
 
 from typing import Any
 
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
 
 from embetter_reg._validation import check_texts
 
 
-class PretrainedEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class PretrainedEncoder(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     """Base of encoders whose model is trained already.
 
-    A subclass names the parameters that decide its model in ``_model_parameters`` and loads it in
-    ``_load_model``. Clones and pickles carry no weights.
+    A subclass names the parameters that decide its model in ``_model_parameters`` and
+    loads it in ``_load_model``. Clones and pickles carry no weights.
     """
 
     _model_parameters: tuple[str, ...] = ("name",)
@@ -26,10 +34,15 @@ class PretrainedEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         raise NotImplementedError
 
     def _model(self) -> Any:
-        """Return the model, loaded at the first call and again when a parameter that decides it changes."""
+        """Return the model, loaded at the first call and again when a parameter that
+        decides it changes.
+        """
         key = self._model_key()
         if getattr(self, "_loaded", (None,))[0] != key:
-            self._loaded = (None, None)  # lets go of the old weights before the new ones are loaded
+            self._loaded = (
+                None,
+                None,
+            )  # lets go of the old weights before the new ones are loaded
             self._loaded = (key, self._load_model())
         return self._loaded[1]
 
@@ -42,7 +55,11 @@ class PretrainedEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         return self
 
     def __getstate__(self):
-        return {key: value for key, value in super().__getstate__().items() if key != "_loaded"}
+        return {
+            key: value
+            for key, value in super().__getstate__().items()
+            if key != "_loaded"
+        }
 
     def __sklearn_is_fitted__(self) -> bool:
         return True

@@ -1,4 +1,6 @@
-"""A register classifier: its hidden layers as embeddings, its probabilities, its threshold."""
+"""A register classifier: its hidden layers as embeddings, its probabilities, its
+threshold.
+"""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -8,7 +10,12 @@ from sklearn.metrics import f1_score
 
 from embetter_reg._validation import check_texts
 from embetter_reg.corpus import registers
-from embetter_reg.text._hidden import Encoded, HiddenPass, load_transformer, resolve_layer
+from embetter_reg.text._hidden import (
+    Encoded,
+    HiddenPass,
+    load_transformer,
+    resolve_layer,
+)
 from embetter_reg.text._pretrained import PretrainedEncoder
 from embetter_reg.text._windows import warn_truncated
 
@@ -18,37 +25,43 @@ GRID = (0.30, 0.35, 0.40, 0.45, 0.50, 0.55, 0.60, 0.65)
 class RegisterEncoder(PretrainedEncoder):
     """Embed and classify documents with a register classifier.
 
-    Wraps any model that ``transformers.AutoModelForSequenceClassification`` loads, such as TurkuNLP's XLM-R
-    and BGE-M3 register models. One forward pass gives every layer and the probabilities. Nothing is loaded
-    when the encoder is made.
+    Wraps any model that ``transformers.AutoModelForSequenceClassification`` loads, such
+    as TurkuNLP's XLM-R and BGE-M3 register models. One forward pass gives every layer
+    and the probabilities. Nothing is loaded when the encoder is made.
 
-    A multi-label model's probabilities are sigmoids, and a parent register's is raised to that of its most
-    probable sub-register: a news report is a narrative. A single-label model's are a softmax.
+    A multi-label model's probabilities are sigmoids, and a parent register's is raised
+    to that of its most probable sub-register: a news report is a narrative. A
+    single-label model's are a softmax.
 
     Parameters
     ----------
     name : str
         A model's name on a hub, or a folder.
     layer : int or str
-        The layer that `transform` gives: a number (0 is the embedding layer, negative counts from the end),
-        or ``"first"``, ``"half"``, ``"three_quarters"``, ``"last"``.
+        The layer that `transform` gives: a number (0 is the embedding layer, negative
+        counts from the end), or ``"first"``, ``"half"``, ``"three_quarters"``,
+        ``"last"``.
     pooling : {"mean", "cls", "last_token", "max"}
         How token vectors become one. Padding never counts; special tokens do.
     long : {"head", "head_tail", "chunks"}
-        Documents longer than the model: read the beginning, or a quarter from the beginning and the rest from
-        the end, or all of it in overlapping windows averaged by their tokens.
+        Documents longer than the model: read the beginning, or a quarter from the
+        beginning and the rest from the end, or all of it in overlapping windows
+        averaged by their tokens.
     overlap : int
         Tokens that neighbouring windows of ``"chunks"`` share.
     max_length : int or None
         Tokens in a window; None takes what the model allows.
     multi_label : bool or None
-        Whether a document may have several labels; None follows the model's configuration.
+        Whether a document may have several labels; None follows the model's
+        configuration.
     batch_size : int
-        Windows in a batch. It does not change the result, and is halved where memory runs out.
+        Windows in a batch. It does not change the result, and is halved where memory
+        runs out.
     device : str or None
         For example ``"cuda"``; None takes the accelerator that is there.
     dtype : {"float32", "bfloat16", "float16"} or None
-        Type of the computation; None takes a half type on a GPU and float32 elsewhere. Results are float32.
+        Type of the computation; None takes a half type on a GPU and float32 elsewhere.
+        Results are float32.
     revision : str or None
         Branch, tag or commit on the hub.
     local_files_only : bool
@@ -106,11 +119,17 @@ class RegisterEncoder(PretrainedEncoder):
         self.show_progress = show_progress
 
     def transform(self, X):
-        """Return one layer's embedding of documents ``X``, ``float32 (n_documents, n_dims)``."""
+        """Return one layer's embedding of documents ``X``, ``float32 (n_documents,
+        n_dims)``.
+        """
         return self._encode(X, [self.layer]).layers[self.layer]
 
-    def encode(self, X, layers: Iterable[int | str] = ("first", "half", "last")) -> Encoded:
-        """Return every asked layer of documents ``X``, and their probabilities, in one pass."""
+    def encode(
+        self, X, layers: Iterable[int | str] = ("first", "half", "last")
+    ) -> Encoded:
+        """Return every asked layer of documents ``X``, and their probabilities, in one
+        pass.
+        """
         return self._encode(X, list(layers))
 
     def predict_proba(self, X):
@@ -127,80 +146,129 @@ class RegisterEncoder(PretrainedEncoder):
         X : sequence of str
             Documents.
         threshold : float, "best", dict or array
-            Smallest probability of a label that is given: one number, one a label (an array in the order of
-            `classes_`, or a dict by name, 0.5 where it names none), or the one that `fit_threshold` chose.
-            A single-label model gives its most probable label and takes no threshold.
+            Smallest probability of a label that is given: one number, one a label (an
+            array in the order of `classes_`, or a dict by name, 0.5 where it names
+            none), or the one that `fit_threshold` chose. A single-label model gives its
+            most probable label and takes no threshold.
 
         Returns
         -------
         ndarray
-            Multi-label: a binary indicator ``int8 (n_documents, n_classes)``, which `label_sets` turns into
-            names. Single-label: the label's name, ``(n_documents,)``.
+            Multi-label: a binary indicator ``int8 (n_documents, n_classes)``, which
+            `label_sets` turns into names. Single-label: the label's name,
+            ``(n_documents,)``.
 
         """
         return self.decide(self.predict_proba(X), threshold)
 
-    def decide(self, probabilities, threshold: float | str | dict[str, float] | np.ndarray = 0.5):
+    def decide(
+        self,
+        probabilities,
+        threshold: float | str | dict[str, float] | np.ndarray = 0.5,
+    ):
         """Return labels for probabilities that are there already; see `predict`."""
         if not self.is_multi_label_:
-            return np.array(self.classes_, dtype=object)[np.argmax(probabilities, axis=1)]
+            return np.array(self.classes_, dtype=object)[
+                np.argmax(probabilities, axis=1)
+            ]
         return (np.asarray(probabilities) >= self._threshold(threshold)).astype(np.int8)
 
     def label_sets(self, indicator) -> list[list[str]]:
-        """Return the names of the labels that a binary indicator marks, one list a document."""
-        return [[self.classes_[column] for column in np.flatnonzero(row)] for row in np.asarray(indicator)]
+        """Return the names of the labels that a binary indicator marks, one list a
+        document.
+        """
+        return [
+            [self.classes_[column] for column in np.flatnonzero(row)]
+            for row in np.asarray(indicator)
+        ]
 
-    def fit_threshold(self, X, y, *, grid: Sequence[float] = GRID, per_label: bool = False):
-        """Choose the threshold of `predict` with the best micro-F1 on documents ``X`` with gold labels ``y``.
+    def fit_threshold(
+        self, X, y, *, grid: Sequence[float] = GRID, per_label: bool = False
+    ):
+        """Choose the threshold of `predict` with the best micro-F1 on documents ``X``
+        with gold labels ``y``.
 
-        The documents are remembered: `chosen_on` tells them, so that nobody scores on them. The lowest of
-        equally good thresholds is taken.
+        The documents are remembered: `chosen_on` tells them, so that nobody scores on
+        them. The lowest of equally good thresholds is taken.
 
         Parameters
         ----------
         X : sequence of str
             Documents, apart from those that a figure is reported on.
         y : array (n_documents, n_classes) or sequence of label lists
-            A binary indicator in the order of `classes_`, or each document's labels ("NA ne" or a list).
+            A binary indicator in the order of `classes_`, or each document's labels
+            ("NA ne" or a list).
         grid : sequence of float
             Thresholds to try.
         per_label : bool
-            Choose one for each label by its own F1; a label without a gold document keeps the global one.
+            Choose one for each label by its own F1; a label without a gold document
+            keeps the global one.
 
         Raises
         ------
         ValueError
-            If the model is single-label, ``y`` does not fit, or a threshold is not between 0 and 1.
+            If the model is single-label, ``y`` does not fit, or a threshold is not
+            between 0 and 1.
 
         """
         texts = check_texts(X)
-        self.threshold_ = self.best_threshold(self.predict_proba(texts), y, grid=grid, per_label=per_label)
+        self.threshold_ = self.best_threshold(
+            self.predict_proba(texts), y, grid=grid, per_label=per_label
+        )
         self._chosen_on = frozenset(map(_fingerprint, texts))
         return self
 
-    def best_threshold(self, probabilities, y, *, grid: Sequence[float] = GRID, per_label: bool = False):
-        """Return what `fit_threshold` would choose for probabilities that are there already, and keep nothing."""
+    def best_threshold(
+        self, probabilities, y, *, grid: Sequence[float] = GRID, per_label: bool = False
+    ):
+        """Return what `fit_threshold` would choose for probabilities that are there
+        already, and keep nothing.
+        """
         if not self.is_multi_label_:
-            raise ValueError("got a single-label model, expected a multi-label one to choose a threshold for; predict")
+            raise ValueError(
+                "got a single-label model, expected a multi-label one to choose a "
+                "threshold for; predict"
+            )
         candidates = sorted(map(float, grid))
         if not candidates or not 0 < candidates[0] <= candidates[-1] < 1:
-            raise ValueError(f"got the grid {list(grid)}, expected thresholds between 0 and 1; pass for example {GRID}")
+            raise ValueError(
+                f"got the grid {list(grid)}, expected thresholds between 0 and 1; "
+                f"pass for example {GRID}"
+            )
         gold = self._indicator(y, len(probabilities))
         if not gold.any():
             raise ValueError(
-                "got no gold label of this model, expected some to choose a threshold by; check the labels"
+                "got no gold label of this model, expected some to choose a threshold "
+                "by; check the labels"
             )
         guesses = [probabilities >= candidate for candidate in candidates]
-        best = candidates[int(np.argmax([f1_score(gold, g, average="micro", zero_division=0) for g in guesses]))]
+        best = candidates[
+            int(
+                np.argmax(
+                    [
+                        f1_score(gold, g, average="micro", zero_division=0)
+                        for g in guesses
+                    ]
+                )
+            )
+        ]
         if not per_label:
             return best
-        by_label = np.array([f1_score(gold, guess, average=None, zero_division=0) for guess in guesses])
-        return np.where(gold.any(axis=0), np.array(candidates)[by_label.argmax(axis=0)], best)
+        by_label = np.array(
+            [f1_score(gold, guess, average=None, zero_division=0) for guess in guesses]
+        )
+        return np.where(
+            gold.any(axis=0), np.array(candidates)[by_label.argmax(axis=0)], best
+        )
 
     def chosen_on(self, X) -> np.ndarray:
-        """Return, for each document of ``X``, whether `fit_threshold` saw it: bool ``(n_documents,)``."""
+        """Return, for each document of ``X``, whether `fit_threshold` saw it: bool
+        ``(n_documents,)``.
+        """
         seen: frozenset[str] = getattr(self, "_chosen_on", frozenset())
-        return np.array([_fingerprint(text) in seen for text in check_texts(X)], dtype=bool)
+        return np.array(
+            [_fingerprint(text) in seen for text in check_texts(X)], dtype=bool
+        )
 
     @property
     def classes_(self) -> list[str]:
@@ -222,9 +290,15 @@ class RegisterEncoder(PretrainedEncoder):
     def _load_model(self):
         hub = {"revision": self.revision, "local_files_only": self.local_files_only}
         tokenizer, model = load_transformer(
-            "AutoModelForSequenceClassification", self.name, device=self.device, dtype=self.dtype, **hub
+            "AutoModelForSequenceClassification",
+            self.name,
+            device=self.device,
+            dtype=self.dtype,
+            **hub,
         )
-        if tokenizer.pad_token_id is None:  # GPT-like classifiers find a document's end by the padding
+        if (
+            tokenizer.pad_token_id is None
+        ):  # GPT-like classifiers find a document's end by the padding
             tokenizer.pad_token = tokenizer.eos_token
         if model.config.pad_token_id is None:
             model.config.pad_token_id = tokenizer.pad_token_id
@@ -243,36 +317,56 @@ class RegisterEncoder(PretrainedEncoder):
             long=self.long,
             overlap=self.overlap,
             batch_size=self.batch_size,
-            score=lambda output: output.logits.float().sigmoid() if multi_label else output.logits.float().softmax(1),
+            score=lambda output: (
+                output.logits.float().sigmoid()
+                if multi_label
+                else output.logits.float().softmax(1)
+            ),
             n_scores=len(classes),
             show_progress=self.show_progress,
         )
         self.n_truncated_ = pooled.n_truncated
         warn_truncated(pooled.n_truncated, len(texts), run.splitter.limit, self.long)
-        probabilities = raise_parents(pooled.scores, classes) if multi_label else pooled.scores
+        probabilities = (
+            raise_parents(pooled.scores, classes) if multi_label else pooled.scores
+        )
         return Encoded(
-            {layer: pooled.layers[n] for layer, n in zip(layers, numbers, strict=True)}, probabilities, classes
+            {layer: pooled.layers[n] for layer, n in zip(layers, numbers, strict=True)},
+            probabilities,
+            classes,
         )
 
     def _threshold(self, threshold) -> np.ndarray | float:
         if isinstance(threshold, str):
             if threshold != "best":
-                raise ValueError(f"got threshold={threshold!r}, expected a number, one a label, or 'best'; pass one")
-            chosen = getattr(self, "threshold_", getattr(self._model()[1].config, "threshold", None))
+                raise ValueError(
+                    f"got threshold={threshold!r}, expected a number, one a label, or "
+                    "'best'; pass one"
+                )
+            chosen = getattr(
+                self, "threshold_", getattr(self._model()[1].config, "threshold", None)
+            )
             if chosen is None:
                 raise ValueError(
-                    "got threshold='best', expected one that fit_threshold chose; call fit_threshold first"
+                    "got threshold='best', expected one that fit_threshold chose; "
+                    "call fit_threshold first"
                 )
             return chosen
         if isinstance(threshold, dict):
             unknown = sorted(set(threshold) - set(self.classes_))
             if unknown:
-                raise ValueError(f"got thresholds for {unknown}, expected labels among {self.classes_}; correct them")
+                raise ValueError(
+                    f"got thresholds for {unknown}, expected labels among "
+                    f"{self.classes_}; correct them"
+                )
             threshold = [threshold.get(label, 0.5) for label in self.classes_]
         values = np.asarray(threshold, dtype=float)
-        if (values.ndim and values.shape != (len(self.classes_),)) or not ((values >= 0) & (values <= 1)).all():
+        if (values.ndim and values.shape != (len(self.classes_),)) or not (
+            (values >= 0) & (values <= 1)
+        ).all():
             raise ValueError(
-                f"got threshold={threshold}, expected a number from 0 to 1, or {len(self.classes_)} of them; pass that"
+                f"got threshold={threshold}, expected a number from 0 to 1, or "
+                f"{len(self.classes_)} of them; pass that"
             )
         return values
 
@@ -281,22 +375,32 @@ class RegisterEncoder(PretrainedEncoder):
         classes = self.classes_
         values = list(y.to_list() if hasattr(y, "to_list") else y)
         if len(values) != n_documents:
-            raise ValueError(f"got {len(values)} gold labels for {n_documents} documents, expected as many; align them")
+            raise ValueError(
+                f"got {len(values)} gold labels for {n_documents} documents, expected "
+                "as many; align them"
+            )
         if values and isinstance(values[0], str):
             values = [value.replace(",", " ").split() for value in values]
-        if values and all(len(value) and not isinstance(value[0], str) for value in values):
+        if values and all(
+            len(value) and not isinstance(value[0], str) for value in values
+        ):
             matrix = np.asarray(values)
             if matrix.shape[1] != len(classes) or not np.isin(matrix, (0, 1)).all():
                 raise ValueError(
-                    f"got gold labels of shape {matrix.shape}, expected a binary matrix with {len(classes)} columns "
+                    f"got gold labels of shape {matrix.shape}, expected a binary "
+                    f"matrix with {len(classes)} columns "
                     f"{classes}; pass label lists or that"
                 )
             return matrix.astype(np.int8)
-        return np.array([[label in value for label in classes] for value in values], dtype=np.int8)
+        return np.array(
+            [[label in value for label in classes] for value in values], dtype=np.int8
+        )
 
 
 def raise_parents(probabilities: np.ndarray, classes: Sequence[str]) -> np.ndarray:
-    """Return probabilities where no main register is less probable than one of its sub-registers."""
+    """Return probabilities where no main register is less probable than one of its
+    sub-registers.
+    """
     out = probabilities.copy()
     for column, label in enumerate(classes):
         parent = registers.PARENT.get(label)
@@ -307,4 +411,6 @@ def raise_parents(probabilities: np.ndarray, classes: Sequence[str]) -> np.ndarr
 
 
 def _fingerprint(text: str) -> str:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return hashlib.blake2b(
+        text.encode("utf-8", "surrogatepass"), digest_size=16
+    ).hexdigest()

@@ -9,49 +9,66 @@ from embetter_reg._hub import not_loaded
 from embetter_reg._optional import optional_import
 from embetter_reg._validation import check_texts
 from embetter_reg.text._pretrained import PretrainedEncoder
-from embetter_reg.text._windows import Splitter, Window, over_documents, tokenize, warn_truncated
+from embetter_reg.text._windows import (
+    Splitter,
+    Window,
+    over_documents,
+    tokenize,
+    warn_truncated,
+)
 
-BACKENDS = {"torch": (), "onnx": ("optimum.onnxruntime", "onnx"), "openvino": ("optimum.intel", "openvino")}
+BACKENDS = {
+    "torch": (),
+    "onnx": ("optimum.onnxruntime", "onnx"),
+    "openvino": ("optimum.intel", "openvino"),
+}
 
 
 class SentenceEncoder(PretrainedEncoder):
     """Encode documents with a sentence-transformers model.
 
-    Nothing is loaded when the encoder is made; the model is loaded once, at the first `transform`, and again
-    when a parameter that decides it changes. Clones and pickles carry no weights.
+    Nothing is loaded when the encoder is made; the model is loaded once, at the first
+    `transform`, and again when a parameter that decides it changes. Clones and pickles
+    carry no weights.
 
     Parameters
     ----------
     name : str
         A model's name on a hub, or a folder.
     batch_size : int
-        Windows encoded together. It does not change the result, and is halved where memory runs out.
+        Windows encoded together. It does not change the result, and is halved where
+        memory runs out.
     device : str, list of str or None
-        For example ``"cpu"`` or ``"cuda"``; a list such as ``["cuda:0", "cuda:1"]`` shares the documents out over
-        processes; None takes the accelerator that is there.
+        For example ``"cpu"`` or ``"cuda"``; a list such as ``["cuda:0", "cuda:1"]``
+        shares the documents out over processes; None takes the accelerator that is
+        there.
     normalize : bool
         Give every document unit length.
     truncate_dim : int or None
-        Keep only the first dimensions, for models trained for that (Matryoshka); see `MatryoshkaEncoder`.
+        Keep only the first dimensions, for models trained for that (Matryoshka); see
+        `MatryoshkaEncoder`.
     prompt : str or None
         Text in front of every document, such as ``"query: "``.
     prompt_name : str or None
         One of the prompts that the model brings.
     long : {"head", "head_tail", "chunks"}
-        Documents longer than the model: read the beginning, or a quarter from the beginning and the rest from
-        the end, or all of it in overlapping windows averaged by their tokens.
+        Documents longer than the model: read the beginning, or a quarter from the
+        beginning and the rest from the end, or all of it in overlapping windows
+        averaged by their tokens.
     overlap : int
         Tokens that neighbouring windows of ``"chunks"`` share.
     max_length : int or None
         Tokens in a window; None takes the model's own setting.
     dtype : {"float32", "bfloat16", "float16", "int8"} or None
-        Type of the computation; None takes a half type on a GPU and float32 elsewhere. ``"int8"`` quantises
-        the linear layers on the CPU. Results are float32.
+        Type of the computation; None takes a half type on a GPU and float32 elsewhere.
+        ``"int8"`` quantises the linear layers on the CPU. Results are float32.
     backend : {"torch", "onnx", "openvino"}
-        What runs the model, as in sentence-transformers; the last two need its extra of that name and take their
-        type from the exported model, which ``model_kwargs={"file_name": ...}`` names.
+        What runs the model, as in sentence-transformers; the last two need its extra of
+        that name and take their type from the exported model, which
+        ``model_kwargs={"file_name": ...}`` names.
     model_kwargs : dict or None
-        Handed to the library with the model, such as ``{"attn_implementation": "flash_attention_2"}``.
+        Handed to the library with the model, such as ``{"attn_implementation":
+        "flash_attention_2"}``.
     revision : str or None
         Branch, tag or commit on the hub.
     local_files_only : bool
@@ -62,8 +79,9 @@ class SentenceEncoder(PretrainedEncoder):
     Attributes
     ----------
     n_truncated_ : int
-        Documents of the last call that were longer than the model and lost tokens. Unknown, and not set, for a
-        list of devices and for models that read more than plain text.
+        Documents of the last call that were longer than the model and lost tokens.
+        Unknown, and not set, for a list of devices and for models that read more than
+        plain text.
 
     Examples
     --------
@@ -74,7 +92,15 @@ class SentenceEncoder(PretrainedEncoder):
 
     """
 
-    _model_parameters = ("name", "device", "dtype", "backend", "model_kwargs", "revision", "local_files_only")
+    _model_parameters = (
+        "name",
+        "device",
+        "dtype",
+        "backend",
+        "model_kwargs",
+        "revision",
+        "local_files_only",
+    )
 
     def __init__(
         self,
@@ -119,7 +145,10 @@ class SentenceEncoder(PretrainedEncoder):
         model = self._model()
         n_dims = _width(model)
         if self.truncate_dim is not None and not 1 <= self.truncate_dim <= n_dims:
-            raise ValueError(f"got truncate_dim={self.truncate_dim}, expected 1 to {n_dims} for this model; pass that")
+            raise ValueError(
+                f"got truncate_dim={self.truncate_dim}, expected 1 to {n_dims} for "
+                "this model; pass that"
+            )
         prompt = self._prompt(model)
         if not texts:
             vectors = np.empty((0, n_dims), np.float32)
@@ -129,7 +158,9 @@ class SentenceEncoder(PretrainedEncoder):
             vectors = self._windows(model, texts, prompt)
         vectors = vectors[:, : self.truncate_dim]
         if self.normalize:
-            vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+            vectors = vectors / np.maximum(
+                np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12
+            )
         return np.ascontiguousarray(vectors, dtype=np.float32)
 
     def _windows(self, model, texts: list[str], prompt: str) -> np.ndarray:
@@ -138,8 +169,13 @@ class SentenceEncoder(PretrainedEncoder):
         longest = model.max_seq_length
         limit = longest if self.max_length is None else self.max_length
         if longest is not None and not 0 < limit <= longest:
-            raise ValueError(f"got max_length={self.max_length}, expected 1 to {longest} for this model; pass that")
-        splitter = Splitter(tokenizer, limit, before=tokenize(tokenizer, [prompt])[0] if prompt else ())
+            raise ValueError(
+                f"got max_length={self.max_length}, expected 1 to {longest} for this "
+                "model; pass that"
+            )
+        splitter = Splitter(
+            tokenizer, limit, before=tokenize(tokenizer, [prompt])[0] if prompt else ()
+        )
         n_prompt = len(splitter.prefix) + len(splitter.before) if prompt else 0
         unit_length = any(type(module).__name__ == "Normalize" for module in model)
 
@@ -147,7 +183,11 @@ class SentenceEncoder(PretrainedEncoder):
             import torch
 
             ids, mask = (tensor.to(model.device) for tensor in splitter.pad(batch))
-            features: dict[str, Any] = {"input_ids": ids, "attention_mask": mask, "modality": "text"}
+            features: dict[str, Any] = {
+                "input_ids": ids,
+                "attention_mask": mask,
+                "modality": "text",
+            }
             if "token_type_ids" in tokenizer.model_input_names:
                 features["token_type_ids"] = torch.zeros_like(ids)
             if n_prompt:
@@ -172,11 +212,15 @@ class SentenceEncoder(PretrainedEncoder):
         return vectors
 
     def _library(self, model, texts: list[str], prompt: str) -> np.ndarray:
-        """Leave it to sentence-transformers: several devices, or models that read more than plain text."""
+        """Leave it to sentence-transformers: several devices, or models that read more
+        than plain text.
+        """
         if self.long != "head" or self.max_length is not None:
             raise ValueError(
-                f"got long={self.long!r} and max_length={self.max_length} with several devices or a model that reads "
-                "more than plain text, expected 'head' and None; pass one device or another model"
+                f"got long={self.long!r} and max_length={self.max_length} with "
+                "several devices or a model that reads "
+                "more than plain text, expected 'head' and None; pass one device or "
+                "another model"
             )
         return model.encode(
             texts,
@@ -195,7 +239,8 @@ class SentenceEncoder(PretrainedEncoder):
             return ""
         if name not in model.prompts:
             raise ValueError(
-                f"got prompt_name={name!r}, expected one of {sorted(model.prompts)}; pick one or pass prompt="
+                f"got prompt_name={name!r}, expected one of {sorted(model.prompts)}; "
+                "pick one or pass prompt="
             )
         return model.prompts[name]
 
@@ -208,19 +253,33 @@ class SentenceEncoder(PretrainedEncoder):
         from sentence_transformers import SentenceTransformer
 
         if self.backend not in BACKENDS:
-            raise ValueError(f"got backend={self.backend!r}, expected one of {list(BACKENDS)}; pick one")
+            raise ValueError(
+                f"got backend={self.backend!r}, expected one of {list(BACKENDS)}; "
+                "pick one"
+            )
         if self.backend != "torch":
             module, extra = BACKENDS[self.backend]
-            optional_import(module, package=f"sentence-transformers[{extra}]", purpose=f"backend={self.backend!r}")
+            optional_import(
+                module,
+                package=f"sentence-transformers[{extra}]",
+                purpose=f"backend={self.backend!r}",
+            )
         device = "cpu" if isinstance(self.device, list) else pick_device(self.device)
         if self.dtype == "int8" and device != "cpu":
-            raise ValueError(f"got dtype='int8' on {device}, expected the CPU; pass device='cpu' or dtype='bfloat16'")
+            raise ValueError(
+                f"got dtype='int8' on {device}, expected the CPU; pass device='cpu' "
+                "or dtype='bfloat16'"
+            )
         options = dict(self.model_kwargs or {})
         if self.backend == "torch":
-            options.setdefault("dtype", pick_dtype("float32" if self.dtype == "int8" else self.dtype, device))
+            options.setdefault(
+                "dtype",
+                pick_dtype("float32" if self.dtype == "int8" else self.dtype, device),
+            )
         elif self.dtype is not None:
             raise ValueError(
-                f"got dtype={self.dtype!r} with backend={self.backend!r}, expected None; name an exported model "
+                f"got dtype={self.dtype!r} with backend={self.backend!r}, expected "
+                "None; name an exported model "
                 'of that type in model_kwargs={"file_name": ...}'
             )
         try:
@@ -242,11 +301,13 @@ class SentenceEncoder(PretrainedEncoder):
 
 
 class MatryoshkaEncoder(SentenceEncoder):
-    """Encode documents with the first ``truncate_dim`` dimensions of a Matryoshka model.
+    """Encode documents with the first ``truncate_dim`` dimensions of a Matryoshka
+    model.
 
-    Such models are trained so that any prefix of their vectors is an embedding (Kusupati et al. 2022,
-    "Matryoshka Representation Learning"). All other parameters are those of `SentenceEncoder`; with
-    ``normalize=True`` the shortened vectors have unit length.
+    Such models are trained so that any prefix of their vectors is an embedding
+    (Kusupati et al. 2022, "Matryoshka Representation Learning"). All other parameters
+    are those of `SentenceEncoder`; with ``normalize=True`` the shortened vectors have
+    unit length.
 
     Examples
     --------
@@ -297,13 +358,17 @@ class MatryoshkaEncoder(SentenceEncoder):
 
 
 def _width(model) -> int:
-    """Return the embedding's width; older sentence-transformers name the method otherwise."""
+    """Return the embedding's width; older sentence-transformers name the method
+    otherwise.
+    """
     new = getattr(model, "get_embedding_dimension", None)
     return new() if new else model.get_sentence_embedding_dimension()
 
 
 def _reads_plain_text(model) -> bool:
-    """Say whether the model takes token numbers alone, with no chat template and no query expansion."""
+    """Say whether the model takes token numbers alone, with no chat template and no
+    query expansion.
+    """
     first = model[0]
     tokenizer: Any = getattr(first, "tokenizer", None)
     config = getattr(first, "modality_config", {"text": {}})

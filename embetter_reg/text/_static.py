@@ -11,13 +11,15 @@ from embetter_reg.text._pretrained import PretrainedEncoder
 class TextEncoder(PretrainedEncoder):
     """Encode documents as weighted means of static token vectors (model2vec).
 
-    Needs the extra ``static``. A static model knows no context, and encodes thousands of documents a second.
+    Needs the extra ``static``. A static model knows no context, and encodes thousands
+    of documents a second.
 
     Parameters
     ----------
     model : str
-        A model2vec model's name on a hub, or a folder; ``"minishlab/potion-multilingual-128M"`` knows 101
-        languages, the default English.
+        A model2vec model's name on a hub, or a folder;
+        ``"minishlab/potion-multilingual-128M"`` knows 101 languages, the default
+        English.
     batch_size : int
         Documents encoded together. It does not change the result.
     normalize : bool or None
@@ -71,8 +73,12 @@ class TextEncoder(PretrainedEncoder):
         return self._model().dim
 
     def _load_model(self):
-        model2vec = optional_import("model2vec", package="embetter-reg[static]", purpose="TextEncoder")
+        model2vec = optional_import(
+            "model2vec", package="embetter-reg[static]", purpose="TextEncoder"
+        )
         try:
-            return model2vec.StaticModel.from_pretrained(self.model, normalize=self.normalize, force_download=False)
+            return model2vec.StaticModel.from_pretrained(
+                self.model, normalize=self.normalize, force_download=False
+            )
         except Exception as error:  # the library and the hub raise many kinds
             raise not_loaded(self.model, error) from error

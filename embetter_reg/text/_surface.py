@@ -1,4 +1,6 @@
-"""An encoder that counts: named features of register that any language has. No download."""
+"""An encoder that counts: named features of register that any language has. No
+download.
+"""
 
 import math
 import operator
@@ -53,16 +55,23 @@ _CATEGORIES = {
     "space": "Zs Zl Zp Cc Cf",
 }
 _KIND_OF_SIGN = {sign: kind for kind, signs in _SIGNS.items() for sign in signs}
-_QUESTIONS, _EXCLAMATIONS = frozenset(_SIGNS["question"] + "？"), frozenset(_SIGNS["exclamation"] + "！")
-_KIND_OF_CATEGORY = {category: kind for kind, categories in _CATEGORIES.items() for category in categories.split()}
+_QUESTIONS, _EXCLAMATIONS = (
+    frozenset(_SIGNS["question"] + "？"),
+    frozenset(_SIGNS["exclamation"] + "！"),
+)
+_KIND_OF_CATEGORY = {
+    category: kind
+    for kind, categories in _CATEGORIES.items()
+    for category in categories.split()
+}
 
 # Thai, Lao, Burmese, Khmer, Han and kana leave no space between words: a letter counts as a word.
-_UNSPACED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-)
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _ACCENTS = "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0971-\u0df3\u200c\u200d"
 _RUN = rf"[^\W_{_UNSPACED}]+"
-_WORD = re.compile(rf"{_RUN}(?:(?:['’{_ACCENTS}-]+|(?<=\d)[.,:](?=\d)){_RUN})*[{_ACCENTS}]*|(?=\w)[{_UNSPACED}]")
+_WORD = re.compile(
+    rf"{_RUN}(?:(?:['’{_ACCENTS}-]+|(?<=\d)[.,:](?=\d)){_RUN})*[{_ACCENTS}]*|(?=\w)[{_UNSPACED}]"
+)
 _TIGHT_END = "。！？｡።፧\n"  # after these no space is needed
 _END = f"[.!?…؟\u037e۔।॥։{_TIGHT_END}]"
 _SENTENCE_END = re.compile(  # tried once in a run of marks, or "!!!!!" would take the square of its length
@@ -88,41 +97,49 @@ _DATE = re.compile(
     r"|\d{4}年(?:\d\d?月)?(?:\d\d?日)?|\d\d?月\d\d?日"
 )
 _MONEY = "$€£¥￥₹₽₩₺₴元円"
-_PRICE = re.compile(rf"[\d{_MONEY}](?:(?<!\d)\s?\d|(?<=\d)\s?(?:[{_MONEY}]|(?:EUR|USD|GBP|SEK|NOK|DKK|CHF|JPY|kr)\b))")
+_PRICE = re.compile(
+    rf"[\d{_MONEY}](?:(?<!\d)\s?\d|(?<=\d)\s?(?:[{_MONEY}]|(?:EUR|USD|GBP|SEK|NOK|DKK|CHF|JPY|kr)\b))"
+)
 
 
 class SurfaceEncoder(TransformerMixin, BaseEstimator):
-    """Fifty-eight named counts: punctuation, numbers, sentences, repetition, lines, marks of the web.
+    """Fifty-eight named counts: punctuation, numbers, sentences, repetition, lines,
+    marks of the web.
 
-    Biber (1988, "Variation across Speech and Writing") found the dimensions along which registers vary by
-    counting features of English grammar in texts and looking at which of them go together. These features
-    follow him as far as one can without knowing the language: they read signs, digits, case, length and
-    repetition, whose meaning is much the same in all languages and scripts. They have names
+    Biber (1988, "Variation across Speech and Writing") found the dimensions along which
+    registers vary by counting features of English grammar in texts and looking at which
+    of them go together. These features follow him as far as one can without knowing the
+    language: they read signs, digits, case, length and repetition, whose meaning is
+    much the same in all languages and scripts. They have names
     (``get_feature_names_out``), so that a probe's weights can be read.
 
-    Figures are rates per 1,000 words or characters (space left out), shares between 0 and 1, or logarithms.
-    Word length differs between languages more than between registers, so words and sentences are compared
-    with the mean of their own document (``long_words``, ``sentence_length_variation``, …).
-    In scripts that leave no space between words (Han, kana, Thai, Lao, Burmese, Khmer) each letter
-    counts as a word. Addresses (URLs, e-mail) are counted, then left out of everything else.
+    Figures are rates per 1,000 words or characters (space left out), shares between 0
+    and 1, or logarithms. Word length differs between languages more than between
+    registers, so words and sentences are compared with the mean of their own document
+    (``long_words``, ``sentence_length_variation``, …). In scripts that leave no space
+    between words (Han, kana, Thai, Lao, Burmese, Khmer) each letter counts as a word.
+    Addresses (URLs, e-mail) are counted, then left out of everything else.
 
     Parameters
     ----------
     max_chars : int or None
         Read only this many characters of a document; None reads all.
     scale : bool
-        Take square roots (rare marks have long tails), then standardise by the mean and standard deviation
-        of the documents fitted on, within ±5. False gives the figures as counted and needs no fit.
+        Take square roots (rare marks have long tails), then standardise by the mean and
+        standard deviation of the documents fitted on, within ±5. False gives the
+        figures as counted and needs no fit.
     normalize : bool
-        Give every scaled document unit length, as the other encoders do, so that neither drowns the other
-        in a ``FeatureUnion``. Without ``scale`` this does nothing.
+        Give every scaled document unit length, as the other encoders do, so that
+        neither drowns the other in a ``FeatureUnion``. Without ``scale`` this does
+        nothing.
 
     Attributes
     ----------
     mean_ : ndarray of float64, shape (n_features,)
         Means of the square roots; only with ``scale``.
     scale_ : ndarray of float64, shape (n_features,)
-        Standard deviations of the square roots, 1 where a feature is constant; only with ``scale``.
+        Standard deviations of the square roots, 1 where a feature is constant; only
+        with ``scale``.
 
     Raises
     ------
@@ -155,7 +172,10 @@ class SurfaceEncoder(TransformerMixin, BaseEstimator):
         if not self.scale:
             return counts.astype(np.float32)
         if len(counts) == 0:
-            raise ValueError("got no documents, expected some to learn the scale from; pass them or scale=False")
+            raise ValueError(
+                "got no documents, expected some to learn the scale from; pass them "
+                "or scale=False"
+            )
         roots = np.sqrt(counts)
         self.mean_ = roots.mean(axis=0)
         spread = roots.std(axis=0)
@@ -163,7 +183,9 @@ class SurfaceEncoder(TransformerMixin, BaseEstimator):
         return self._scale(counts)
 
     def transform(self, X):
-        """Return the features of documents ``X``, ``float32 (n_documents, n_features)``."""
+        """Return the features of documents ``X``, ``float32 (n_documents,
+        n_features)``.
+        """
         if self.scale:
             check_is_fitted(self, "mean_")
         counts = self._count(check_texts(X))
@@ -193,7 +215,9 @@ class SurfaceEncoder(TransformerMixin, BaseEstimator):
 
 def count_surface(text: str) -> dict[str, float]:
     """Return every feature of one document by name."""
-    text, n_urls = _URL.subn(" ", text) if "://" in text or "www." in text else (text, 0)
+    text, n_urls = (
+        _URL.subn(" ", text) if "://" in text or "www." in text else (text, 0)
+    )
     text, n_emails = _EMAIL.subn(" ", text) if "@" in text else (text, 0)
     text = _DOTS.sub("…", text)
     if ";" in text and 2 * len(_GREEK.findall(text)) > len(text):
@@ -214,7 +238,9 @@ def count_surface(text: str) -> dict[str, float]:
         "urls": _rate(n_urls, len(words)),
         "emails": _rate(n_emails, len(words)),
         "emoticons": _rate(kinds["emoji"] + len(_EMOTICON.findall(text)), len(words)),
-        "list_marks": _rate(kinds["bullet"] + _count_list_marks(text, lines), len(words)),
+        "list_marks": _rate(
+            kinds["bullet"] + _count_list_marks(text, lines), len(words)
+        ),
     }
 
 
@@ -225,12 +251,16 @@ def _words(words: list[str]) -> dict[str, float]:
     counts = Counter(folded)
     opening = Counter(folded[:_OPENING])
     # what follows the last whole segment is left out, for a shorter one repeats fewer words
-    segments = [folded[i : i + _SEGMENT] for i in range(0, max(n - _SEGMENT, 0) + 1, _SEGMENT)]
+    segments = [
+        folded[i : i + _SEGMENT] for i in range(0, max(n - _SEGMENT, 0) + 1, _SEGMENT)
+    ]
     lengths = list(map(len, words))
     mean, spread, longest = _mean_spread_max(lengths)
     single_capitals = sum(map(str.isupper, [word for word in words if len(word) == 1]))
     return {
-        "type_token_ratio": _share(sum(map(len, map(set, segments))), sum(map(len, segments))),
+        "type_token_ratio": _share(
+            sum(map(len, map(set, segments))), sum(map(len, segments))
+        ),
         "words_used_once": _share(list(opening.values()).count(1), min(n, _OPENING)),
         "top_ten_words": _share(sum(sorted(counts.values())[-10:]), n),
         "doubled_words": _rate(sum(map(operator.eq, folded, folded[1:])), n),
@@ -253,7 +283,9 @@ def _split_sentences(text: str) -> tuple[list[list[str]], list[str]]:
     return sentences, ends
 
 
-def _sentences(sentences: list[list[str]], ends: list[str], n_characters: int) -> dict[str, float]:
+def _sentences(
+    sentences: list[list[str]], ends: list[str], n_characters: int
+) -> dict[str, float]:
     """Length of sentences, how they begin and how they end."""
     n = len(sentences)
     mean, spread, longest = _mean_spread_max(list(map(len, sentences)))
@@ -265,16 +297,26 @@ def _sentences(sentences: list[list[str]], ends: list[str], n_characters: int) -
         "longest_sentence": _share(longest, mean),
         "lower_case_starts": _share(sum(start[0].islower() for start in starts), n),
         "repeated_starts": _share(n - len(set(starts)), n),
-        "question_sentences": _share(sum(not _QUESTIONS.isdisjoint(end) for end in ends), n),
-        "exclamation_sentences": _share(sum(not _EXCLAMATIONS.isdisjoint(end) for end in ends), n),
+        "question_sentences": _share(
+            sum(not _QUESTIONS.isdisjoint(end) for end in ends), n
+        ),
+        "exclamation_sentences": _share(
+            sum(not _EXCLAMATIONS.isdisjoint(end) for end in ends), n
+        ),
         "open_sentences": _share(sum(end.isspace() for end in ends), n),
     }
 
 
-def _signs(text: str, kinds: Counter[str], words: list[str], n: int) -> dict[str, float]:
+def _signs(
+    text: str, kinds: Counter[str], words: list[str], n: int
+) -> dict[str, float]:
     """Punctuation and other signs per 1,000 characters; capitals among letters."""
     in_words = "".join(words).count("-")
-    repeated = _REPEATED_MARKS.findall(text) if kinds["question"] + kinds["exclamation"] > 1 else []
+    repeated = (
+        _REPEATED_MARKS.findall(text)
+        if kinds["question"] + kinds["exclamation"] > 1
+        else []
+    )
     return {
         "commas": _rate(kinds["comma"], n),
         "full_stops": _rate(kinds["stop"], n),
@@ -285,7 +327,9 @@ def _signs(text: str, kinds: Counter[str], words: list[str], n: int) -> dict[str
         "repeated_marks": _rate(len(repeated), n),
         "ellipses": _rate(kinds["ellipsis"], n),
         "quotes": _rate(kinds["quote"], n),
-        "quoted_share": _share(sum(map(len, _QUOTED.findall(text))) if kinds["quote"] > 1 else 0, len(text)),
+        "quoted_share": _share(
+            sum(map(len, _QUOTED.findall(text))) if kinds["quote"] > 1 else 0, len(text)
+        ),
         "apostrophes": _rate(kinds["apostrophe"], n),
         "dashes": _rate(kinds["dash"] + kinds["hyphen"] - in_words, n),
         "brackets": _rate(kinds["bracket"], n),
@@ -298,14 +342,24 @@ def _signs(text: str, kinds: Counter[str], words: list[str], n: int) -> dict[str
         "ampersands": _rate(kinds["ampersand"], n),
         "math_signs": _rate(kinds["math"], n),
         "other_signs": _rate(kinds["other"], n),
-        "capitals": _share(kinds["upper"], kinds["upper"] + kinds["lower"] + kinds["caseless"]),
+        "capitals": _share(
+            kinds["upper"], kinds["upper"] + kinds["lower"] + kinds["caseless"]
+        ),
     }
 
 
-def _numbers(text: str, n_words: int, n_digits: int, n_characters: int) -> dict[str, float]:
-    """Digits per 1,000 characters; numbers, years, prices, times and dates per 1,000 words."""
+def _numbers(
+    text: str, n_words: int, n_digits: int, n_characters: int
+) -> dict[str, float]:
+    """Digits per 1,000 characters; numbers, years, prices, times and dates per 1,000
+    words.
+    """
     figures = " ".join(_FIGURE.findall(text)) if n_digits else ""
-    years = [digits for digits in _DIGITS.findall(figures) if len(digits) == 4 and 1500 <= int(digits) < 2100]
+    years = [
+        digits
+        for digits in _DIGITS.findall(figures)
+        if len(digits) == 4 and 1500 <= int(digits) < 2100
+    ]
     return {
         "digits": _rate(n_digits, n_characters),
         "numbers": _rate(len(_NUMBER.findall(figures)), n_words),
@@ -340,12 +394,16 @@ def _lines(text: str, lines: list[str]) -> dict[str, float]:
 
 @cache
 def _kind(char: str) -> str:
-    """Return what a character is: a sign by name, or its Unicode category in plain words."""
+    """Return what a character is: a sign by name, or its Unicode category in plain
+    words.
+    """
     if "\U0001f300" <= char <= "\U0001faff" or char in "☹☺♥❤":
         return "emoji"
     if char not in _KIND_OF_SIGN:
         char = unicodedata.normalize("NFKC", char)[:1]
-    return _KIND_OF_SIGN.get(char) or _KIND_OF_CATEGORY.get(unicodedata.category(char), "other")
+    return _KIND_OF_SIGN.get(char) or _KIND_OF_CATEGORY.get(
+        unicodedata.category(char), "other"
+    )
 
 
 def _share(part: float, whole: float) -> float:

@@ -18,9 +18,9 @@ from embetter_reg.text._windows import warn_truncated
 class TokenTable:
     """Tokens and their vectors, row by row.
 
-    ``tokens`` has the columns ``document`` (its row in what was given), ``position`` (of the token or word in
-    the document, from 0), ``token`` and ``n`` (how many vectors were averaged); ``vectors`` is
-    ``float32 (n_rows, n_dims)``.
+    ``tokens`` has the columns ``document`` (its row in what was given), ``position``
+    (of the token or word in the document, from 0), ``token`` and ``n`` (how many
+    vectors were averaged); ``vectors`` is ``float32 (n_rows, n_dims)``.
     """
 
     tokens: pd.DataFrame
@@ -42,28 +42,35 @@ class TokenTable:
         table = pq.read_table(path)
         vectors = table["vector"].combine_chunks()
         width = vectors.type.list_size
-        return cls(table.drop(["vector"]).to_pandas(), vectors.flatten().to_numpy().reshape(-1, width))
+        return cls(
+            table.drop(["vector"]).to_pandas(),
+            vectors.flatten().to_numpy().reshape(-1, width),
+        )
 
 
 class TokenEncoder(PretrainedEncoder, auto_wrap_output_keys=None):  # type: ignore[call-arg]
-    """Vectors of the tokens of documents, for maps of a model's token space across languages.
+    """Vectors of the tokens of documents, for maps of a model's token space across
+    languages.
 
     Parameters
     ----------
     name : str
         A model's name on a hub, or a folder; any that ``transformers.AutoModel`` loads.
     layer : int or str
-        A number (0 is the embedding layer, negative counts from the end), or ``"first"``, ``"half"``,
-        ``"three_quarters"``, ``"last"``.
+        A number (0 is the embedding layer, negative counts from the end), or
+        ``"first"``, ``"half"``, ``"three_quarters"``, ``"last"``.
     unit : {"token", "word"}
-        ``"word"`` averages the sub-words of a word. Special tokens are left out of both.
+        ``"word"`` averages the sub-words of a word. Special tokens are left out of
+        both.
     duplicates : {"keep", "document", "all"}
-        Average the rows of the same token in a document, or in all documents; the first place stays.
+        Average the rows of the same token in a document, or in all documents; the first
+        place stays.
     n_sentences : int or None
-        Encode a random subset of this many of the given texts, in their order; None encodes all.
+        Encode a random subset of this many of the given texts, in their order; None
+        encodes all.
     long : {"head", "head_tail", "chunks"}
-        Documents longer than the model: their beginning, their beginning and end, or all of them, where a token
-        in the overlap of two windows gets the average.
+        Documents longer than the model: their beginning, their beginning and end, or
+        all of them, where a token in the overlap of two windows gets the average.
     overlap, max_length, batch_size, device, dtype, revision, local_files_only, show_progress
         As in `RegisterEncoder`.
     random_state : int, RandomState or None
@@ -128,36 +135,52 @@ class TokenEncoder(PretrainedEncoder, auto_wrap_output_keys=None):  # type: igno
             ("duplicates", self.duplicates, ("keep", "document", "all")),
         ):
             if value not in allowed:
-                raise ValueError(f"got {name}={value!r}, expected one of {list(allowed)}; pick one")
+                raise ValueError(
+                    f"got {name}={value!r}, expected one of {list(allowed)}; pick one"
+                )
         texts = check_texts(X)
         chosen = self._choose(len(texts))
         tokenizer, model = self._model()
         run = HiddenPass(tokenizer, model, max_length=self.max_length)
         layer = resolve_layer(self.layer, run.n_layers)
         splitter = run.splitter
-        windows, self.n_truncated_ = splitter.windows([texts[i] for i in chosen], long=self.long, overlap=self.overlap)
+        windows, self.n_truncated_ = splitter.windows(
+            [texts[i] for i in chosen], long=self.long, overlap=self.overlap
+        )
         warn_truncated(self.n_truncated_, len(chosen), splitter.limit, self.long)
 
         documents, positions, vectors = [], [], []
-        with tqdm(total=len(windows), unit="text", disable=not self.show_progress) as bar:
+        with tqdm(
+            total=len(windows), unit="text", disable=not self.show_progress
+        ) as bar:
             for batch, parts in run.tokens(windows, layer, batch_size=self.batch_size):
                 for window, part in zip(batch, parts, strict=True):
                     documents.append(np.full(len(part), chosen[window.document]))
                     positions.append(np.asarray(window.positions))
                     vectors.append(part)
                 bar.update(len(batch))
-        table = pd.DataFrame({"document": _joined(documents), "position": _joined(positions)})
+        table = pd.DataFrame(
+            {"document": _joined(documents), "position": _joined(positions)}
+        )
         names, units = self._names(tokenizer, {i: texts[i] for i in chosen})
         keys = list(zip(table["document"], table["position"], strict=True))
         table["token"] = pd.Series([names[key] for key in keys], dtype=object)
         if self.unit == "word":
             table["position"] = np.array([units[key] for key in keys], dtype=np.int64)
-        flat = np.concatenate(vectors) if vectors else np.empty((0, run.n_dims), np.float32)
-        found = _average(table, flat, ["document", "position"])  # sub-words of a word, overlaps of windows
+        flat = (
+            np.concatenate(vectors)
+            if vectors
+            else np.empty((0, run.n_dims), np.float32)
+        )
+        found = _average(
+            table, flat, ["document", "position"]
+        )  # sub-words of a word, overlaps of windows
         if self.duplicates == "keep":
             return found
         return _average(
-            found.tokens, found.vectors, ["document", "token"] if self.duplicates == "document" else ["token"]
+            found.tokens,
+            found.vectors,
+            ["document", "token"] if self.duplicates == "document" else ["token"],
         )
 
     def _choose(self, n_documents: int) -> np.ndarray:
@@ -165,22 +188,33 @@ class TokenEncoder(PretrainedEncoder, auto_wrap_output_keys=None):  # type: igno
             return np.arange(n_documents)
         if not 1 <= self.n_sentences <= n_documents:
             raise ValueError(
-                f"got n_sentences={self.n_sentences} of {n_documents} texts, expected 1 to {n_documents}; pass fewer"
+                f"got n_sentences={self.n_sentences} of {n_documents} texts, expected "
+                f"1 to {n_documents}; pass fewer"
             )
-        return np.sort(check_random_state(self.random_state).choice(n_documents, self.n_sentences, replace=False))
+        return np.sort(
+            check_random_state(self.random_state).choice(
+                n_documents, self.n_sentences, replace=False
+            )
+        )
 
     def _names(self, tokenizer, texts: dict[int, str]):
-        """Return, for each document and token position, the token or word, and the word's number."""
+        """Return, for each document and token position, the token or word, and the
+        word's number.
+        """
         names: dict[tuple[int, int], str] = {}
         units: dict[tuple[int, int], int] = {}
         if self.unit == "word" and not tokenizer.is_fast:
             raise ValueError(
-                f"got unit='word' with the slow tokenizer of {self.name!r}, expected a fast one, which knows words; "
+                f"got unit='word' with the slow tokenizer of {self.name!r}, expected "
+                "a fast one, which knows words; "
                 "use unit='token'"
             )
         for document, text in texts.items():
             encoding = tokenizer(
-                text, add_special_tokens=False, return_offsets_mapping=tokenizer.is_fast, verbose=False
+                text,
+                add_special_tokens=False,
+                return_offsets_mapping=tokenizer.is_fast,
+                verbose=False,
             )
             tokens = tokenizer.convert_ids_to_tokens(encoding["input_ids"])
             words = encoding.word_ids(0) if self.unit == "word" else range(len(tokens))
@@ -194,7 +228,9 @@ class TokenEncoder(PretrainedEncoder, auto_wrap_output_keys=None):  # type: igno
                     span[1] = max(span[1], end)
             for position, token in enumerate(tokens):
                 word = units[document, position]
-                names[document, position] = text[slice(*spans[word])].strip() if self.unit == "word" else token
+                names[document, position] = (
+                    text[slice(*spans[word])].strip() if self.unit == "word" else token
+                )
         return names, units
 
     @property
@@ -203,7 +239,9 @@ class TokenEncoder(PretrainedEncoder, auto_wrap_output_keys=None):  # type: igno
 
     def _load_model(self):
         hub = {"revision": self.revision, "local_files_only": self.local_files_only}
-        return load_transformer("AutoModel", self.name, device=self.device, dtype=self.dtype, **hub)
+        return load_transformer(
+            "AutoModel", self.name, device=self.device, dtype=self.dtype, **hub
+        )
 
 
 def _joined(parts: list[np.ndarray]) -> np.ndarray:
@@ -211,7 +249,9 @@ def _joined(parts: list[np.ndarray]) -> np.ndarray:
 
 
 def _average(table: pd.DataFrame, vectors: np.ndarray, by: list[str]) -> TokenTable:
-    """Average the vectors of rows that agree in ``by``; the first row of each group stays."""
+    """Average the vectors of rows that agree in ``by``; the first row of each group
+    stays.
+    """
     order = np.lexsort((table["position"], table["document"]))
     table, vectors = table.iloc[order].reset_index(drop=True), vectors[order]
     group = table.groupby(by, sort=False).ngroup().to_numpy()

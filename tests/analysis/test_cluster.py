@@ -7,7 +7,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import normalize
 
 from embetter_reg.analysis import SphericalKMeans, make_clusterer
-from embetter_reg.analysis import _kmeans as engine
+from embetter_reg.analysis.cluster import _kmeans as engine
 from embetter_reg.analysis.cluster._kernels import merge, split_few
 from embetter_reg.analysis.cluster._kmeans import cluster_rows
 
@@ -23,17 +23,26 @@ def rays():
 
 def test_directions_are_found_where_euclidean_k_means_fails(rays):
     X, y = rays
-    assert adjusted_rand_score(y, SphericalKMeans(5, random_state=0).fit_predict(X)) == 1.0
-    assert adjusted_rand_score(y, KMeans(5, n_init=10, random_state=0).fit_predict(X)) < 0.7
+    assert (
+        adjusted_rand_score(y, SphericalKMeans(5, random_state=0).fit_predict(X)) == 1.0
+    )
+    assert (
+        adjusted_rand_score(y, KMeans(5, n_init=10, random_state=0).fit_predict(X))
+        < 0.7
+    )
 
 
 def test_centres_are_unit_means_and_labels_are_nearest(rays):
     X, _ = rays
     model = SphericalKMeans(5, random_state=0).fit(X)
     rows = normalize(X)
-    np.testing.assert_allclose(np.linalg.norm(model.cluster_centers_, axis=1), 1, atol=1e-12)
+    np.testing.assert_allclose(
+        np.linalg.norm(model.cluster_centers_, axis=1), 1, atol=1e-12
+    )
     for k, centre in enumerate(model.cluster_centers_):
-        np.testing.assert_allclose(centre, normalize(rows[model.labels_ == k].sum(axis=0)[None])[0], atol=1e-3)
+        np.testing.assert_allclose(
+            centre, normalize(rows[model.labels_ == k].sum(axis=0)[None])[0], atol=1e-3
+        )
     distances = 1 - rows @ model.cluster_centers_.T
     np.testing.assert_array_equal(model.labels_, distances.argmin(axis=1))
     np.testing.assert_array_equal(model.labels_, model.predict(X))
@@ -43,7 +52,9 @@ def test_centres_are_unit_means_and_labels_are_nearest(rays):
 def test_norms_do_not_matter_and_a_seed_repeats(rays):
     X, _ = rays
     labels = SphericalKMeans(4, random_state=3).fit_predict(X)
-    np.testing.assert_array_equal(labels, SphericalKMeans(4, random_state=3).fit_predict(normalize(X) * 7))
+    np.testing.assert_array_equal(
+        labels, SphericalKMeans(4, random_state=3).fit_predict(normalize(X) * 7)
+    )
 
 
 def test_inertia_is_near_that_of_k_means_on_unit_rows():
@@ -55,9 +66,16 @@ def test_inertia_is_near_that_of_k_means_on_unit_rows():
 
 
 def test_no_cluster_stays_empty():
-    X = np.vstack([np.tile([1.0, 0.0], (50, 1)), [[0.0, 1.0], [-1.0, 0.1], [0.1, -1.0]]])
+    X = np.vstack(
+        [np.tile([1.0, 0.0], (50, 1)), [[0.0, 1.0], [-1.0, 0.1], [0.1, -1.0]]]
+    )
     for seed in range(10):
-        assert set(SphericalKMeans(4, n_init=1, random_state=seed).fit_predict(X)) == {0, 1, 2, 3}
+        assert set(SphericalKMeans(4, n_init=1, random_state=seed).fit_predict(X)) == {
+            0,
+            1,
+            2,
+            3,
+        }
 
 
 def test_rows_of_zeros_and_too_few_rows():
@@ -81,7 +99,9 @@ def ways(monkeypatch, way):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_inertia_is_at_most_scikit_learns(monkeypatch, way, dtype):
     ways(monkeypatch, way)
-    X = make_blobs(500, n_features=3, centers=7, cluster_std=1.5, random_state=2)[0].astype(dtype)
+    X = make_blobs(500, n_features=3, centers=7, cluster_std=1.5, random_state=2)[
+        0
+    ].astype(dtype)
     ks = [1, 2, 5, 7, 12]
     for k, found in zip(ks, cluster_rows(X, ks, n_init=5, random_state=0), strict=True):
         theirs = KMeans(k, n_init=5, random_state=0).fit(X)
@@ -117,35 +137,70 @@ def test_the_sphere_is_found_in_every_way(monkeypatch, rays, way):
 @pytest.mark.parametrize("way", ["bounds", "gram", "products"])
 def test_empty_clusters_are_mended_with_repeated_rows(monkeypatch, way):
     ways(monkeypatch, way)
-    X = np.repeat([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0], [5.0, 5.0]], [200, 1, 1, 1], axis=0)
+    X = np.repeat(
+        [[0.0, 0.0], [9.0, 0.0], [0.0, 9.0], [5.0, 5.0]], [200, 1, 1, 1], axis=0
+    )
     for seed in range(5):
-        assert cluster_rows(X, [4], n_init=1, random_state=seed)[0].inertia == pytest.approx(0, abs=1e-9)
+        assert cluster_rows(X, [4], n_init=1, random_state=seed)[
+            0
+        ].inertia == pytest.approx(0, abs=1e-9)
 
 
 def test_the_cheapest_clusters_are_merged(rays):
-    """Ward 1963: the two whose merging adds least to the inertia, which is tried here pair by pair."""
+    """Ward 1963: the two whose merging adds least to the inertia, which is tried here
+    pair by pair.
+    """
     X, _ = rays
     weights = np.random.default_rng(0).uniform(0.5, 3, size=len(X))
     found = cluster_rows(X, [7], sample_weight=weights, random_state=0)[0]
 
     def inertia(labels):
-        middles = {c: np.average(X[labels == c], axis=0, weights=weights[labels == c]) for c in np.unique(labels)}
-        return sum(w * ((x - middles[c]) ** 2).sum() for x, c, w in zip(X, labels, weights, strict=True))
+        middles = {
+            c: np.average(X[labels == c], axis=0, weights=weights[labels == c])
+            for c in np.unique(labels)
+        }
+        return sum(
+            w * ((x - middles[c]) ** 2).sum()
+            for x, c, w in zip(X, labels, weights, strict=True)
+        )
 
-    tried = [inertia(np.where(found.labels == b, a, found.labels)) for b in range(7) for a in range(b)]
+    tried = [
+        inertia(np.where(found.labels == b, a, found.labels))
+        for b in range(7)
+        for a in range(b)
+    ]
     mass = np.bincount(found.labels, weights)
     merged = merge(found.labels, found.centers.astype(float), mass, 6)
     assert set(merged) == set(range(6)) and inertia(merged) == pytest.approx(min(tried))
-    again = np.array([np.average(X[merged == c], axis=0, weights=weights[merged == c]) for c in range(6)])
+    again = np.array(
+        [
+            np.average(X[merged == c], axis=0, weights=weights[merged == c])
+            for c in range(6)
+        ]
+    )
     fewer = merge(found.labels, found.centers.astype(float), mass, 5)
-    assert adjusted_rand_score(fewer, merge(merged, again, np.bincount(merged, weights), 5)) == 1.0
+    assert (
+        adjusted_rand_score(
+            fewer, merge(merged, again, np.bincount(merged, weights), 5)
+        )
+        == 1.0
+    )
 
 
 def test_a_cluster_of_two_groups_is_split():
-    X, y = make_blobs(300, centers=[[0, 0], [4, 0], [0, 20]], random_state=0, cluster_std=0.3)
+    X, y = make_blobs(
+        300, centers=[[0, 0], [4, 0], [0, 20]], random_state=0, cluster_std=0.3
+    )
     two = (y == 2).astype(np.int32)
     centers = np.array([X[two == c].mean(axis=0) for c in (0, 1)])
-    split = split_few(X, np.ascontiguousarray(X.T), np.ones(300), two, centers, np.linspace(0.1, 0.9, 8))
+    split = split_few(
+        X,
+        np.ascontiguousarray(X.T),
+        np.ones(300),
+        two,
+        centers,
+        np.linspace(0.1, 0.9, 8),
+    )
     assert adjusted_rand_score(y, split) == 1.0
 
 
@@ -154,7 +209,9 @@ def test_weights_repeat_rows(rays):
     weights = np.random.default_rng(1).integers(0, 4, size=len(X))
     weighted = SphericalKMeans(6, random_state=0).fit(X, sample_weight=weights)
     repeated = SphericalKMeans(6, random_state=0).fit(np.repeat(X, weights, axis=0))
-    np.testing.assert_allclose(weighted.cluster_centers_, repeated.cluster_centers_, atol=1e-10)
+    np.testing.assert_allclose(
+        weighted.cluster_centers_, repeated.cluster_centers_, atol=1e-10
+    )
     assert weighted.inertia_ == pytest.approx(repeated.inertia_)
     with pytest.raises(ValueError, match="n_samples=2 for n_clusters=3"):
         SphericalKMeans(3).fit(X, sample_weight=np.arange(len(X)) < 2)
@@ -166,7 +223,9 @@ def test_sparse_rows_give_the_clusters_of_dense_ones(rays):
     assert adjusted_rand_score(y, model.labels_) == 1.0
     dense = SphericalKMeans(5, n_init=10, random_state=0).fit(X)
     assert model.inertia_ == pytest.approx(dense.inertia_)
-    np.testing.assert_allclose(model.transform(csr_matrix(X)), model.transform(X), atol=1e-12)
+    np.testing.assert_allclose(
+        model.transform(csr_matrix(X)), model.transform(X), atol=1e-12
+    )
 
 
 def test_a_stream_comes_near_the_whole(rays):
@@ -181,16 +240,28 @@ def test_a_stream_comes_near_the_whole(rays):
     assert cosines.max(axis=1).min() > 0.9999
     again = stream.fit(X)  # a fit starts afresh
     np.testing.assert_array_equal(
-        again.cluster_centers_, SphericalKMeans(5, n_init=10, random_state=0).fit(X).cluster_centers_
+        again.cluster_centers_,
+        SphericalKMeans(5, n_init=10, random_state=0).fit(X).cluster_centers_,
     )
 
 
 def test_clusterers_by_name():
-    assert isinstance(make_clusterer("kmeans", 3), KMeans) and make_clusterer("kmeans", 3).n_init == 10
+    assert (
+        isinstance(make_clusterer("kmeans", 3), KMeans)
+        and make_clusterer("kmeans", 3).n_init == 10
+    )
     assert isinstance(make_clusterer("kmeans", 3, n_documents=60_000), MiniBatchKMeans)
     assert make_clusterer("gaussian", 3, n_dims=384).covariance_type == "diag"
-    assert make_clusterer("gaussian", 3, n_dims=2, covariance_type="tied").covariance_type == "tied"
+    assert (
+        make_clusterer("gaussian", 3, n_dims=2, covariance_type="tied").covariance_type
+        == "tied"
+    )
     X, y = make_blobs(200, centers=3, random_state=0, cluster_std=0.3)
-    assert adjusted_rand_score(y, make_clusterer("gaussian", 3, n_dims=2, random_state=0).fit_predict(X)) == 1.0
+    assert (
+        adjusted_rand_score(
+            y, make_clusterer("gaussian", 3, n_dims=2, random_state=0).fit_predict(X)
+        )
+        == 1.0
+    )
     with pytest.raises(ValueError, match="got the clusterer 'dbscan'"):
         make_clusterer("dbscan", 3)

@@ -46,7 +46,10 @@ def test_planted_truth_is_found(found):
 
 def test_swapped_labels_turn_the_verdict_round(planted):
     swapped = compare_spaces(
-        {"tuned": planted["by_register"]}, register=planted["language"], language=planted["register"], **QUICK
+        {"tuned": planted["by_register"]},
+        register=planted["language"],
+        language=planted["register"],
+        **QUICK,
     )
     assert swapped.verdict.word == "language"
 
@@ -56,7 +59,9 @@ def test_it_can_say_undecided(planted, kind):
     X = np.random.default_rng(0).normal(size=(240, 8))
     if kind == "both":
         X = np.hstack([planted["by_register"], planted["by_language"]])
-    result = compare_spaces({"X": X}, register=planted["register"], language=planted["language"], **QUICK)
+    result = compare_spaces(
+        {"X": X}, register=planted["register"], language=planted["language"], **QUICK
+    )
     assert result.verdict.word == "undecided"
 
 
@@ -71,20 +76,30 @@ def test_a_head_no_better_than_centring_is_said(planted):
         **QUICK,
     )
     assert result.verdict.word == "register"
-    assert "But centring each language, which uses no register label, does about as well" in result.verdict.sentence
+    assert (
+        "But centring each language, which uses no register label, does about as well"
+        in result.verdict.sentence
+    )
 
 
 def test_figures_are_scikit_learns(found, planted):
     rows = normalize(planted["by_register"])
     expected = [
-        adjusted_mutual_info_score(planted["register"], KMeans(4, n_init=1, random_state=seed).fit_predict(rows))
+        adjusted_mutual_info_score(
+            planted["register"],
+            KMeans(4, n_init=1, random_state=seed).fit_predict(rows),
+        )
         for seed in found.parameters["seeds"]
     ]
-    row = found.agreement.query("space == 'tuned' and clusterer == 'kmeans' and k == 4 and label == 'register'").iloc[0]
+    row = found.agreement.query(
+        "space == 'tuned' and clusterer == 'kmeans' and k == 4 and label == 'register'"
+    ).iloc[0]
     assert row["ami"] == pytest.approx(np.mean(expected))
     assert row["ami_sd"] == pytest.approx(np.std(expected))
     assert row["ami_low"] < row["ami"] < row["ami_high"]
-    assert found.floor == pytest.approx(adjusted_mutual_info_score(planted["register"], planted["language"]))
+    assert found.floor == pytest.approx(
+        adjusted_mutual_info_score(planted["register"], planted["language"])
+    )
 
 
 def test_intervals_hold_the_truth_about_as_often_as_they_say():
@@ -92,7 +107,9 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
     rng = np.random.default_rng(0)
     population = 40_000
     register = rng.integers(3, size=population)
-    clusters = np.where(rng.random(population) < 0.5, register, rng.integers(3, size=population))
+    clusters = np.where(
+        rng.random(population) < 0.5, register, rng.integers(3, size=population)
+    )
     language = rng.integers(2, size=population)
     truth = adjusted_mutual_info_score(register, clusters)
     hits = 0
@@ -100,9 +117,18 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
         rows = rng.choice(population, 200, replace=False)
         X = np.eye(3)[clusters[rows]]
         result = compare_spaces(
-            {"X": X}, register=register[rows], language=language[rows], k=[3], clusterers=["kmeans"], n_seeds=1,
-            n_bootstrap=100, n_null=10, control=False, figures=[], random_state=trial,
-        )  # fmt: skip
+            {"X": X},
+            register=register[rows],
+            language=language[rows],
+            k=[3],
+            clusterers=["kmeans"],
+            n_seeds=1,
+            n_bootstrap=100,
+            n_null=10,
+            control=False,
+            figures=[],
+            random_state=trial,
+        )
         row = result.agreement.query("k == 3 and label == 'register'").iloc[0]
         hits += row["ami_low"] <= truth <= row["ami_high"]
     assert 50 <= hits <= 60  # 95 % of 60 is 57
@@ -111,7 +137,12 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
 def test_null_lies_near_zero_and_shuffled_labels_reach_no_more(found, planted):
     assert found.agreement["ami_null"].between(-0.01, 0.05).all()
     shuffled = np.random.default_rng(0).permutation(planted["register"])
-    result = compare_spaces({"tuned": planted["by_register"]}, register=shuffled, language=planted["language"], **QUICK)
+    result = compare_spaces(
+        {"tuned": planted["by_register"]},
+        register=shuffled,
+        language=planted["language"],
+        **QUICK,
+    )
     assert result.verdict.word == "undecided"
 
 
@@ -122,15 +153,23 @@ def test_a_seed_repeats(found, planted):
         language=planted["language"],
         **QUICK,
     )
-    assert again.agreement.equals(found.agreement) and again.balance.equals(found.balance)
+    assert again.agreement.equals(found.agreement) and again.balance.equals(
+        found.balance
+    )
     assert again.verdicts == found.verdicts
 
 
 def test_marks_are_always_among_k(planted):
     result = compare_spaces(
-        {"X": planted["by_register"]}, register=planted["register"], language=planted["language"],
-        k=[2], n_seeds=1, n_bootstrap=5, n_null=5, figures=[],
-    )  # fmt: skip
+        {"X": planted["by_register"]},
+        register=planted["register"],
+        language=planted["language"],
+        k=[2],
+        n_seeds=1,
+        n_bootstrap=5,
+        n_null=5,
+        figures=[],
+    )
     assert result.parameters["k"] == [2, 3, 4]
 
 
@@ -146,22 +185,39 @@ def test_marks_are_always_among_k(planted):
         ({"confidence": 95}, "got confidence=95"),
         ({"ids": ["a", "b"], "fitted_on": ["b"]}, "a space was fitted on"),
         ({"fitted_on": ["b"]}, "got fitted_on without ids"),
-        ({"fitted_on": np.arange(240) == 7}, "got 1 documents that a space was fitted on"),
-        ({"fitted_on": "the gold labels of these documents"}, "got 240 documents that a space was fitted on"),
+        (
+            {"fitted_on": np.arange(240) == 7},
+            "got 1 documents that a space was fitted on",
+        ),
+        (
+            {"fitted_on": "the gold labels of these documents"},
+            "got 240 documents that a space was fitted on",
+        ),
         ({"labels": "guessed"}, "got labels='guessed'"),
-        ({"register": pd.Series(["NA", "HI"] * 120, name="predicted_best")}, "got the column 'predicted_best' as gold"),
+        (
+            {"register": pd.Series(["NA", "HI"] * 120, name="predicted_best")},
+            "got the column 'predicted_best' as gold",
+        ),
         ({"figures": ["beauty"]}, "got figures="),
         ({"controls": ["nothing"]}, "got the control 'nothing'"),
         ({"controls": ["TF-IDF"]}, "got the control 'TF-IDF' without texts"),
         ({"texts": ["a"]}, "1 in texts"),
         ({"train": {"X": np.eye(12)}}, "got train with"),
-        ({"train": {"X": np.eye(3), "language": ["en", "fi", "fr"]}}, "got train vectors of 3 dimensions"),
+        (
+            {"train": {"X": np.eye(3), "language": ["en", "fi", "fr"]}},
+            "got train vectors of 3 dimensions",
+        ),
         ({"hybrids": [["NA"]] * 239 + [[]]}, "got no register of document 239"),
         ({"hybrids": [["NA"]]}, "1 in hybrids"),
     ],
 )
 def test_bad_input(planted, change, message):
-    given = {"register": planted["register"], "language": planted["language"], **QUICK, **change}
+    given = {
+        "register": planted["register"],
+        "language": planted["language"],
+        **QUICK,
+        **change,
+    }
     with pytest.raises(ValueError, match=message):
         compare_spaces({"X": planted["by_register"]}, **given)
 
@@ -190,9 +246,16 @@ def full(planted):
     ]
     return compare_spaces(
         {"original": planted["by_language"], "tuned": planted["by_register"]},
-        register=planted["register"], language=planted["language"], texts=texts, controls="all", k=[4], n_seeds=2,
-        n_bootstrap=60, n_null=60, figures=["silhouette", "mixing", "retrieval", "probes", "extras"],
-    )  # fmt: skip
+        register=planted["register"],
+        language=planted["language"],
+        texts=texts,
+        controls="all",
+        k=[4],
+        n_seeds=2,
+        n_bootstrap=60,
+        n_null=60,
+        figures=["silhouette", "mixing", "retrieval", "probes", "extras"],
+    )
 
 
 def values(found, space):
@@ -209,14 +272,27 @@ def test_every_figure_tells_the_planted_spaces_apart_the_right_way(full):
         elif better == "low":
             assert by_register[name] < by_language[name], name
     shown = full.figures.dropna(subset="low")
-    assert (shown["low"] <= shown["value"]).all() and (shown["value"] <= shown["high"]).all()
-    assert full.figures["value"].between(full.figures["smallest"] - 1e-9, full.figures["largest"] + 1e-9).all()
+    assert (shown["low"] <= shown["value"]).all() and (
+        shown["value"] <= shown["high"]
+    ).all()
+    assert (
+        full.figures["value"]
+        .between(full.figures["smallest"] - 1e-9, full.figures["largest"] + 1e-9)
+        .all()
+    )
 
 
 def test_figures_are_those_of_the_single_functions(full, planted):
-    X, labels = planted["by_register"], {name: planted[name] for name in ("register", "language")}
+    X, labels = (
+        planted["by_register"],
+        {name: planted[name] for name in ("register", "language")},
+    )
     found, near = values(full, "tuned"), find_neighbors(X, **labels)
-    one_out = leave_one_language_out(X, **labels).query("language == 'all'").set_index("label")["f1"]
+    one_out = (
+        leave_one_language_out(X, **labels)
+        .query("language == 'all'")
+        .set_index("label")["f1"]
+    )
     retrieved = cross_language_retrieval(X, **labels).loc["all"]
     expected = {
         "register silhouette": cosine_silhouette(X, labels["register"]),
@@ -236,10 +312,19 @@ def test_figures_are_those_of_the_single_functions(full, planted):
 def test_swapped_labels_turn_the_figures_round(full, planted):
     swapped = compare_spaces(
         {"original": planted["by_language"], "tuned": planted["by_register"]},
-        register=planted["language"], language=planted["register"], **{**QUICK, "figures": ["mixing", "retrieval"]},
-    )  # fmt: skip
-    assert values(swapped, "tuned")["CiLISI"] < 0.2 < 0.8 < values(full, "tuned")["CiLISI"]
-    assert values(swapped, "original")["purity"] > 0.9 > 0.5 > values(full, "original")["purity"]
+        register=planted["language"],
+        language=planted["register"],
+        **{**QUICK, "figures": ["mixing", "retrieval"]},
+    )
+    assert (
+        values(swapped, "tuned")["CiLISI"] < 0.2 < 0.8 < values(full, "tuned")["CiLISI"]
+    )
+    assert (
+        values(swapped, "original")["purity"]
+        > 0.9
+        > 0.5
+        > values(full, "original")["purity"]
+    )
 
 
 @pytest.mark.filterwarnings("ignore:Number of distinct clusters")
@@ -247,14 +332,21 @@ def test_differences_are_paired_by_document(full):
     own = full.differences.set_index(["space", "against", "figure"])
     for name in ("CiLISI", "left-out language, macro F1"):
         row = own.loc["tuned", "original", name]
-        assert row["difference"] == pytest.approx(values(full, "tuned")[name] - values(full, "original")[name])
+        assert row["difference"] == pytest.approx(
+            values(full, "tuned")[name] - values(full, "original")[name]
+        )
         assert 0 < row["low"] < row["difference"] < row["high"]
     same = compare_spaces(
-        {"a": np.eye(3)[[0, 1, 2] * 20], "b": 2 * np.eye(3)[[0, 1, 2] * 20]}, register=["NA", "HI", "IN"] * 20,
-        language=["en"] * 30 + ["fi"] * 30, **{**QUICK, "figures": ["silhouette"], "control": False},
-    )  # fmt: skip
+        {"a": np.eye(3)[[0, 1, 2] * 20], "b": 2 * np.eye(3)[[0, 1, 2] * 20]},
+        register=["NA", "HI", "IN"] * 20,
+        language=["en"] * 30 + ["fi"] * 30,
+        **{**QUICK, "figures": ["silhouette"], "control": False},
+    )
     assert same.differences[["difference", "low", "high"]].abs().to_numpy().max() < 1e-9
-    assert "the raw space, a (+0.00 [+0.00, +0.00] register AMI, +0.00 language AMI)" in same.verdicts["b"].sentence
+    assert (
+        "the raw space, a (+0.00 [+0.00, +0.00] register AMI, +0.00 language AMI)"
+        in same.verdicts["b"].sentence
+    )
 
 
 def test_controls_are_what_they_say(full):
@@ -263,13 +355,26 @@ def test_controls_are_what_they_say(full):
     assert words["shuffled labels"] == "undecided"
     shuffled = full.figures.query("space == 'shuffled labels'").set_index("figure")
     for name in ("purity", "mean average precision", "wrong beats right"):
-        assert shuffled["value"][name] == pytest.approx(shuffled["beside"][name], abs=0.05)
-    assert values(full, "LEACE")["language probe, linear"] < 0.4 < 0.9 < values(full, "original")["language probe, mlp"]
-    assert set(full.gains.query("space == 'tuned'")["against"]) == {"original", *full.parameters["controls"]}
+        assert shuffled["value"][name] == pytest.approx(
+            shuffled["beside"][name], abs=0.05
+        )
+    assert (
+        values(full, "LEACE")["language probe, linear"]
+        < 0.4
+        < 0.9
+        < values(full, "original")["language probe, mlp"]
+    )
+    assert set(full.gains.query("space == 'tuned'")["against"]) == {
+        "original",
+        *full.parameters["controls"],
+    }
 
 
 def test_erasers_learn_from_train_where_it_is_given(planted):
-    X, labels = planted["by_language"], {name: planted[name] for name in ("register", "language")}
+    X, labels = (
+        planted["by_language"],
+        {name: planted[name] for name in ("register", "language")},
+    )
     train = {"X": X[:150] + 0.1, "language": labels["language"][:150]}
     given = {**QUICK, "controls": ["LEACE"], "figures": ["silhouette"]}
     found = compare_spaces({"X": X}, **labels, train=train, **given)
@@ -284,39 +389,76 @@ def test_erasers_learn_from_train_where_it_is_given(planted):
 @pytest.mark.parametrize("name", ["LEACE", "LSAR"])
 def test_a_simple_control_that_equals_the_head_is_said(planted, name):
     original = np.hstack(
-        [planted["by_register"], 4 * np.eye(3)[np.unique(planted["language"], return_inverse=True)[1]]]
+        [
+            planted["by_register"],
+            4 * np.eye(3)[np.unique(planted["language"], return_inverse=True)[1]],
+        ]
     )
     labels = {key: planted[key] for key in ("register", "language")}
-    found = compare_spaces({"original": original, "tuned": planted["by_register"]}, **labels, **QUICK, controls=[name])
-    assert found.verdict.word == "register"
-    assert f"But a simple control does about as well: {name} (" in found.verdict.sentence
-    beaten = compare_spaces(
-        {"original": planted["by_language"], "tuned": planted["by_register"]}, **labels, **QUICK, controls=[name]
+    found = compare_spaces(
+        {"original": original, "tuned": planted["by_register"]},
+        **labels,
+        **QUICK,
+        controls=[name],
     )
-    assert f"It beats {name}." in beaten.verdict.sentence and "But a simple" not in beaten.verdict.sentence
+    assert found.verdict.word == "register"
+    assert (
+        f"But a simple control does about as well: {name} (" in found.verdict.sentence
+    )
+    beaten = compare_spaces(
+        {"original": planted["by_language"], "tuned": planted["by_register"]},
+        **labels,
+        **QUICK,
+        controls=[name],
+    )
+    assert (
+        f"It beats {name}." in beaten.verdict.sentence
+        and "But a simple" not in beaten.verdict.sentence
+    )
 
 
 def test_confounded_labels_are_said():
     rng = np.random.default_rng(0)
     register = np.repeat(["NA", "HI", "IN"], 80)
-    language = np.where(rng.random(240) < 0.85, np.repeat(["en", "fi", "fr"], 80), rng.choice(["en", "fi", "fr"], 240))
-    X = rng.normal(scale=0.1, size=(240, 6)) + np.eye(6)[np.unique(language, return_inverse=True)[1]]
+    language = np.where(
+        rng.random(240) < 0.85,
+        np.repeat(["en", "fi", "fr"], 80),
+        rng.choice(["en", "fi", "fr"], 240),
+    )
+    X = (
+        rng.normal(scale=0.1, size=(240, 6))
+        + np.eye(6)[np.unique(language, return_inverse=True)[1]]
+    )
     found = compare_spaces({"X": X}, register=register, language=language, **QUICK)
     assert found.verdict.word == "language" and found.floor > 0.4
-    assert f"Register and language go together in these documents (Cramér's V {found.cramers_v:.2f})" in (
-        found.verdict.sentence
+    assert (
+        "Register and language go together in these documents (Cramér's V "
+        f"{found.cramers_v:.2f})" in (found.verdict.sentence)
     )
-    assert found.confounding.loc["NA", "en"] == ((register == "NA") & (language == "en")).sum()
+    assert (
+        found.confounding.loc["NA", "en"]
+        == ((register == "NA") & (language == "en")).sum()
+    )
 
 
 def test_balanced_samples_undo_confounding():
-    """By language, the confounded labels agree with register too; in balanced samples they do not."""
+    """By language, the confounded labels agree with register too; in balanced samples
+    they do not.
+    """
     rng = np.random.default_rng(0)
     register = np.repeat(["NA", "HI"], 300)
-    language = np.where(rng.random(600) < 0.8, np.repeat(["en", "fi"], 300), np.repeat(["fi", "en"], 300))
+    language = np.where(
+        rng.random(600) < 0.8,
+        np.repeat(["en", "fi"], 300),
+        np.repeat(["fi", "en"], 300),
+    )
     X = rng.normal(scale=0.1, size=(600, 4)) + np.eye(4)[(language == "fi").astype(int)]
-    found = compare_spaces({"X": X}, register=register, language=language, **{**QUICK, "k": [2]})
-    assert found.agreement.query("space == 'X' and label == 'register'")["ami"].min() > 0.2
+    found = compare_spaces(
+        {"X": X}, register=register, language=language, **{**QUICK, "k": [2]}
+    )
+    assert (
+        found.agreement.query("space == 'X' and label == 'register'")["ami"].min() > 0.2
+    )
     balanced = found.balanced.query("space == 'X'")
     assert balanced["register"].abs().max() < 0.02 and balanced["language"].min() > 0.95
     cells = pd.crosstab(register, language).to_numpy()
@@ -326,8 +468,17 @@ def test_balanced_samples_undo_confounding():
 @pytest.mark.filterwarnings("ignore:Number of distinct clusters")
 def test_labels_that_are_the_same_leave_it_undecided():
     X, labels = np.eye(2)[[0] * 30 + [1] * 30], np.repeat(["a", "b"], 30)
-    found = compare_spaces({"X": X}, register=labels, language=labels, **{**QUICK, "k": [2], "figures": ["retrieval"]})
-    assert found.verdict.word == "undecided" and found.cramers_v == 1 and found.balanced.empty
+    found = compare_spaces(
+        {"X": X},
+        register=labels,
+        language=labels,
+        **{**QUICK, "k": [2], "figures": ["retrieval"]},
+    )
+    assert (
+        found.verdict.word == "undecided"
+        and found.cramers_v == 1
+        and found.balanced.empty
+    )
     assert "no register in two languages" in found.skipped["purity"]
 
 
@@ -339,9 +490,17 @@ def test_cramers_v_is_bergsmas():
     phi = chi2_contingency(counts, correction=False).statistic / 300
     r, c = counts.shape
     corrected = max(0, phi - (r - 1) * (c - 1) / 299)
-    expected = np.sqrt(corrected / min(r - (r - 1) ** 2 / 299 - 1, c - (c - 1) ** 2 / 299 - 1))
-    assert cramers_v(first, second) == pytest.approx(expected) == pytest.approx(cramers_v(second, first))
-    assert np.mean([cramers_v(rng.permutation(first), second) for _ in range(50)]) < 0.06
+    expected = np.sqrt(
+        corrected / min(r - (r - 1) ** 2 / 299 - 1, c - (c - 1) ** 2 / 299 - 1)
+    )
+    assert (
+        cramers_v(first, second)
+        == pytest.approx(expected)
+        == pytest.approx(cramers_v(second, first))
+    )
+    assert (
+        np.mean([cramers_v(rng.permutation(first), second) for _ in range(50)]) < 0.06
+    )
 
 
 @pytest.mark.parametrize("matrix", [True, False])
@@ -354,30 +513,58 @@ def test_hybrids_in_and_out(planted, matrix):
     for place in rng.choice(240, 80, replace=False):
         sets[place] = [register[place], rng.choice(names[names != register[place]])]
         X[place] = X[rng.integers(240)]
-    hybrids = pd.DataFrame({name: [name in found for found in sets] for name in names}) if matrix else sets
-    found = compare_spaces(
-        {"X": X}, register=register, language=planted["language"], hybrids=hybrids, **{**QUICK, "control": False}
+    hybrids = (
+        pd.DataFrame({name: [name in found for found in sets] for name in names})
+        if matrix
+        else sets
     )
-    table = found.hybrids.query("k == 4 and clusterer == 'kmeans'").set_index("documents")
-    assert table["n_documents"].to_dict() == {"with hybrids": 240, "without hybrids": 160}
-    assert table.loc["without hybrids", "register_low"] > table.loc["with hybrids", "register_high"]
-    assert (table["register_low"] < table["register"]).all() and (table["register"] < table["register_high"]).all()
+    found = compare_spaces(
+        {"X": X},
+        register=register,
+        language=planted["language"],
+        hybrids=hybrids,
+        **{**QUICK, "control": False},
+    )
+    table = found.hybrids.query("k == 4 and clusterer == 'kmeans'").set_index(
+        "documents"
+    )
+    assert table["n_documents"].to_dict() == {
+        "with hybrids": 240,
+        "without hybrids": 160,
+    }
+    assert (
+        table.loc["without hybrids", "register_low"]
+        > table.loc["with hybrids", "register_high"]
+    )
+    assert (table["register_low"] < table["register"]).all() and (
+        table["register"] < table["register_high"]
+    ).all()
 
 
 def test_sub_registers_make_no_hybrid(planted):
     sets = [[name, "ne"] if name == "NA" else [name] for name in planted["register"]]
     found = compare_spaces(
-        {"X": planted["by_register"]}, register=planted["register"], language=planted["language"], hybrids=sets,
+        {"X": planted["by_register"]},
+        register=planted["register"],
+        language=planted["language"],
+        hybrids=sets,
         **{**QUICK, "control": False},
-    )  # fmt: skip
+    )
     row = found.hybrids.iloc[0]
     assert row["n_documents"] == found.hybrids.iloc[1]["n_documents"] == 240
-    assert row["register"] == pytest.approx(found.agreement.query("k == 3 and label == 'register'")["ami"].iloc[0])
+    assert row["register"] == pytest.approx(
+        found.agreement.query("k == 3 and label == 'register'")["ami"].iloc[0]
+    )
 
 
 def test_predicted_labels_are_said(planted):
     found = compare_spaces(
-        {"X": planted["by_register"]}, register=pd.Series(planted["register"], name="predicted"), labels="predicted",
-        language=planted["language"], **QUICK,
-    )  # fmt: skip
-    assert found.verdict.sentence.endswith("The registers are a classifier's predictions, not gold labels.")
+        {"X": planted["by_register"]},
+        register=pd.Series(planted["register"], name="predicted"),
+        labels="predicted",
+        language=planted["language"],
+        **QUICK,
+    )
+    assert found.verdict.sentence.endswith(
+        "The registers are a classifier's predictions, not gold labels."
+    )

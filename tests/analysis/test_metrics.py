@@ -13,22 +13,43 @@ from embetter_reg.analysis import (
     cluster_table,
     cosine_silhouette,
 )
-from embetter_reg.analysis.metrics._agreement import adjusted_information, expected_information
+from embetter_reg.analysis.metrics._agreement import (
+    adjusted_information,
+    expected_information,
+)
 from embetter_reg.analysis.metrics._kernels import agreement
 
 
 @pytest.fixture
 def labelled():
     rng = np.random.default_rng(0)
-    return rng.normal(size=(300, 10)), rng.integers(5, size=300).astype(str), rng.integers(7, size=300)
+    return (
+        rng.normal(size=(300, 10)),
+        rng.integers(5, size=300).astype(str),
+        rng.integers(7, size=300),
+    )
 
 
 def test_agreements_are_scikit_learns():
     rng = np.random.default_rng(0)
     labels = rng.integers(9, size=400).astype(str)
-    clusterings = [labels, rng.integers(33, size=400), np.zeros(400), np.arange(400), (labels.astype(int) // 2)]
-    names = ["adjusted_rand_score", "adjusted_mutual_info_score", "normalized_mutual_info_score", "v_measure_score"]
-    expected = [[getattr(metrics, name)(labels, clusters) for name in names] for clusters in clusterings]
+    clusterings = [
+        labels,
+        rng.integers(33, size=400),
+        np.zeros(400),
+        np.arange(400),
+        (labels.astype(int) // 2),
+    ]
+    names = [
+        "adjusted_rand_score",
+        "adjusted_mutual_info_score",
+        "normalized_mutual_info_score",
+        "v_measure_score",
+    ]
+    expected = [
+        [getattr(metrics, name)(labels, clusters) for name in names]
+        for clusters in clusterings
+    ]
     np.testing.assert_allclose(agreements(labels, clusterings), expected, atol=1e-9)
     np.testing.assert_array_equal(agreements(["a", "a"], [[0, 0]]), np.ones((1, 4)))
 
@@ -36,19 +57,32 @@ def test_agreements_are_scikit_learns():
 def test_agreement_table_is_scikit_learns_for_each_label(labelled):
     _, register, clusters = labelled
     language = np.roll(register, 1)
-    table = agreement_table({3: clusters, "gold": register}, register=register, language=language)
+    table = agreement_table(
+        {3: clusters, "gold": register}, register=register, language=language
+    )
     assert table[["clustering", "label"]].to_numpy().tolist() == [
-        [3, "register"], [3, "language"], ["gold", "register"], ["gold", "language"]
-    ]  # fmt: skip
+        [3, "register"],
+        [3, "language"],
+        ["gold", "register"],
+        ["gold", "language"],
+    ]
     theirs = [
-        [score(labels, found) for score in (
-            metrics.adjusted_rand_score, metrics.adjusted_mutual_info_score, metrics.normalized_mutual_info_score,
-            metrics.v_measure_score,
-        )]
-        for found in (clusters, register) for labels in (register, language)
-    ]  # fmt: skip
+        [
+            score(labels, found)
+            for score in (
+                metrics.adjusted_rand_score,
+                metrics.adjusted_mutual_info_score,
+                metrics.normalized_mutual_info_score,
+                metrics.v_measure_score,
+            )
+        ]
+        for found in (clusters, register)
+        for labels in (register, language)
+    ]
     np.testing.assert_allclose(table[["ari", "ami", "nmi", "v_measure"]], theirs)
-    assert table["ami"][2] == pytest.approx(1) and table["ami"][3] < 0.1  # swapping the labels would show
+    assert (
+        table["ami"][2] == pytest.approx(1) and table["ami"][3] < 0.1
+    )  # swapping the labels would show
 
 
 @pytest.mark.parametrize("mix", [0.0, 0.5, 1.0])
@@ -59,7 +93,9 @@ def test_ami_from_tables_is_scikit_learns(labelled, mix):
     table = metrics.cluster.contingency_matrix(labels, clusters)
     tables = np.stack([table, table])
     ours = adjusted_information(tables, expected_information(labels, clusters))
-    np.testing.assert_allclose(ours, metrics.adjusted_mutual_info_score(labels, clusters), atol=1e-12)
+    np.testing.assert_allclose(
+        ours, metrics.adjusted_mutual_info_score(labels, clusters), atol=1e-12
+    )
 
 
 def test_cosine_silhouette_is_scikit_learns(labelled):
@@ -68,7 +104,9 @@ def test_cosine_silhouette_is_scikit_learns(labelled):
     lone = labels.copy()
     lone[0] = "alone"
     for y in (labels, clusters.astype(str), lone):
-        assert cosine_silhouette(X, y) == pytest.approx(metrics.silhouette_score(X, y, metric="cosine"), abs=1e-10)
+        assert cosine_silhouette(X, y) == pytest.approx(
+            metrics.silhouette_score(X, y, metric="cosine"), abs=1e-10
+        )
     with pytest.raises(ValueError, match="got 1 labels for 300 documents"):
         cosine_silhouette(X, ["a"] * 300)
 
@@ -76,29 +114,51 @@ def test_cosine_silhouette_is_scikit_learns(labelled):
 def test_cluster_table():
     table = cluster_table([1, 1, 0, 0], ["NA", "IN", "IN", "IN"])
     assert table.loc[1].to_dict() == {"IN": 0.5, "NA": 0.5} and table.loc[0, "IN"] == 1
-    assert cluster_table([1, 1, 0, 0], ["NA", "IN", "IN", "IN"], normalize=False).loc[0, "IN"] == 2
+    assert (
+        cluster_table([1, 1, 0, 0], ["NA", "IN", "IN", "IN"], normalize=False).loc[
+            0, "IN"
+        ]
+        == 2
+    )
 
 
 def test_majority_labels_and_their_accuracy():
     clusters, labels = [4, 4, 4, 7, 7, 7, 7], ["NA", "NA", "HI", "HI", "HI", "HI", "OP"]
     found = cluster_majority(clusters, labels)
-    assert found.table.loc[4, ["size", "label"]].tolist() == [3, "NA"] and found.table.loc[7, "purity"] == 0.75
+    assert (
+        found.table.loc[4, ["size", "label"]].tolist() == [3, "NA"]
+        and found.table.loc[7, "purity"] == 0.75
+    )
     assert found.labels.tolist() == ["NA"] * 3 + ["HI"] * 4
-    assert found.accuracy == pytest.approx(np.mean(found.labels == np.array(labels))) == pytest.approx(5 / 7)
-    assert cluster_table(clusters, labels).max(axis=1).tolist() == pytest.approx(found.table["purity"].tolist())
+    assert (
+        found.accuracy
+        == pytest.approx(np.mean(found.labels == np.array(labels)))
+        == pytest.approx(5 / 7)
+    )
+    assert cluster_table(clusters, labels).max(axis=1).tolist() == pytest.approx(
+        found.table["purity"].tolist()
+    )
 
 
 def test_centring_takes_each_languages_mean(labelled):
     X, _, language = labelled
     centred = center_languages(X, language=language)
     for name in set(language):
-        np.testing.assert_allclose(centred[language == name].mean(axis=0), 0, atol=1e-12)
-        np.testing.assert_allclose(np.cov(centred[language == name].T), np.cov(X[language == name].T))
+        np.testing.assert_allclose(
+            centred[language == name].mean(axis=0), 0, atol=1e-12
+        )
+        np.testing.assert_allclose(
+            np.cov(centred[language == name].T), np.cov(X[language == name].T)
+        )
 
 
 def test_a_kernel_that_is_to_be_compiled_says_so(capsys, tmp_path):
     def loaded_anew(folder):
-        return SimpleNamespace(__name__="agreement", signatures=[], stats=SimpleNamespace(cache_path=folder))
+        return SimpleNamespace(
+            __name__="agreement",
+            signatures=[],
+            stats=SimpleNamespace(cache_path=folder),
+        )
 
     agreements([0, 0, 1], [[0, 0, 1]])
     capsys.readouterr()

@@ -29,7 +29,9 @@ def around(planted):
 
 
 def naive_lisi(distances, labels, perplexity):
-    """The definition for one document: solve for the kernel's width, weigh, invert Simpson's index."""
+    """The definition for one document: solve for the kernel's width, weigh, invert
+    Simpson's index.
+    """
 
     def weights(log_beta):
         w = np.exp(-np.exp(log_beta) * (distances - distances.min()))
@@ -47,8 +49,14 @@ def naive_lisi(distances, labels, perplexity):
 @pytest.mark.parametrize("block", [16_000_000, 2000])
 def test_neighbours_are_exact(planted, metric, block, monkeypatch):
     monkeypatch.setattr(_distances, "_BLOCK", block)
-    X, register, language = planted["by_language"], planted["register"], planted["language"]
-    found = find_neighbors(X, register=register, language=language, n_neighbors=70, metric=metric)
+    X, register, language = (
+        planted["by_language"],
+        planted["register"],
+        planted["language"],
+    )
+    found = find_neighbors(
+        X, register=register, language=language, n_neighbors=70, metric=metric
+    )
     D = pairwise_distances(X.astype(float), metric=metric)
     np.fill_diagonal(D, np.inf)
     for name, allowed in {
@@ -62,24 +70,42 @@ def test_neighbours_are_exact(planted, metric, block, monkeypatch):
         there = ranking.documents >= 0
         assert (there == np.isfinite(expected)).all()
         rows = np.nonzero(there)[0]
-        assert allowed[rows, ranking.documents[there]].all() and (rows != ranking.documents[there]).all()
-    assert (found.same_register.documents[:, 59:] == -1).all()  # 60 documents a register
+        assert (
+            allowed[rows, ranking.documents[there]].all()
+            and (rows != ranking.documents[there]).all()
+        )
+    assert (
+        found.same_register.documents[:, 59:] == -1
+    ).all()  # 60 documents a register
 
 
 def test_neighbours_among_many_documents(monkeypatch):
-    """Where the limit is guessed from a part of the row, also where the part tells nothing of the rest."""
+    """Where the limit is guessed from a part of the row, also where the part tells
+    nothing of the rest.
+    """
     rng = np.random.default_rng(0)
     X = rng.normal(size=(9000, 3))
     X[::3] += 50  # the guess looks at every third document
-    labels = {"register": rng.integers(2, size=9000), "language": rng.integers(2, size=9000)}
-    found = find_neighbors(X, **labels, n_neighbors=40, metric="euclidean", max_queries=60)
+    labels = {
+        "register": rng.integers(2, size=9000),
+        "language": rng.integers(2, size=9000),
+    }
+    found = find_neighbors(
+        X, **labels, n_neighbors=40, metric="euclidean", max_queries=60
+    )
     assert len(found.queries) == 60 and (np.diff(found.queries) > 0).all()
     D = pairwise_distances(X[found.queries], X)
     D[np.arange(60), found.queries] = np.inf
-    np.testing.assert_array_equal(found.nearest.documents, np.argsort(D, axis=1)[:, :40])
-    again = find_neighbors(X, **labels, n_neighbors=40, metric="euclidean", max_queries=60)
+    np.testing.assert_array_equal(
+        found.nearest.documents, np.argsort(D, axis=1)[:, :40]
+    )
+    again = find_neighbors(
+        X, **labels, n_neighbors=40, metric="euclidean", max_queries=60
+    )
     np.testing.assert_array_equal(found.queries, again.queries)
-    other = find_neighbors(X, **labels, n_neighbors=40, metric="euclidean", max_queries=60, random_state=1)
+    other = find_neighbors(
+        X, **labels, n_neighbors=40, metric="euclidean", max_queries=60, random_state=1
+    )
     assert (found.queries != other.queries).any()
 
 
@@ -99,34 +125,66 @@ def test_lisi_is_its_definition(around):
 
 def test_lisi_at_the_ends():
     documents, labels = np.arange(1, 7)[None], ["x", "a", "a", "b", "b", "c", "c"]
-    assert lisi(Ranking(documents, np.ones((1, 6))), labels)[0] == pytest.approx(3)  # all as near
+    assert lisi(Ranking(documents, np.ones((1, 6))), labels)[0] == pytest.approx(
+        3
+    )  # all as near
     assert lisi(Ranking(documents, np.ones((1, 6))), ["a"] * 7)[0] == pytest.approx(1)
-    missing = Ranking(np.array([[1, 3, -1], [-1, -1, -1]]), np.array([[1, 1, np.inf], [np.inf] * 3]))
+    missing = Ranking(
+        np.array([[1, 3, -1], [-1, -1, -1]]), np.array([[1, 1, np.inf], [np.inf] * 3])
+    )
     np.testing.assert_allclose(lisi(missing, labels), [2, np.nan])
 
 
 def test_planted_spaces(around):
     figures = {
-        name: {figure.__name__: figure(found) for figure in (clisi, ilisi, cilisi, kbet, graph_connectivity)}
+        name: {
+            figure.__name__: figure(found)
+            for figure in (clisi, ilisi, cilisi, kbet, graph_connectivity)
+        }
         for name, found in around.items()
     }
-    by_register, by_language, random = (figures[name] for name in ("by_register", "by_language", "random"))
-    assert by_register["clisi"] > 0.95 and by_register["ilisi"] > 0.7 and by_register["cilisi"] > 0.7
-    assert by_language["clisi"] < 0.5 and by_language["ilisi"] < 0.05 and by_language["cilisi"] < 0.05
-    assert random["clisi"] < 0.5 and random["ilisi"] > 0.7 and random["cilisi"] > 0.7
-    assert by_register["kbet"] > 0.8 and by_language["kbet"] < 0.05 and random["kbet"] > 0.9
-    assert by_register["graph_connectivity"] == 1 and by_language["graph_connectivity"] == pytest.approx(
-        1 / 3, abs=0.01
+    by_register, by_language, random = (
+        figures[name] for name in ("by_register", "by_language", "random")
     )
+    assert (
+        by_register["clisi"] > 0.95
+        and by_register["ilisi"] > 0.7
+        and by_register["cilisi"] > 0.7
+    )
+    assert (
+        by_language["clisi"] < 0.5
+        and by_language["ilisi"] < 0.05
+        and by_language["cilisi"] < 0.05
+    )
+    assert random["clisi"] < 0.5 and random["ilisi"] > 0.7 and random["cilisi"] > 0.7
+    assert (
+        by_register["kbet"] > 0.8
+        and by_language["kbet"] < 0.05
+        and random["kbet"] > 0.9
+    )
+    assert by_register["graph_connectivity"] == 1 and by_language[
+        "graph_connectivity"
+    ] == pytest.approx(1 / 3, abs=0.01)
 
 
 def test_swapped_labels_turn_it_round(planted):
-    swapped = find_neighbors(planted["by_register"], register=planted["language"], language=planted["register"])
-    assert clisi(swapped) < 0.4 and ilisi(swapped) < 0.3 and cilisi(swapped) < 0.1 and kbet(swapped) < 0.05
+    swapped = find_neighbors(
+        planted["by_register"],
+        register=planted["language"],
+        language=planted["register"],
+    )
+    assert (
+        clisi(swapped) < 0.4
+        and ilisi(swapped) < 0.3
+        and cilisi(swapped) < 0.1
+        and kbet(swapped) < 0.05
+    )
 
 
 def test_cilisi_gains_nothing_from_registers_thrown_together():
-    """English news lies with Finnish how-to, and the other way round: languages mix, but inside no register."""
+    """English news lies with Finnish how-to, and the other way round: languages mix,
+    but inside no register.
+    """
     rng = np.random.default_rng(0)
     news, english = np.repeat([True, False], 60), np.tile([True, False], 60)
     X = np.eye(2)[(news == english) * 1] + rng.normal(scale=0.1, size=(120, 2))
@@ -138,10 +196,16 @@ def test_kbet_is_a_chi_squared_test_of_each_neighbourhood(around):
     found = around["by_register"]
     accepted = []
     for i in found.queries:
-        same = np.flatnonzero((found.register == found.register[i]) & (np.arange(240) != i))
+        same = np.flatnonzero(
+            (found.register == found.register[i]) & (np.arange(240) != i)
+        )
         _, shares = np.unique(found.language[same], return_counts=True)
-        near = found.same_register.documents[i, :10]  # a quarter of 20 documents a language, but at least 10
-        seen = [(found.language[near] == name).sum() for name in np.unique(found.language)]
+        near = found.same_register.documents[
+            i, :10
+        ]  # a quarter of 20 documents a language, but at least 10
+        seen = [
+            (found.language[near] == name).sum() for name in np.unique(found.language)
+        ]
         accepted.append(chisquare(seen, 10 * shares / shares.sum()).pvalue >= 0.05)
     assert kbet(found) == pytest.approx(np.mean(accepted))
 
@@ -150,7 +214,9 @@ def test_connectivity_is_networkx(around):
     found = around["random"]
     graph = nx.Graph()
     graph.add_nodes_from(range(240))
-    graph.add_edges_from((i, j) for i, row in enumerate(found.nearest.documents[:, :4]) for j in row)
+    graph.add_edges_from(
+        (i, j) for i, row in enumerate(found.nearest.documents[:, :4]) for j in row
+    )
     shares = []
     for name in set(found.register):
         inside = graph.subgraph(np.flatnonzero(found.register == name))
@@ -159,8 +225,14 @@ def test_connectivity_is_networkx(around):
 
 
 def test_errors(planted):
-    X, register, language = planted["by_register"], planted["register"], planted["language"]
-    with pytest.raises(ValueError, match=r"got one register \(NA\), expected at least two"):
+    X, register, language = (
+        planted["by_register"],
+        planted["register"],
+        planted["language"],
+    )
+    with pytest.raises(
+        ValueError, match=r"got one register \(NA\), expected at least two"
+    ):
         find_neighbors(X, register=["NA"] * 240, language=language)
     with pytest.raises(ValueError, match="got n_neighbors=0"):
         find_neighbors(X, register=register, language=language, n_neighbors=0)
@@ -177,5 +249,8 @@ def test_errors(planted):
         kbet(some, alpha=1)
     confounded = find_neighbors(X, register=language, language=language)
     for figure in (cilisi, kbet):
-        with pytest.raises(ValueError, match="got no register of at least 10 documents in two languages"):
+        with pytest.raises(
+            ValueError,
+            match="got no register of at least 10 documents in two languages",
+        ):
             figure(confounded)

@@ -13,7 +13,13 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, normalize
 
-from embetter_reg.analysis import CenterProjection, LabelAppended, SharedNeighbors, _graph, make_reducer
+from embetter_reg.analysis import (
+    CenterProjection,
+    LabelAppended,
+    SharedNeighbors,
+    _graph,
+    make_reducer,
+)
 from embetter_reg.analysis.reduce._make import REDUCERS
 
 # Each reducer with few iterations, and what installs it.
@@ -32,7 +38,8 @@ def cases(names):
         pytest.param(
             name,
             marks=pytest.mark.skipif(
-                name in MODULES and find_spec(MODULES[name]) is None, reason="the extra reducers is not installed"
+                name in MODULES and find_spec(MODULES[name]) is None,
+                reason="the extra reducers is not installed",
             ),
         )
         for name in names
@@ -40,21 +47,30 @@ def cases(names):
 
 
 def short(name, *args, **options):
-    return make_reducer(name, *args, **{"random_state": 3, **SHORT.get(name, {}), **options})
+    return make_reducer(
+        name, *args, **{"random_state": 3, **SHORT.get(name, {}), **options}
+    )
 
 
 def purity(points, labels, fitted=None, fitted_labels=None):
     """Return how many of the five nearest (other) points have a point's own label."""
     search = NearestNeighbors(n_neighbors=5).fit(points if fitted is None else fitted)
     near = search.kneighbors(None if fitted is None else points, return_distance=False)
-    return (np.asarray(labels if fitted is None else fitted_labels)[near] == np.asarray(labels)[:, None]).mean()
+    return (
+        np.asarray(labels if fitted is None else fitted_labels)[near]
+        == np.asarray(labels)[:, None]
+    ).mean()
 
 
 @pytest.fixture(scope="module", params=cases(REDUCERS))
 def fitted(request, planted):
     """A reducer's name, the reducer fitted on the space by register, and its map."""
     reducer = short(request.param)
-    return request.param, reducer, reducer.fit_transform(planted["by_register"], planted["register"])
+    return (
+        request.param,
+        reducer,
+        reducer.fit_transform(planted["by_register"], planted["register"]),
+    )
 
 
 def test_planted_groups_stay_apart_and_a_seed_repeats(fitted, planted):
@@ -67,7 +83,9 @@ def test_planted_groups_stay_apart_and_a_seed_repeats(fitted, planted):
     np.testing.assert_array_equal(points, short(name).fit_transform(X, register))
     np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
     if name not in ("pca", "lda"):
-        assert not np.allclose(points, short(name, random_state=4).fit_transform(X, register))
+        assert not np.allclose(
+            points, short(name, random_state=4).fit_transform(X, register)
+        )
 
 
 def test_what_transform_does_to_training_rows(fitted, planted):
@@ -93,7 +111,9 @@ def test_what_transform_does_to_training_rows(fitted, planted):
 
 @pytest.mark.parametrize("name", cases(REDUCERS))
 def test_a_reducer_is_a_scikit_learn_transformer(name, planted):
-    reducer = clone(short(name, 3)).set_params(n_components=2).set_output(transform="pandas")
+    reducer = (
+        clone(short(name, 3)).set_params(n_components=2).set_output(transform="pandas")
+    )
     frame = reducer.fit_transform(planted["by_register"][::4], planted["register"][::4])
     assert list(frame.columns) == list(reducer.get_feature_names_out())
     assert frame.shape == (60, 2)
@@ -109,40 +129,83 @@ def test_three_dimensions(name, planted):
 @pytest.mark.parametrize(
     ("name", "options", "found"),
     [
-        ("umap", {"min_dist": 0.4, "spread": 2.0}, lambda r: (r.reducer_.min_dist, r.reducer_.spread) == (0.4, 2.0)),
-        ("supervised_umap", {"target_weight": 0.9}, lambda r: r.reducer_.target_weight == 0.9),
+        (
+            "umap",
+            {"min_dist": 0.4, "spread": 2.0},
+            lambda r: (r.reducer_.min_dist, r.reducer_.spread) == (0.4, 2.0),
+        ),
+        (
+            "supervised_umap",
+            {"target_weight": 0.9},
+            lambda r: r.reducer_.target_weight == 0.9,
+        ),
         ("pca", {"whiten": True}, lambda r: r.whiten),
-        ("lda", {"solver": "eigen", "shrinkage": 0.3}, lambda r: r.reducer_.shrinkage == 0.3),
-        ("tsne", {"perplexity": 7, "dof": 0.5}, lambda r: r.embedding_.gradient_descent_params["dof"] == 0.5),
-        ("tsne", {"perplexity": 7}, lambda r: r.embedding_.affinities.knn_index.k == 3 * 7),
-        ("tsne", {"metric": "manhattan"}, lambda r: r.embedding_.affinities.knn_index.metric == "manhattan"),
-        ("pacmap", {"n_neighbors": 6, "distance": "angular"}, lambda r: r.reducer_.distance == "angular"),
-        ("pacmap", {"n_neighbors": 6}, lambda r: len(r.reducer_.pair_neighbors) == 6 * 240),
+        (
+            "lda",
+            {"solver": "eigen", "shrinkage": 0.3},
+            lambda r: r.reducer_.shrinkage == 0.3,
+        ),
+        (
+            "tsne",
+            {"perplexity": 7, "dof": 0.5},
+            lambda r: r.embedding_.gradient_descent_params["dof"] == 0.5,
+        ),
+        (
+            "tsne",
+            {"perplexity": 7},
+            lambda r: r.embedding_.affinities.knn_index.k == 3 * 7,
+        ),
+        (
+            "tsne",
+            {"metric": "manhattan"},
+            lambda r: r.embedding_.affinities.knn_index.metric == "manhattan",
+        ),
+        (
+            "pacmap",
+            {"n_neighbors": 6, "distance": "angular"},
+            lambda r: r.reducer_.distance == "angular",
+        ),
+        (
+            "pacmap",
+            {"n_neighbors": 6},
+            lambda r: len(r.reducer_.pair_neighbors) == 6 * 240,
+        ),
         ("trimap", {"n_iters": 0}, lambda r: abs(r.embedding_).max() < 0.1),
     ],
 )
 def test_options_reach_the_reducer(name, options, found, planted):
     if name in MODULES:
         pytest.importorskip(MODULES[name])
-    assert found(short(name, **options).fit(planted["by_register"], planted["register"]))
+    assert found(
+        short(name, **options).fit(planted["by_register"], planted["register"])
+    )
 
 
 @pytest.mark.parametrize(
-    ("before", "first"), [("scale", StandardScaler()), ("normalize", None), ("pca", PCA(5, random_state=3))]
+    ("before", "first"),
+    [("scale", StandardScaler()), ("normalize", None), ("pca", PCA(5, random_state=3))],
 )
 def test_a_first_step_is_the_step_by_hand(before, first, planted):
     X = planted["by_register"] * np.arange(1, 13, dtype=np.float32)
     rows = normalize(X) if first is None else first.fit_transform(X)
     for name in ("pca", "umap", "lda"):
-        points = short(name, before=before, n_before=5).fit_transform(X, planted["register"])
-        np.testing.assert_allclose(points, short(name).fit_transform(rows, planted["register"]), atol=1e-5)
+        points = short(name, before=before, n_before=5).fit_transform(
+            X, planted["register"]
+        )
+        np.testing.assert_allclose(
+            points, short(name).fit_transform(rows, planted["register"]), atol=1e-5
+        )
 
 
 @pytest.mark.parametrize("before", ["scale", "normalize", "pca"])
 def test_umap_knows_the_whole_array_again_unless_a_first_step_rounds(before):
-    X = np.random.default_rng(0).normal(size=(60, 100)).astype(np.float32)  # so wide, PCA fits by SVD
+    X = (
+        np.random.default_rng(0).normal(size=(60, 100)).astype(np.float32)
+    )  # so wide, PCA fits by SVD
     pipeline = short("umap", before=before, n_before=5)
-    assert np.array_equal(pipeline.fit_transform(X), pipeline.transform(X)) == (before != "pca")
+    assert np.array_equal(pipeline.fit_transform(X), pipeline.transform(X)) == (
+        before != "pca"
+    )
 
 
 def test_the_process_is_left_as_it_was(planted):
@@ -184,17 +247,23 @@ def test_the_neighbours_are_those_of_brute_force(planted):
     order = np.argsort(distances, axis=1)[:, :15]
     graph = SharedNeighbors().find(X, 15)
     np.testing.assert_array_equal(graph.indices, order)
-    np.testing.assert_allclose(graph.distances, np.take_along_axis(distances, order, axis=1), atol=1e-6)
+    np.testing.assert_allclose(
+        graph.distances, np.take_along_axis(distances, order, axis=1), atol=1e-6
+    )
 
 
-@pytest.mark.filterwarnings("ignore:using precomputed metric", "ignore:Transforming new data with precomputed")
+@pytest.mark.filterwarnings(
+    "ignore:using precomputed metric", "ignore:Transforming new data with precomputed"
+)
 def test_the_graph_is_the_one_that_umap_makes_of_all_distances(planted):
     import umap
 
     X, new = planted["by_register"][::3], planted["by_register"][1::9]
     distances = pairwise_distances(X, metric="cosine")
     n = len(X)
-    full = csr_matrix((distances.ravel(), np.tile(np.arange(n), n), np.arange(0, n * n + 1, n)))  # zeros are kept
+    full = csr_matrix(
+        (distances.ravel(), np.tile(np.arange(n), n), np.arange(0, n * n + 1, n))
+    )  # zeros are kept
     ours = short("umap").fit(X).reducer_
     theirs = umap.UMAP(metric="precomputed", n_epochs=50, random_state=3).fit(full)
     assert abs(ours.graph_ - theirs.graph_).max() < 1e-4
@@ -216,7 +285,9 @@ def test_umaps_of_the_same_rows_search_once(planted, monkeypatch):
     monkeypatch.setattr(
         NearestNeighbors,
         "kneighbors",
-        lambda self, *args, **kwargs: calls.append(1) or kneighbors(self, *args, **kwargs),
+        lambda self, *args, **kwargs: (
+            calls.append(1) or kneighbors(self, *args, **kwargs)
+        ),
     )
     X = planted["by_register"]
     neighbors = SharedNeighbors()
@@ -229,7 +300,10 @@ def test_umaps_of_the_same_rows_search_once(planted, monkeypatch):
     assert neighbors.n_searches == len(calls) == 1
     np.testing.assert_array_equal(first, again)
     np.testing.assert_array_equal(first, short("umap").fit_transform(X))
-    for reducer in (short("umap", neighbors=neighbors, n_neighbors=8), short("umap", neighbors=neighbors, metric="l1")):
+    for reducer in (
+        short("umap", neighbors=neighbors, n_neighbors=8),
+        short("umap", neighbors=neighbors, metric="l1"),
+    ):
         reducer.fit(X)
     short("umap", neighbors=neighbors).fit(X[:200])
     assert neighbors.n_searches == 4
@@ -265,11 +339,17 @@ def test_a_long_search_is_approximate_and_kept_for_each_seed(planted, monkeypatc
 
 
 def test_labels_pull_a_map_round_and_only_the_right_ones(planted):
-    X, register, language = planted["by_language"], planted["register"], planted["language"]
+    X, register, language = (
+        planted["by_language"],
+        planted["register"],
+        planted["language"],
+    )
     assert purity(short("umap").fit_transform(X), register) < 0.5
     assert purity(short("supervised_umap").fit_transform(X, register), register) > 0.95
     assert purity(short("supervised_umap").fit_transform(X, language), register) < 0.5
-    np.testing.assert_array_equal(short("umap").fit_transform(X), short("umap").fit_transform(X, register))
+    np.testing.assert_array_equal(
+        short("umap").fit_transform(X), short("umap").fit_transform(X, register)
+    )
 
 
 @pytest.mark.parametrize("name", ["supervised_umap", "lda"])
@@ -292,7 +372,9 @@ def test_numeric_targets_pass_through(planted, monkeypatch):
     import umap
 
     fit, targets = umap.UMAP.fit, []
-    monkeypatch.setattr(umap.UMAP, "fit", lambda self, X, y: targets.append(y) or fit(self, X))
+    monkeypatch.setattr(
+        umap.UMAP, "fit", lambda self, X, y: targets.append(y) or fit(self, X)
+    )
     target = np.linspace(0, 1, 240)
     short("supervised_umap", target_metric="l2").fit(planted["by_language"], target)
     assert targets[0] is target
@@ -307,7 +389,9 @@ def noisy():
     rng = np.random.default_rng(0)
     classes = np.repeat(["NA", "IN", "OP", "HI"], 50)
     means = np.repeat([[0, 0], [0, 6], [6, 0], [6, 6]], 50, axis=0)
-    X = np.hstack([means + rng.normal(size=(200, 2)) / 2, 12 * rng.normal(size=(200, 8))])
+    X = np.hstack(
+        [means + rng.normal(size=(200, 2)) / 2, 12 * rng.normal(size=(200, 8))]
+    )
     return X, classes
 
 
@@ -321,15 +405,21 @@ def test_center_projection_is_the_reducer_of_the_averages(noisy):
     np.testing.assert_array_equal(reducer.get_feature_names_out(), ["pca0", "pca1"])
     part = np.where(np.arange(200) % 2, classes, None)
     odd = CenterProjection(make_reducer("pca")).fit(X[1::2], classes[1::2])
-    np.testing.assert_allclose(CenterProjection(make_reducer("pca")).fit_transform(X, part), odd.transform(X))
+    np.testing.assert_allclose(
+        CenterProjection(make_reducer("pca")).fit_transform(X, part), odd.transform(X)
+    )
 
 
 def test_center_projection_keeps_what_tells_classes_apart(noisy):
     X, classes = noisy
     assert purity(PCA(2).fit_transform(X), classes) < 0.4
-    inside = CenterProjection(make_reducer("pca", before="scale")).fit_transform(X, classes)
+    inside = CenterProjection(make_reducer("pca", before="scale")).fit_transform(
+        X, classes
+    )
     assert purity(inside, classes) < 0.4
-    outside = make_pipeline(StandardScaler(), CenterProjection(make_reducer("pca"))).fit_transform(X, classes)
+    outside = make_pipeline(
+        StandardScaler(), CenterProjection(make_reducer("pca"))
+    ).fit_transform(X, classes)
     assert purity(outside, classes) > 0.9
 
 
@@ -340,7 +430,10 @@ def test_center_projection_with_umap(planted):
     assert reducer.reducer_.embedding_.shape == (4, 2)
     assert purity(points, register) > 0.8
     np.testing.assert_array_equal(points, reducer.transform(X))
-    assert CenterProjection(short("umap", 5)).fit_transform(X, register).shape == (240, 5)
+    assert CenterProjection(short("umap", 5)).fit_transform(X, register).shape == (
+        240,
+        5,
+    )
 
 
 def test_label_appended_is_the_reducer_of_joined_vectors(noisy):
@@ -349,25 +442,38 @@ def test_label_appended_is_the_reducer_of_joined_vectors(noisy):
     joined = np.eye(4)[codes] * np.sqrt(X.var(axis=0).sum() / 0.75)
     reducer = LabelAppended(make_reducer("pca"), 0.5)
     points = reducer.fit_transform(X, classes)
-    np.testing.assert_allclose(abs(points), abs(PCA(2).fit_transform(np.hstack([X, 0.5 * joined]))))
+    np.testing.assert_allclose(
+        abs(points), abs(PCA(2).fit_transform(np.hstack([X, 0.5 * joined])))
+    )
     plain = PCA(2).fit_transform(X)
-    np.testing.assert_allclose(abs(LabelAppended(make_reducer("pca"), 0).fit_transform(X, classes)), abs(plain))
+    np.testing.assert_allclose(
+        abs(LabelAppended(make_reducer("pca"), 0).fit_transform(X, classes)), abs(plain)
+    )
 
 
 @pytest.mark.parametrize("kind", ["one_hot", "centroid"])
 def test_label_appended_shows_the_classes(kind, noisy):
     X, classes = noisy
-    found = [purity(LabelAppended(PCA(2), weight, kind=kind).fit_transform(X, classes), classes) for weight in (0, 3)]
+    found = [
+        purity(
+            LabelAppended(PCA(2), weight, kind=kind).fit_transform(X, classes), classes
+        )
+        for weight in (0, 3)
+    ]
     assert found[0] < 0.5 < 0.95 < found[1]
 
 
 def test_near_classes_stay_near_with_centroids(noisy):
-    X = np.random.default_rng(0).normal(size=(90, 3)) / 9 + np.repeat([[0, 0, 0], [1, 0, 0], [9, 0, 0]], 30, axis=0)
+    X = np.random.default_rng(0).normal(size=(90, 3)) / 9 + np.repeat(
+        [[0, 0, 0], [1, 0, 0], [9, 0, 0]], 30, axis=0
+    )
     classes = np.repeat(["a", "b", "far"], 30)
     gaps = {}
     for kind in ("one_hot", "centroid"):
         joined = LabelAppended(PCA(2), kind=kind).fit(X, classes).joined_
-        gaps[kind] = np.linalg.norm(joined[0] - joined[1]) / np.linalg.norm(joined[0] - joined[2])
+        gaps[kind] = np.linalg.norm(joined[0] - joined[1]) / np.linalg.norm(
+            joined[0] - joined[2]
+        )
     assert gaps["one_hot"] == pytest.approx(1)
     assert gaps["centroid"] == pytest.approx(1 / 9, abs=0.02)
 
@@ -400,7 +506,10 @@ def test_wrong_labels_are_told(planted):
         make_reducer("supervised_umap").fit(X, ["NA"] * 239 + [None])
     with pytest.raises(ValueError, match="240 in vectors, 239 in labels"):
         CenterProjection(PCA(2)).fit(X, register[1:])
-    with pytest.raises(ValueError, match="got n_components=4 for 4 classes in 12 dimensions, expected at most 3"):
+    with pytest.raises(
+        ValueError,
+        match="got n_components=4 for 4 classes in 12 dimensions, expected at most 3",
+    ):
         make_reducer("lda", 4).fit(X, register)
 
 
@@ -408,17 +517,25 @@ def test_wrong_reducers_are_told(planted):
     pytest.importorskip("trimap")
     X, register = planted["by_register"], planted["register"]
     for reducer in (short("trimap"), short("trimap", before="scale")):
-        with pytest.raises(TypeError, match=r"expected a reducer with transform .*; use PCA or UMAP"):
+        with pytest.raises(
+            TypeError, match=r"expected a reducer with transform .*; use PCA or UMAP"
+        ):
             CenterProjection(reducer).fit(X, register)
-        with pytest.raises(TypeError, match=r"got TriMap, expected a reducer with transform"):
+        with pytest.raises(
+            TypeError, match=r"got TriMap, expected a reducer with transform"
+        ):
             LabelAppended(reducer).fit(X, register).transform(X)
     with pytest.raises(ValueError, match="got weight=-1, expected 0 or more"):
         LabelAppended(PCA(2), -1).fit(X, register)
-    with pytest.raises(ValueError, match="got kind='number', expected 'one_hot' or 'centroid'"):
+    with pytest.raises(
+        ValueError, match="got kind='number', expected 'one_hot' or 'centroid'"
+    ):
         LabelAppended(PCA(2), kind="number").fit(X, register)
 
 
 def test_trimap_needs_two_dimensions(planted):
     pytest.importorskip("trimap")
-    with pytest.raises(ValueError, match="got n_components=1, expected at least 2 for TriMap"):
+    with pytest.raises(
+        ValueError, match="got n_components=1, expected at least 2 for TriMap"
+    ):
         make_reducer("trimap", 1).fit(planted["by_register"])

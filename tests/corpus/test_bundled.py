@@ -13,5 +13,7 @@ def test_a_missing_corpus_is_one_sentence(tmp_path, monkeypatch):
 def test_installed_and_in_a_checkout(tmp_path, monkeypatch, place):
     monkeypatch.setattr(bundled, "files", lambda name: tmp_path / name)
     (tmp_path / place).mkdir(parents=True)
-    (tmp_path / place / "registers.jsonl").write_text('{"id": "a", "labels": ["NA"]}\n', encoding="utf-8")
+    (tmp_path / place / "registers.jsonl").write_text(
+        '{"id": "a", "labels": ["NA"]}\n', encoding="utf-8"
+    )
     assert load_registers().to_dict("records") == [{"id": "a", "labels": ["NA"]}]

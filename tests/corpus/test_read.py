@@ -7,7 +7,12 @@ import pytest
 from embetter_reg.corpus import read_documents
 
 ROWS = [
-    {"id": "a", "lang": "fr", "labels": ["NA", "ne"], "text": 'Il a dit "non" — et voilà.'},
+    {
+        "id": "a",
+        "lang": "fr",
+        "labels": ["NA", "ne"],
+        "text": 'Il a dit "non" — et voilà.',
+    },
     {"id": "b", "lang": "fr", "labels": ["NA"], "text": ""},
     {"id": "c", "lang": "fr", "labels": ["OP", "HI"], "text": "NA"},
 ]
@@ -27,7 +32,13 @@ def write(path, text, encoding="utf-8"):
 
 def tsv(*, header):
     head = [("id", "lang", "labels", "text")] if header else []
-    return lines(*head, *[(row["id"], row["lang"], " ".join(row["labels"]), row["text"]) for row in ROWS])
+    return lines(
+        *head,
+        *[
+            (row["id"], row["lang"], " ".join(row["labels"]), row["text"])
+            for row in ROWS
+        ],
+    )
 
 
 def as_csv(folder):
@@ -51,14 +62,21 @@ def as_dataset(folder):
 
 FORMS = {
     "tsv with header": lambda folder: write(folder / "x.tsv", tsv(header=True)),
-    "tsv with byte-order mark": lambda folder: write(folder / "x.tsv", tsv(header=True), "utf-8-sig"),
+    "tsv with byte-order mark": lambda folder: write(
+        folder / "x.tsv", tsv(header=True), "utf-8-sig"
+    ),
     "tsv.gz": lambda folder: write(folder / "x.tsv.gz", tsv(header=True)),
     "labels, id, text": lambda folder: write(
-        folder / "emb_fr.tsv", lines(*[(" ".join(row["labels"]), row["id"], row["text"]) for row in ROWS])
+        folder / "emb_fr.tsv",
+        lines(*[(" ".join(row["labels"]), row["id"], row["text"]) for row in ROWS]),
     ),
     "csv": as_csv,
-    "jsonl": lambda folder: write(folder / "x.jsonl", "\n".join(json.dumps(row) for row in ROWS) + "\n\n"),
-    "jsonl.gz": lambda folder: write(folder / "x.jsonl.gz", "\n".join(json.dumps(row) for row in ROWS)),
+    "jsonl": lambda folder: write(
+        folder / "x.jsonl", "\n".join(json.dumps(row) for row in ROWS) + "\n\n"
+    ),
+    "jsonl.gz": lambda folder: write(
+        folder / "x.jsonl.gz", "\n".join(json.dumps(row) for row in ROWS)
+    ),
     "parquet": as_parquet,
     "saved dataset": as_dataset,
 }
@@ -66,11 +84,18 @@ FORMS = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_gives_the_same_documents(form, tmp_path):
-    assert read_documents(FORMS[form](tmp_path))[["id", "lang", "labels", "text"]].to_dict("records") == ROWS
+    assert (
+        read_documents(FORMS[form](tmp_path))[["id", "lang", "labels", "text"]].to_dict(
+            "records"
+        )
+        == ROWS
+    )
 
 
 def test_labels_and_text_alone(tmp_path):
-    path = write(tmp_path / "sv_emb.tsv", lines(("NA NE", 'ett " citat'), ("MT", "två")))
+    path = write(
+        tmp_path / "sv_emb.tsv", lines(("NA NE", 'ett " citat'), ("MT", "två"))
+    )
     assert read_documents(path).to_dict("records") == [
         {"id": "sv_emb-1", "lang": "sv", "labels": ["NA", "ne"], "text": 'ett " citat'},
         {"id": "sv_emb-2", "lang": "sv", "labels": ["MT"], "text": "två"},
@@ -79,16 +104,27 @@ def test_labels_and_text_alone(tmp_path):
 
 def test_folder_of_one_file_a_language(tmp_path):
     write(tmp_path / "fr.tsv", "NA\tun\n")
-    write(tmp_path / "en.train.jsonl.gz", json.dumps({"labels": "OP", "text": "one", "topic": "food"}))
+    write(
+        tmp_path / "en.train.jsonl.gz",
+        json.dumps({"labels": "OP", "text": "one", "topic": "food"}),
+    )
     frame = read_documents(tmp_path)
-    assert frame["lang"].tolist() == ["en", "fr"] and frame["id"].tolist() == ["en.train-1", "fr-1"]
+    assert frame["lang"].tolist() == ["en", "fr"] and frame["id"].tolist() == [
+        "en.train-1",
+        "fr-1",
+    ]
     assert frame.loc[0, "topic"] == "food"
 
 
 def test_column_names_and_unlabelled_documents(tmp_path):
-    path = write(tmp_path / "x.jsonl", json.dumps({"body": "one", "genre": "NA", "l": "en", "key": 7}))
+    path = write(
+        tmp_path / "x.jsonl",
+        json.dumps({"body": "one", "genre": "NA", "l": "en", "key": 7}),
+    )
     frame = read_documents(path, text="body", labels="genre", lang="l", id="key")
-    assert frame.to_dict("records") == [{"id": "7", "lang": "en", "labels": ["NA"], "text": "one"}]
+    assert frame.to_dict("records") == [
+        {"id": "7", "lang": "en", "labels": ["NA"], "text": "one"}
+    ]
     plain = write(tmp_path / "y.jsonl", json.dumps({"text": "one"}))
     assert read_documents(plain, language="en")["labels"].tolist() == [[]]
     with pytest.raises(ValueError, match=r"no column 'corps' among"):
@@ -99,12 +135,32 @@ def test_column_names_and_unlabelled_documents(tmp_path):
     ("name", "content", "message"),
     [
         ("fr.tsv", b"NA\tun\nNA\ta\tb\tc\n", r"fr.tsv:2: got 4 fields"),
-        ("fr.tsv", b"NA\tun\nXX\tdeux\n", r"fr.tsv:2: got the unknown register code 'XX'"),
-        ("fr.tsv", b"NA\tun\nNA\t\xff\xfe\n", r"fr.tsv:2: got bytes that are not UTF-8"),
-        ("x.csv", b"lang,labels,text\nfr,NA,un\nfr,NA\n", r"x.csv:3: got a row of another width"),
-        ("fr.jsonl", b'{"labels": "NA", "text": "un"}\n{"labels"\n', r"fr.jsonl:2: got invalid JSON"),
+        (
+            "fr.tsv",
+            b"NA\tun\nXX\tdeux\n",
+            r"fr.tsv:2: got the unknown register code 'XX'",
+        ),
+        (
+            "fr.tsv",
+            b"NA\tun\nNA\t\xff\xfe\n",
+            r"fr.tsv:2: got bytes that are not UTF-8",
+        ),
+        (
+            "x.csv",
+            b"lang,labels,text\nfr,NA,un\nfr,NA\n",
+            r"x.csv:3: got a row of another width",
+        ),
+        (
+            "fr.jsonl",
+            b'{"labels": "NA", "text": "un"}\n{"labels"\n',
+            r"fr.jsonl:2: got invalid JSON",
+        ),
         ("fr.jsonl", b'{"labels": "NA", "text": "un"}\n[1]\n', r"fr.jsonl:2: got list"),
-        ("fr.jsonl", b'{"labels": "NA", "text": "un"}\n{"text": null}\n', r"fr.jsonl:2: got no text"),
+        (
+            "fr.jsonl",
+            b'{"labels": "NA", "text": "un"}\n{"text": null}\n',
+            r"fr.jsonl:2: got no text",
+        ),
     ],
 )
 def test_bad_rows_are_named_or_skipped(tmp_path, name, content, message):
@@ -131,7 +187,8 @@ def test_bad_files(tmp_path):
     with pytest.raises(ValueError, match="on_error"):
         read_documents(tmp_path, on_error="ignore")
     twice = write(
-        tmp_path / "twice.jsonl", '{"id": 1, "lang": "fr", "text": "a"}\n{"id": 1, "lang": "fr", "text": "b"}'
+        tmp_path / "twice.jsonl",
+        '{"id": 1, "lang": "fr", "text": "a"}\n{"id": 1, "lang": "fr", "text": "b"}',
     )
     with pytest.raises(ValueError, match="got the id '1' twice"):
         read_documents(twice)
@@ -148,14 +205,21 @@ def test_published_files(shared_data):
 
 
 def test_the_register_ID_is_not_a_header(tmp_path):
-    frame = read_documents(write(tmp_path / "fr.tsv", lines(("ID", "un"), ("NA", "deux"))))
-    assert frame["labels"].tolist() == [["ID"], ["NA"]] and frame["text"].tolist() == ["un", "deux"]
+    frame = read_documents(
+        write(tmp_path / "fr.tsv", lines(("ID", "un"), ("NA", "deux")))
+    )
+    assert frame["labels"].tolist() == [["ID"], ["NA"]] and frame["text"].tolist() == [
+        "un",
+        "deux",
+    ]
 
 
 def test_header_of_other_names(tmp_path):
     path = write(tmp_path / "fr.tsv", lines(("genre", "body"), ("ID", "un")))
     frame = read_documents(path, text="body", labels="genre")
-    assert frame.to_dict("records") == [{"id": "fr-1", "lang": "fr", "labels": ["ID"], "text": "un"}]
+    assert frame.to_dict("records") == [
+        {"id": "fr-1", "lang": "fr", "labels": ["ID"], "text": "un"}
+    ]
 
 
 def test_bad_bytes_in_csv_spoil_only_their_row(tmp_path):
@@ -168,7 +232,12 @@ def test_bad_bytes_in_csv_spoil_only_their_row(tmp_path):
 
 
 def test_missing_fields_of_parquet_are_missing_not_nan(tmp_path):
-    rows = {"id": [7, None], "lang": ["fr", None], "labels": ["NA", None], "text": ["un", "deux"]}
+    rows = {
+        "id": [7, None],
+        "lang": ["fr", None],
+        "labels": ["NA", None],
+        "text": ["un", "deux"],
+    }
     frame = pd.DataFrame(rows).astype({"id": "Int64"})
     frame.index = [5, 6]
     frame.to_parquet(tmp_path / "fi.parquet")
@@ -200,7 +269,9 @@ def test_damaged_files_are_named(tmp_path, name, content):
 
 def test_parts_of_a_corpus_without_ids_can_be_read_together(tmp_path):
     for part in ("train", "test"):
-        write(tmp_path / f"en.{part}.jsonl.gz", json.dumps({"labels": "NA", "text": part}))
+        write(
+            tmp_path / f"en.{part}.jsonl.gz", json.dumps({"labels": "NA", "text": part})
+        )
     assert read_documents(tmp_path)["id"].tolist() == ["en.test-1", "en.train-1"]
 
 
@@ -208,5 +279,11 @@ def test_every_shared_file_has_its_documents(shared_data):
     rows = {"en": (1400, 600), "fi": (1075, 600), "fr": (831, 600), "sv": (857, 600)}
     for language, (n_train, n_test) in rows.items():
         for part, n in (("train", n_train), ("test", n_test)):
-            frame = read_documents(shared_data / "registers" / f"{language}.{part}.jsonl.gz")
-            assert len(frame) == n and set(frame["lang"]) == {language} and frame["labels"].map(bool).all()
+            frame = read_documents(
+                shared_data / "registers" / f"{language}.{part}.jsonl.gz"
+            )
+            assert (
+                len(frame) == n
+                and set(frame["lang"]) == {language}
+                and frame["labels"].map(bool).all()
+            )

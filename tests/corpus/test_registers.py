@@ -40,13 +40,20 @@ def test_the_scheme():
     assert set(registers.NAMES) == {*registers.MAIN, *registers.PARENT}
     assert set(registers.PARENT.values()) <= set(registers.MAIN)
     assert set(registers.GROUPS["main"]) == {"HI", "ID", "IN", "IP", "NA", "OP"}
-    assert "MT" not in registers.GROUPS["without_MT"] and len(registers.GROUPS["without_MT"]) == 8
+    assert (
+        "MT" not in registers.GROUPS["without_MT"]
+        and len(registers.GROUPS["without_MT"]) == 8
+    )
     for meanings in registers.OLD_CODES.values():
-        assert all(sub == "" or registers.PARENT[sub] == main for main, sub in meanings.items())
+        assert all(
+            sub == "" or registers.PARENT[sub] == main for main, sub in meanings.items()
+        )
 
 
 def test_hybrids():
-    assert registers.is_hybrid(["NA", "ne", "OP"]) and not registers.is_hybrid(["NA", "ne"])
+    assert registers.is_hybrid(["NA", "ne", "OP"]) and not registers.is_hybrid(
+        ["NA", "ne"]
+    )
     assert registers.mains(["NA", "ne", "OP"]) == ["NA", "OP"]
 
 

@@ -2,7 +2,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from embetter_reg.corpus import balanced_sample, hybrids, indicator, label_column, select_group
+from embetter_reg.corpus import (
+    balanced_sample,
+    hybrids,
+    indicator,
+    label_column,
+    select_group,
+)
 
 
 @pytest.fixture
@@ -30,7 +36,12 @@ def test_hybrid_policies(documents):
 
 def test_label_levels(documents):
     assert label_column(documents).tolist() == ["NA", "NA OP", "MT", "HI"]
-    assert label_column(documents, "sub").tolist() == ["NA-ne", "NA-nb OP", "MT", "HI-re HI-oh"]
+    assert label_column(documents, "sub").tolist() == [
+        "NA-ne",
+        "NA-nb OP",
+        "MT",
+        "HI-re HI-oh",
+    ]
     with pytest.raises(ValueError, match="level='top'"):
         label_column(documents, "top")
     documents["labels"] = [["NA"], ["NA"], [], ["HI"]]
@@ -41,8 +52,15 @@ def test_label_levels(documents):
 def test_indicator(documents):
     Y, classes = indicator(documents)
     assert classes == ["NA", "OP", "HI", "MT"]
-    np.testing.assert_array_equal(Y, [[1, 0, 0, 0], [1, 1, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]])
-    assert indicator(documents, ["OP", "LY"])[0].tolist() == [[0, 0], [1, 0], [0, 0], [0, 0]]
+    np.testing.assert_array_equal(
+        Y, [[1, 0, 0, 0], [1, 1, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]]
+    )
+    assert indicator(documents, ["OP", "LY"])[0].tolist() == [
+        [0, 0],
+        [1, 0],
+        [0, 0],
+        [0, 0],
+    ]
 
 
 def test_groups(documents):
@@ -54,18 +72,28 @@ def test_groups(documents):
 def test_balanced_sample_keeps_shares_and_never_repeats():
     labels = ["NA"] * 60 + ["HI"] * 30 + ["LY"] * 10
     frame = pd.DataFrame(
-        {"id": range(300), "lang": ["en"] * 100 + ["fi"] * 200, "labels": [[x] for x in labels + labels * 2]}
+        {
+            "id": range(300),
+            "lang": ["en"] * 100 + ["fi"] * 200,
+            "labels": [[x] for x in labels + labels * 2],
+        }
     )
     sample = balanced_sample(frame, 50, random_state=0)
     assert sample["id"].is_unique
     counts = sample.groupby(["lang", sample["labels"].str[0]]).size()
-    assert counts["en"].to_dict() == counts["fi"].to_dict() == {"NA": 30, "HI": 15, "LY": 5}
+    assert (
+        counts["en"].to_dict()
+        == counts["fi"].to_dict()
+        == {"NA": 30, "HI": 15, "LY": 5}
+    )
     assert sample.equals(balanced_sample(frame, 50, random_state=0))
     assert not sample.equals(balanced_sample(frame, 50, random_state=1))
     with pytest.raises(ValueError, match="got 100 documents of en, expected 150"):
         balanced_sample(frame, 150)
     with pytest.warns(UserWarning, match="took all of them"):
-        assert balanced_sample(frame, 150, on_short="all").groupby("lang").size().to_dict() == {
+        assert balanced_sample(frame, 150, on_short="all").groupby(
+            "lang"
+        ).size().to_dict() == {
             "en": 100,
             "fi": 150,
         }
@@ -73,4 +101,10 @@ def test_balanced_sample_keeps_shares_and_never_repeats():
 
 def test_exploding_nothing_keeps_the_columns(documents):
     exploded = hybrids(documents[:0], "explode")
-    assert exploded.empty and list(exploded.columns) == ["id", "lang", "labels", "text", "document"]
+    assert exploded.empty and list(exploded.columns) == [
+        "id",
+        "lang",
+        "labels",
+        "text",
+        "document",
+    ]

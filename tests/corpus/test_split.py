@@ -4,7 +4,12 @@ import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
-from embetter_reg.corpus import LeaveOneLanguageOut, RegisterKFold, RegisterShuffleSplit, train_test_documents
+from embetter_reg.corpus import (
+    LeaveOneLanguageOut,
+    RegisterKFold,
+    RegisterShuffleSplit,
+    train_test_documents,
+)
 
 
 @pytest.fixture
@@ -16,7 +21,10 @@ def labelled():
 
 def test_folds_cover_all_once_in_proportion(labelled):
     y, language = labelled
-    tests = [test for _, test in RegisterKFold(5, random_state=0).split(y, y, language=language)]
+    tests = [
+        test
+        for _, test in RegisterKFold(5, random_state=0).split(y, y, language=language)
+    ]
     assert sorted(np.concatenate(tests)) == list(range(600))
     strata = pd.Series(y) + language
     for test in tests:
@@ -25,7 +33,9 @@ def test_folds_cover_all_once_in_proportion(labelled):
 
 
 def test_hybrids_are_spread_label_by_label():
-    Y = (np.random.default_rng(0).random((500, 6)) < [0.5, 0.3, 0.2, 0.1, 0.05, 0.02]).astype(int)
+    Y = (
+        np.random.default_rng(0).random((500, 6)) < [0.5, 0.3, 0.2, 0.1, 0.05, 0.02]
+    ).astype(int)
     for train, test in RegisterKFold(4, random_state=0).split(Y, Y):
         assert not set(train) & set(test)
         assert np.abs(Y[test].sum(axis=0) - Y.sum(axis=0) / 4).max() <= 3
@@ -34,27 +44,38 @@ def test_hybrids_are_spread_label_by_label():
 def test_groups_stay_on_one_side(labelled):
     y, language = labelled
     groups = np.arange(600) // 3
-    for train, test in RegisterShuffleSplit(3, test_size=0.3, random_state=0).split(y, y, groups, language=language):
+    for train, test in RegisterShuffleSplit(3, test_size=0.3, random_state=0).split(
+        y, y, groups, language=language
+    ):
         assert not set(groups[train]) & set(groups[test])
         assert len(train) + len(test) == 600 and abs(len(test) - 180) <= 3
 
 
 def test_seed_repeats_and_splits_differ(labelled):
     y, _ = labelled
-    splits = [test.tolist() for _, test in RegisterShuffleSplit(2, random_state=0).split(y, y)]
-    assert splits == [test.tolist() for _, test in RegisterShuffleSplit(2, random_state=0).split(y, y)]
+    splits = [
+        test.tolist() for _, test in RegisterShuffleSplit(2, random_state=0).split(y, y)
+    ]
+    assert splits == [
+        test.tolist() for _, test in RegisterShuffleSplit(2, random_state=0).split(y, y)
+    ]
     assert splits[0] != splits[1]
 
 
 def test_leave_one_language_out(labelled):
     y, language = labelled
-    held = [set(language[test]) for _, test in LeaveOneLanguageOut().split(y, y, groups=language)]
+    held = [
+        set(language[test])
+        for _, test in LeaveOneLanguageOut().split(y, y, groups=language)
+    ]
     assert held == [{"en"}, {"fi"}, {"fr"}]
 
 
 def test_they_work_in_scikit_learn(labelled):
     y, _ = labelled
-    scores = cross_val_score(DummyClassifier(), np.zeros((600, 1)), y, cv=RegisterKFold(3, random_state=0))
+    scores = cross_val_score(
+        DummyClassifier(), np.zeros((600, 1)), y, cv=RegisterKFold(3, random_state=0)
+    )
     np.testing.assert_allclose(scores, (y == "NA").mean(), atol=0.01)
 
 
@@ -67,10 +88,24 @@ def test_rare_labels_do_not_crash():
 
 def test_train_and_test_documents(labelled):
     y, language = labelled
-    frame = pd.DataFrame({"id": range(600), "lang": language, "labels": [[label] for label in y], "text": "x"})
+    frame = pd.DataFrame(
+        {
+            "id": range(600),
+            "lang": language,
+            "labels": [[label] for label in y],
+            "text": "x",
+        }
+    )
     train, test = train_test_documents(frame, 0.3, random_state=0)
-    assert set(train["id"]) | set(test["id"]) == set(range(600)) and abs(len(test) - 180) <= 2
-    assert (test["lang"].value_counts() / frame["lang"].value_counts()).between(0.25, 0.35).all()
+    assert (
+        set(train["id"]) | set(test["id"]) == set(range(600))
+        and abs(len(test) - 180) <= 2
+    )
+    assert (
+        (test["lang"].value_counts() / frame["lang"].value_counts())
+        .between(0.25, 0.35)
+        .all()
+    )
 
 
 def test_bad_input():
@@ -99,7 +134,9 @@ def test_no_part_is_empty(seed):
 def test_grid_search_takes_the_folds(labelled):
     y, language = labelled
     strategies = {"strategy": ["most_frequent", "stratified"]}
-    search = GridSearchCV(DummyClassifier(random_state=0), strategies, cv=RegisterKFold(3, random_state=0))
+    search = GridSearchCV(
+        DummyClassifier(random_state=0), strategies, cv=RegisterKFold(3, random_state=0)
+    )
     search.fit(np.zeros((600, 1)), y, groups=language)
     assert search.best_params_ == {"strategy": "most_frequent"}
 

@@ -17,7 +17,9 @@ ERASERS = [LanguageCentering(), LSAR(), LEACE()]
 
 @pytest.fixture(scope="module")
 def planted():
-    """Registers and languages shift the vectors along random directions; languages are uneven."""
+    """Registers and languages shift the vectors along random directions; languages are
+    uneven.
+    """
     rng = np.random.default_rng(0)
     language = rng.choice(["en", "fi", "fr", "sv"], p=[0.4, 0.3, 0.2, 0.1], size=1200)
     register = rng.choice(["NA", "OP", "HI"], size=1200)
@@ -39,23 +41,34 @@ def test_leace_leaves_a_linear_probe_the_majority_rate(planted):
     assert accuracy(X, language) > 0.95
     assert accuracy(erased, language) == pytest.approx(majority, abs=1e-9)
     assert accuracy(erased, register) > 0.9
-    means = np.stack([erased[language == name].mean(axis=0) for name in np.unique(language)])
-    np.testing.assert_allclose(means, np.broadcast_to(X.mean(axis=0), means.shape), atol=1e-9)
+    means = np.stack(
+        [erased[language == name].mean(axis=0) for name in np.unique(language)]
+    )
+    np.testing.assert_allclose(
+        means, np.broadcast_to(X.mean(axis=0), means.shape), atol=1e-9
+    )
 
 
 def test_leace_moves_the_vectors_least_of_all_that_erase(planted):
-    """Against the formula with explicit matrices, and against projecting the means' span out."""
+    """Against the formula with explicit matrices, and against projecting the means'
+    span out.
+    """
     X, language, _ = planted
     centred = X - X.mean(axis=0)
     z = np.eye(4)[np.unique(language, return_inverse=True)[1]]
     sizes, axes = np.linalg.eigh(centred.T @ centred / len(X))
-    whitening, unwhitening = axes / np.sqrt(sizes) @ axes.T, axes * np.sqrt(sizes) @ axes.T
+    whitening, unwhitening = (
+        axes / np.sqrt(sizes) @ axes.T,
+        axes * np.sqrt(sizes) @ axes.T,
+    )
     span = whitening @ centred.T @ (z - z.mean(axis=0)) / len(X)
     projection = span @ np.linalg.pinv(span)
     expected = X - centred @ (unwhitening @ projection @ whitening).T
     erased = LEACE().fit_transform(X, language=language)
     np.testing.assert_allclose(erased, expected, atol=1e-8)
-    differences = np.stack([centred[language == name].mean(axis=0) for name in np.unique(language)])
+    differences = np.stack(
+        [centred[language == name].mean(axis=0) for name in np.unique(language)]
+    )
     other = X - centred @ np.linalg.pinv(differences) @ differences
     assert np.square(erased - X).sum() < np.square(other - X).sum()
 
@@ -64,22 +77,32 @@ def test_lsar_takes_the_languages_out_of_the_means(planted):
     X, language, register = planted
     eraser = LSAR().fit(X, language=language)
     assert eraser.components_.shape == (3, 20)
-    np.testing.assert_allclose(eraser.components_ @ eraser.components_.T, np.eye(3), atol=1e-9)
+    np.testing.assert_allclose(
+        eraser.components_ @ eraser.components_.T, np.eye(3), atol=1e-9
+    )
     np.testing.assert_allclose(eraser.components_ @ eraser.shared_, 0, atol=1e-9)
     erased = eraser.transform(X)
-    means = np.stack([erased[language == name].mean(axis=0) for name in np.unique(language)])
-    np.testing.assert_allclose(means, np.broadcast_to(eraser.shared_, means.shape), atol=1e-8)
+    means = np.stack(
+        [erased[language == name].mean(axis=0) for name in np.unique(language)]
+    )
+    np.testing.assert_allclose(
+        means, np.broadcast_to(eraser.shared_, means.shape), atol=1e-8
+    )
     assert accuracy(erased, language) < 0.5 and accuracy(erased, register) > 0.9
     fewer = LSAR(n_components=1).fit(X, language=language)
     assert fewer.components_.shape == (1, 20)
-    with pytest.raises(ValueError, match="got n_components=4 for 4 languages, expected at most 3"):
+    with pytest.raises(
+        ValueError, match="got n_components=4 for 4 languages, expected at most 3"
+    ):
         LSAR(n_components=4).fit(X, language=language)
 
 
 def test_centering_is_the_control_of_the_comparison(planted):
     X, language, _ = planted
     centred = LanguageCentering().fit_transform(X, language=language)
-    np.testing.assert_allclose(centred, center_languages(X, language=language), atol=1e-9)
+    np.testing.assert_allclose(
+        centred, center_languages(X, language=language), atol=1e-9
+    )
 
 
 def test_centering_and_unseen_languages(planted):
@@ -87,12 +110,18 @@ def test_centering_and_unseen_languages(planted):
     known = language != "sv"
     eraser = LanguageCentering().fit(X[known], language=language[known])
     swedish = {"X": X[~known], "language": language[~known]}
-    with pytest.warns(UserWarning, match=r"languages \['sv'\] were not there at fit; the mean of all"):
-        np.testing.assert_allclose(eraser.transform(**swedish), X[~known] - eraser.means_.mean(axis=0))
+    with pytest.warns(
+        UserWarning, match=r"languages \['sv'\] were not there at fit; the mean of all"
+    ):
+        np.testing.assert_allclose(
+            eraser.transform(**swedish), X[~known] - eraser.means_.mean(axis=0)
+        )
     with pytest.warns(UserWarning, match="their own mean here"):
         own = eraser.set_params(unseen="own").transform(**swedish)
     np.testing.assert_allclose(own.mean(axis=0), 0, atol=1e-9)
-    with pytest.raises(ValueError, match=r"got the languages \['sv'\], expected some of"):
+    with pytest.raises(
+        ValueError, match=r"got the languages \['sv'\], expected some of"
+    ):
         eraser.set_params(unseen="error").transform(**swedish)
     with pytest.raises(ValueError, match="got no language, expected one of"):
         eraser.transform(X)
@@ -105,7 +134,9 @@ def test_without_languages_nothing_is_erased_and_that_is_said(planted, eraser):
     X = planted[0]
     with pytest.warns(UserWarning, match="got no language, expected one a document"):
         erased = eraser.fit(X).transform(X)
-    np.testing.assert_allclose(erased - erased.mean(axis=0), X - X.mean(axis=0), atol=1e-9)
+    np.testing.assert_allclose(
+        erased - erased.mean(axis=0), X - X.mean(axis=0), atol=1e-9
+    )
 
 
 @pytest.mark.parametrize("eraser", ERASERS, ids=lambda eraser: type(eraser).__name__)
@@ -120,13 +151,20 @@ def test_types_and_swapped_labels(planted, eraser):
     assert accuracy(swapped, language) > accuracy(erased, language) + 0.3
 
 
-@pytest.mark.parametrize("eraser", [LSAR(), LEACE()], ids=lambda eraser: type(eraser).__name__)
+@pytest.mark.parametrize(
+    "eraser", [LSAR(), LEACE()], ids=lambda eraser: type(eraser).__name__
+)
 def test_routing_in_a_pipeline(planted, eraser):
     X, language, register = planted
-    with sklearn.config_context(enable_metadata_routing=True), warnings.catch_warnings():
+    with (
+        sklearn.config_context(enable_metadata_routing=True),
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("error")
         step = type(eraser)().set_fit_request(language=True)
-        pipeline = make_pipeline(StandardScaler(), step, LogisticRegression(max_iter=1000))
+        pipeline = make_pipeline(
+            StandardScaler(), step, LogisticRegression(max_iter=1000)
+        )
         pipeline.fit(X, register, language=language)
         assert pipeline.score(X, register) > 0.9
         assert accuracy(pipeline[:-1].transform(X), language) < 0.5
@@ -135,6 +173,12 @@ def test_routing_in_a_pipeline(planted, eraser):
 def test_routing_of_the_centering_reaches_transform(planted):
     X, language, register = planted
     with sklearn.config_context(enable_metadata_routing=True):
-        step = LanguageCentering().set_fit_request(language=True).set_transform_request(language=True)
-        pipeline = make_pipeline(step, LogisticRegression(max_iter=1000)).fit(X, register, language=language)
+        step = (
+            LanguageCentering()
+            .set_fit_request(language=True)
+            .set_transform_request(language=True)
+        )
+        pipeline = make_pipeline(step, LogisticRegression(max_iter=1000)).fit(
+            X, register, language=language
+        )
         assert np.mean(pipeline.predict(X, language=language) == register) > 0.9

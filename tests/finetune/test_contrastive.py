@@ -21,16 +21,27 @@ LOSSES = {
 
 @pytest.fixture
 def nuisance():
-    """Vectors in which a strong language hides the register, in a part to fit and a part to test."""
+    """Vectors in which a strong language hides the register, in a part to fit and a
+    part to test.
+    """
     rng = np.random.default_rng(0)
     y, language = rng.integers(4, size=800), rng.integers(3, size=800)
-    X = (rng.normal(scale=0.3, size=(800, 20)) + 3 * np.eye(20)[language] + np.eye(20)[6 + y]).astype(np.float32)
-    y, language = np.array(["HI", "IN", "NA", "OP"])[y], np.array(["en", "fi", "sv"])[language]
+    X = (
+        rng.normal(scale=0.3, size=(800, 20))
+        + 3 * np.eye(20)[language]
+        + np.eye(20)[6 + y]
+    ).astype(np.float32)
+    y, language = (
+        np.array(["HI", "IN", "NA", "OP"])[y],
+        np.array(["en", "fi", "sv"])[language],
+    )
     return X[:400], y[:400], language[:400], X[400:], y[400:], language[400:]
 
 
 def ami(X, y):
-    return adjusted_mutual_info_score(y, KMeans(4, n_init=5, random_state=0).fit_predict(X))
+    return adjusted_mutual_info_score(
+        y, KMeans(4, n_init=5, random_state=0).fit_predict(X)
+    )
 
 
 def gap(cosines, similarity):
@@ -40,7 +51,9 @@ def gap(cosines, similarity):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_every_loss_learns_on_documents_it_never_saw(nuisance, loss):
     X, y, _, X_new, y_new, language = nuisance
-    tuner = ContrastiveTuner(hidden_dim=8, loss=loss, random_state=0, **LOSSES[loss]).fit(X, y)
+    tuner = ContrastiveTuner(
+        hidden_dim=8, loss=loss, random_state=0, **LOSSES[loss]
+    ).fit(X, y)
     tuned = tuner.transform(X_new)
     assert tuned.shape == (400, 8) and tuned.dtype == np.float32
     assert ami(X_new, y_new) < 0.2 and ami(X_new, language) > 0.9
@@ -63,7 +76,9 @@ def test_hybrids(loss):
     rng = np.random.default_rng(0)
     Y = rng.integers(2, size=(400, 3))
     X = rng.normal(scale=0.3, size=(400, 10)) + Y @ rng.normal(size=(3, 10))
-    tuner = ContrastiveTuner(hidden_dim=6, loss=loss, random_state=0, **LOSSES[loss]).fit(X[:200], Y[:200])
+    tuner = ContrastiveTuner(
+        hidden_dim=6, loss=loss, random_state=0, **LOSSES[loss]
+    ).fit(X[:200], Y[:200])
     shared = Y[200:] @ Y[200:].T
     either = Y[200:].sum(1)[:, None] + Y[200:].sum(1) - shared
     jaccard = shared / np.maximum(either, 1)
@@ -79,15 +94,22 @@ def test_learner_on_pairs(nuisance):
     a, b, s = pairs.from_labels(y_new, random_state=1).draw()
     learner = ContrastiveLearner(16, epochs=60, learning_rate=0.005, random_state=0)
     learner.fit(X[first], X[second], similarity)
-    before = torch.cosine_similarity(torch.tensor(X_new[a]), torch.tensor(X_new[b])).numpy()
+    before = torch.cosine_similarity(
+        torch.tensor(X_new[a]), torch.tensor(X_new[b])
+    ).numpy()
     after = learner.predict(X_new[a], X_new[b])
     assert after.shape == (len(a),) and np.abs(after).max() <= 1 + 1e-6
     assert gap(before, s) < 0.2 and gap(after, s) > 0.7
     np.testing.assert_allclose(
-        after, torch.cosine_similarity(*(torch.tensor(learner.transform(X_new[rows])) for rows in (a, b))), atol=1e-5
+        after,
+        torch.cosine_similarity(
+            *(torch.tensor(learner.transform(X_new[rows])) for rows in (a, b))
+        ),
+        atol=1e-5,
     )
     np.testing.assert_array_equal(
-        after, clone(learner).fit(X[first], X[second], similarity).predict(X_new[a], X_new[b])
+        after,
+        clone(learner).fit(X[first], X[second], similarity).predict(X_new[a], X_new[b]),
     )
 
 
@@ -102,7 +124,12 @@ def test_learner_partial_fit_and_early_stopping(nuisance):
     assert gap(learner.predict(X[first], X[second]), similarity) > 0.8
     noise = np.random.default_rng(0).random(len(similarity)).astype(np.float32)
     stopped = ContrastiveLearner(
-        8, epochs=200, learning_rate=0.01, early_stopping=True, n_iter_no_change=3, random_state=0
+        8,
+        epochs=200,
+        learning_rate=0.01,
+        early_stopping=True,
+        n_iter_no_change=3,
+        random_state=0,
     ).fit(X[first], X[second], noise)
     held = [record["validation_loss"] for record in stopped.history_]
     assert len(held) < 200 and int(np.argmin(held)) == len(held) - 4
@@ -116,18 +143,42 @@ def test_pair_weights_count(nuisance):
     contradicting = np.concatenate([similarity, 1 - similarity])
     weight = np.repeat([1.0, 0.0], len(first))
     learner = ContrastiveLearner(8, epochs=60, learning_rate=0.005, random_state=0)
-    assert gap(learner.fit(X1, X2, contradicting, sample_weight=weight).predict(X[first], X[second]), similarity) > 0.8
-    assert abs(gap(learner.fit(X1, X2, contradicting).predict(X[first], X[second]), similarity)) < 0.2
+    assert (
+        gap(
+            learner.fit(X1, X2, contradicting, sample_weight=weight).predict(
+                X[first], X[second]
+            ),
+            similarity,
+        )
+        > 0.8
+    )
+    assert (
+        abs(
+            gap(
+                learner.fit(X1, X2, contradicting).predict(X[first], X[second]),
+                similarity,
+            )
+        )
+        < 0.2
+    )
 
 
 def test_the_learner_inside(nuisance):
     X, y, _, X_new, *_ = nuisance
-    tuner = ContrastiveTuner(hidden_dim=6, epochs=3, loss="margin", margin=0.8, random_state=0).fit(X, y)
-    assert tuner.learner_.get_params()["margin"] == 0.8 and tuner.learner_.shape_out == 6
-    np.testing.assert_array_equal(tuner.learner_.transform(X_new), tuner.transform(X_new))
+    tuner = ContrastiveTuner(
+        hidden_dim=6, epochs=3, loss="margin", margin=0.8, random_state=0
+    ).fit(X, y)
+    assert (
+        tuner.learner_.get_params()["margin"] == 0.8 and tuner.learner_.shape_out == 6
+    )
+    np.testing.assert_array_equal(
+        tuner.learner_.transform(X_new), tuner.transform(X_new)
+    )
     # A grid search over hidden_dim really changes it: embetter builds its learner at construction.
     search = GridSearchCV(
-        make_pipeline(tuner, LogisticRegression()), {"contrastivetuner__hidden_dim": [2, 16]}, cv=2
+        make_pipeline(tuner, LogisticRegression()),
+        {"contrastivetuner__hidden_dim": [2, 16]},
+        cv=2,
     ).fit(X, y)
     best = search.best_params_["contrastivetuner__hidden_dim"]
     assert search.best_estimator_[0].transform(X).shape == (400, best)
@@ -165,20 +216,27 @@ def test_the_learner_inside(nuisance):
 def test_every_argument_changes_the_space(nuisance, change, different):
     X, y, _, X_new, *_ = nuisance
     y = np.where(np.arange(400) % 3 == 0, y, "NA")  # unequal classes
-    tuner = ContrastiveTuner(hidden_dim=5, epochs=3, random_state=0).set_params(**different)
+    tuner = ContrastiveTuner(hidden_dim=5, epochs=3, random_state=0).set_params(
+        **different
+    )
     assert not np.allclose(
-        tuner.fit(X, y).transform(X_new), clone(tuner).set_params(**change).fit(X, y).transform(X_new)
+        tuner.fit(X, y).transform(X_new),
+        clone(tuner).set_params(**change).fit(X, y).transform(X_new),
     )
 
 
 def test_pairs_across_languages(nuisance):
     X, y, language, X_new, y_new, language_new = nuisance
-    tuner = ContrastiveTuner(8, loss="cosine", epochs=20, positives="other", negatives="same", random_state=0)
+    tuner = ContrastiveTuner(
+        8, loss="cosine", epochs=20, positives="other", negatives="same", random_state=0
+    )
     tuned = tuner.fit(X, y, language=language).transform(X_new)
     assert ami(tuned, y_new) > 0.8 and ami(tuned, language_new) < 0.1
     with pytest.raises(ValueError, match="without language"):
         tuner.fit(X, y)
-    swapped = tuner.fit(X, language, language=y).transform(X_new)  # register and language swapped: the other space
+    swapped = tuner.fit(X, language, language=y).transform(
+        X_new
+    )  # register and language swapped: the other space
     assert ami(swapped, y_new) < 0.1
 
 
@@ -222,8 +280,12 @@ def test_bad_pairs(nuisance):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_last_batch_of_one_document(nuisance, loss):
     X, y, *_ = nuisance
-    tuner = ContrastiveTuner(4, loss=loss, epochs=3, batch_size=64, n_neg=0, random_state=0).fit(X[:65], y[:65])
-    assert np.isfinite(tuner.transform(X)).all() and np.isfinite(tuner.history_[-1]["loss"])
+    tuner = ContrastiveTuner(
+        4, loss=loss, epochs=3, batch_size=64, n_neg=0, random_state=0
+    ).fit(X[:65], y[:65])
+    assert np.isfinite(tuner.transform(X)).all() and np.isfinite(
+        tuner.history_[-1]["loss"]
+    )
 
 
 def test_a_class_with_one_document_is_said(nuisance):

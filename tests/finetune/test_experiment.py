@@ -1,4 +1,6 @@
-"""Documents to trained models: splits without leaks, languages apart, folds, and the commands."""
+"""Documents to trained models: splits without leaks, languages apart, folds, and the
+commands.
+"""
 
 import gc
 import json
@@ -11,25 +13,42 @@ from typer.testing import CliRunner
 from embetter_reg import report
 from embetter_reg.cli import app
 from embetter_reg.corpus import read_documents
-from embetter_reg.finetune import RegisterTrainer, _register_run, average_folds, finetune_documents, trained_on
+from embetter_reg.finetune import (
+    RegisterTrainer,
+    _register_run,
+    average_folds,
+    finetune_documents,
+    trained_on,
+)
 from embetter_reg.finetune.models._experiment import text_digest
 from embetter_reg.text import RegisterEncoder, encode_layers
 
 pytest.importorskip("accelerate", reason="the extra sbert is not installed")
 pytest.importorskip("peft", reason="the extra adapters is not installed")
 
-PARTS = {"NA": "the cat sat on the mat", "HI": "mix the flour and bake", "OP": "we voted for the new law today"}
+PARTS = {
+    "NA": "the cat sat on the mat",
+    "HI": "mix the flour and bake",
+    "OP": "we voted for the new law today",
+}
 WORDS = ["a", "cat", "mat", "law", "new", "on", "and", "we"]
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(gc, "collect", lambda *args: 0)  # accelerate's, at every fit: seconds in a large process
+    monkeypatch.setattr(
+        gc, "collect", lambda *args: 0
+    )  # accelerate's, at every fit: seconds in a large process
 
 
 def make_documents(languages=("en", "fi", "sv")):
     rows = [
-        {"id": f"{lang}-{label}-{word}", "lang": lang, "labels": [label], "text": f"{part} {word} {lang}"}
+        {
+            "id": f"{lang}-{label}-{word}",
+            "lang": lang,
+            "labels": [label],
+            "text": f"{part} {word} {lang}",
+        }
         for lang in languages
         for label, part in PARTS.items()
         for word in WORDS
@@ -38,43 +57,76 @@ def make_documents(languages=("en", "fi", "sv")):
 
 
 def trainer(folder, method="bitfit", **options):
-    given = {"device": "cpu", "random_state": 0, "batch_size": 12, "max_steps": 3, "max_length": 16}
+    given = {
+        "device": "cpu",
+        "random_state": 0,
+        "batch_size": 12,
+        "max_steps": 3,
+        "max_length": 16,
+    }
     return RegisterTrainer(str(folder / "bert"), method, **{**given, **options})
 
 
 def split_of(folder, documents):
     split = pd.read_csv(folder / "split.csv").merge(documents[["id", "text"]], on="id")
-    assert (split["text"].map(text_digest) == split["digest"]).all() and not split["text"].duplicated().any()
+    assert (split["text"].map(text_digest) == split["digest"]).all() and not split[
+        "text"
+    ].duplicated().any()
     return split
 
 
 def test_a_part_is_held_out_and_written_down(tiny_folder, tmp_path):
     documents = make_documents()
-    figures = finetune_documents(documents, trainer(tiny_folder), tmp_path, test_size=0.25)
+    figures = finetune_documents(
+        documents, trainer(tiny_folder), tmp_path, test_size=0.25
+    )
     split = split_of(tmp_path, documents)
     assert len(split) == len(documents)
-    assert split[split["part"] == "test"].groupby("lang").size().to_dict() == {"en": 6, "fi": 6, "sv": 6}
-    assert figures[["language", "n_documents"]].to_numpy().tolist() == [["en", 6], ["fi", 6], ["sv", 6], ["all", 18]]
+    assert split[split["part"] == "test"].groupby("lang").size().to_dict() == {
+        "en": 6,
+        "fi": 6,
+        "sv": 6,
+    }
+    assert figures[["language", "n_documents"]].to_numpy().tolist() == [
+        ["en", 6],
+        ["fi", 6],
+        ["sv", 6],
+        ["all", 18],
+    ]
     test = documents[documents["id"].isin(split["id"][split["part"] == "test"])]
     loaded = RegisterEncoder(str(tmp_path), max_length=16, device="cpu")
     right = loaded.predict(test["text"]) == test["labels"].str[0]
     for name in ("en", "fi", "sv"):
         expected = right[test["lang"] == name].mean()
-        assert figures.set_index("language").loc[name, "micro_f1"] == pytest.approx(expected)
-    np.testing.assert_array_equal(trained_on(tmp_path, documents), ~documents["id"].isin(test["id"]))
+        assert figures.set_index("language").loc[name, "micro_f1"] == pytest.approx(
+            expected
+        )
+    np.testing.assert_array_equal(
+        trained_on(tmp_path, documents), ~documents["id"].isin(test["id"])
+    )
     renamed = documents.assign(id=[f"x{n}" for n in range(len(documents))])
-    np.testing.assert_array_equal(trained_on(tmp_path, renamed), trained_on(tmp_path, documents))
+    np.testing.assert_array_equal(
+        trained_on(tmp_path, renamed), trained_on(tmp_path, documents)
+    )
     assert not trained_on(tiny_folder / "bert", documents).any()
 
 
 def test_languages_apart_are_zero_shot(tiny_folder, tmp_path):
     documents = make_documents()
     figures = finetune_documents(
-        documents, trainer(tiny_folder), tmp_path, train_languages=["en", "fi"], test_languages=["sv"], n_per_language=9
+        documents,
+        trainer(tiny_folder),
+        tmp_path,
+        train_languages=["en", "fi"],
+        test_languages=["sv"],
+        n_per_language=9,
     )
     split = split_of(tmp_path, documents)
     assert split[split["part"] == "test"]["lang"].tolist() == ["sv"] * 24  # all of it
-    assert split[split["part"] != "test"].groupby("lang").size().to_dict() == {"en": 9, "fi": 9}
+    assert split[split["part"] != "test"].groupby("lang").size().to_dict() == {
+        "en": 9,
+        "fi": 9,
+    }
     assert figures["language"].tolist() == ["sv", "all"]
 
 
@@ -82,14 +134,20 @@ def test_test_documents_of_their_own_and_texts_in_both(tiny_folder, tmp_path):
     documents = make_documents()
     test = make_documents(["fr"])
     test.loc[:4, "text"] = documents.loc[:4, "text"]
-    figures = finetune_documents(documents, trainer(tiny_folder), tmp_path, test=test, test_languages=["fr"])
+    figures = finetune_documents(
+        documents, trainer(tiny_folder), tmp_path, test=test, test_languages=["fr"]
+    )
     assert figures["n_documents"].tolist() == [19, 19]
 
 
 def test_folds_are_tested_on_each_document_once(tiny_folder, tmp_path, monkeypatch):
     documents = make_documents(["en", "fi"])
-    documents = pd.concat([documents, documents.iloc[:3].assign(id=["x", "y", "z"])], ignore_index=True)  # twice there
-    figures = finetune_documents(documents, trainer(tiny_folder, "ia3"), tmp_path, folds=3, merge=True)
+    documents = pd.concat(
+        [documents, documents.iloc[:3].assign(id=["x", "y", "z"])], ignore_index=True
+    )  # twice there
+    figures = finetune_documents(
+        documents, trainer(tiny_folder, "ia3"), tmp_path, folds=3, merge=True
+    )
     tested = []
     for fold in (1, 2, 3):
         split = pd.read_csv(tmp_path / f"fold_{fold}" / "split.csv")
@@ -100,20 +158,42 @@ def test_folds_are_tested_on_each_document_once(tiny_folder, tmp_path, monkeypat
     assert sorted(tested) == sorted(documents["id"])
     averaged = pd.read_csv(tmp_path / "average.csv").set_index("language")
     micro = figures[figures["language"] == "all"]["micro_f1"]
-    assert averaged.loc["all", ["micro_f1", "micro_f1_sd"]].tolist() == pytest.approx([micro.mean(), micro.std()])
+    assert averaged.loc["all", ["micro_f1", "micro_f1_sd"]].tolist() == pytest.approx(
+        [micro.mean(), micro.std()]
+    )
     assert averaged["n_folds"].tolist() == [3, 3, 3]
 
-    shown = invoke("average", *[tmp_path / f"fold_{fold}" for fold in (1, 2, 3)], "--out", tmp_path / "again")
+    shown = invoke(
+        "average",
+        *[tmp_path / f"fold_{fold}" for fold in (1, 2, 3)],
+        "--out",
+        tmp_path / "again",
+    )
     assert "mean ± standard deviation of 3 models" in " ".join(shown.split())
-    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "again" / "average.csv").set_index("language"), averaged)
+    pd.testing.assert_frame_equal(
+        pd.read_csv(tmp_path / "again" / "average.csv").set_index("language"), averaged
+    )
 
     monkeypatch.setattr(RegisterTrainer, "_fit", None)  # finished folds are read
-    again = finetune_documents(documents, trainer(tiny_folder, "ia3"), tmp_path, folds=3, merge=True, resume=True)
+    again = finetune_documents(
+        documents,
+        trainer(tiny_folder, "ia3"),
+        tmp_path,
+        folds=3,
+        merge=True,
+        resume=True,
+    )
     pd.testing.assert_frame_equal(again, figures)
     pd.testing.assert_frame_equal(average_folds(again), average_folds(figures))
     for options in ({"resume": False}, {"resume": True, "merge": False}):
         with pytest.raises(ValueError, match="which holds a model already"):
-            finetune_documents(documents, trainer(tiny_folder, "ia3"), tmp_path, folds=3, **{"merge": True, **options})
+            finetune_documents(
+                documents,
+                trainer(tiny_folder, "ia3"),
+                tmp_path,
+                folds=3,
+                **{"merge": True, **options},
+            )
 
 
 def test_a_kill_after_training_loses_nothing(tiny_folder, tmp_path, monkeypatch):
@@ -127,10 +207,17 @@ def test_a_kill_after_training_loses_nothing(tiny_folder, tmp_path, monkeypatch)
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
             patch.setattr(RegisterTrainer, moment, stop)
             finetune_documents(
-                documents, trainer(tiny_folder, max_steps=6, check_every=2), tmp_path / "out", resume=True
+                documents,
+                trainer(tiny_folder, max_steps=6, check_every=2),
+                tmp_path / "out",
+                resume=True,
             )
     taken, step = [], _register_run._Trainer.training_step
-    monkeypatch.setattr(_register_run._Trainer, "training_step", lambda *args: taken.append(1) or step(*args))
+    monkeypatch.setattr(
+        _register_run._Trainer,
+        "training_step",
+        lambda *args: taken.append(1) or step(*args),
+    )
     again = finetune_documents(documents, ours, tmp_path / "out", resume=True)
     assert len(taken) == 2
     pd.testing.assert_frame_equal(again, whole)
@@ -139,25 +226,39 @@ def test_a_kill_after_training_loses_nothing(tiny_folder, tmp_path, monkeypatch)
 
 def test_raw_text_needs_no_labels(tiny_folder, tmp_path):
     documents = make_documents(["en", "fi"]).assign(labels=[[]] * 48)
-    figures = finetune_documents(documents, trainer(tiny_folder, objective="mlm"), tmp_path)
+    figures = finetune_documents(
+        documents, trainer(tiny_folder, objective="mlm"), tmp_path
+    )
     assert list(figures) == ["language", "n_documents", "loss", "perplexity", "fold"]
-    assert "a masked language model" in (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "a masked language model" in (tmp_path / "README.md").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_bad_documents(tiny_folder, tmp_path):
     documents = make_documents(["en", "fi"])
     for options, message in (
-        ({"train_languages": ["de"]}, "got no training document in de, expected some; the languages here are en, fi"),
+        (
+            {"train_languages": ["de"]},
+            "got no training document in de, expected some; the languages here are "
+            "en, fi",
+        ),
         ({"test_languages": ["de", "en"]}, "got no test document in de"),
         ({"test": documents}, "got no test document, expected some"),
         ({"folds": 1}, "got n_splits=1"),
     ):
         with pytest.raises(ValueError, match=message):
-            finetune_documents(documents, trainer(tiny_folder), tmp_path / "out", **options)
+            finetune_documents(
+                documents, trainer(tiny_folder), tmp_path / "out", **options
+            )
     with pytest.raises(ValueError, match="got no training document that can be used"):
-        finetune_documents(documents.assign(labels=[[]] * 48), trainer(tiny_folder), tmp_path / "out")
+        finetune_documents(
+            documents.assign(labels=[[]] * 48), trainer(tiny_folder), tmp_path / "out"
+        )
     with pytest.raises(ValueError, match="got a trainer without random_state"):
-        finetune_documents(documents, trainer(tiny_folder, random_state=None), tmp_path / "out")
+        finetune_documents(
+            documents, trainer(tiny_folder, random_state=None), tmp_path / "out"
+        )
     assert not (tmp_path / "out").exists()
 
 
@@ -171,12 +272,37 @@ def test_the_commands_train_and_compare_layers(tiny_folder, tmp_path, monkeypatc
     docs, out = tmp_path / "docs.jsonl", tmp_path / "tuned"
     make_documents(["en", "fi"]).to_json(docs, orient="records", lines=True)
     shown = invoke(
-        "finetune", docs, "--model", tiny_folder / "bert", "--method", "lora", "--out", out, "--max-steps", 4,
-        "--batch-size", 12, "--max-length", 16, "--test-size", 0.5, "--device", "cpu", "--single-label", "--rank", 4,
-    )  # fmt: skip
-    assert "On test documents" in shown and "micro f1" in shown and "step 4: f1 " in shown
+        "finetune",
+        docs,
+        "--model",
+        tiny_folder / "bert",
+        "--method",
+        "lora",
+        "--out",
+        out,
+        "--max-steps",
+        4,
+        "--batch-size",
+        12,
+        "--max-length",
+        16,
+        "--test-size",
+        0.5,
+        "--device",
+        "cpu",
+        "--single-label",
+        "--rank",
+        4,
+    )
+    assert (
+        "On test documents" in shown and "micro f1" in shown and "step 4: f1 " in shown
+    )
     record = json.loads((out / "training.json").read_text(encoding="utf-8"))
-    assert record["method"] == "lora" and record["settings"]["rank"] == 4 and record["history"][-1]["step"] == 4
+    assert (
+        record["method"] == "lora"
+        and record["settings"]["rank"] == 4
+        and record["history"][-1]["step"] == 4
+    )
 
     written = {}
 
@@ -184,11 +310,26 @@ def test_the_commands_train_and_compare_layers(tiny_folder, tmp_path, monkeypatc
         written.update(told, spaces=spaces, comparison=comparison)
         return folder / "report.html"
 
-    monkeypatch.setattr(report, "write_report", write_report)  # whose maps take their time
+    monkeypatch.setattr(
+        report, "write_report", write_report
+    )  # whose maps take their time
     shown = invoke(
-        "compare", docs, "--models", tiny_folder / "bert", out, "--layers", "first,4", "--figures", "none",
-        "--controls", "none", "--k", "2", "--out", tmp_path / "report",
-    )  # fmt: skip
+        "compare",
+        docs,
+        "--models",
+        tiny_folder / "bert",
+        out,
+        "--layers",
+        "first,4",
+        "--figures",
+        "none",
+        "--controls",
+        "none",
+        "--k",
+        "2",
+        "--out",
+        tmp_path / "report",
+    )
     read = read_documents(docs)
     held_out = read[~trained_on(out, read)]
     split = pd.read_csv(out / "split.csv")
@@ -198,7 +339,13 @@ def test_the_commands_train_and_compare_layers(tiny_folder, tmp_path, monkeypatc
     assert set(written["comparison"].agreement["label"]) == {"register", "language"}
     for name, folder in (("base", tiny_folder / "bert"), ("tuned", out)):
         expected = encode_layers(str(folder), held_out["text"], [1, "last"])
-        np.testing.assert_allclose(written["spaces"][f"{name} first"], expected[1], atol=1e-5)
-        np.testing.assert_allclose(written["spaces"][f"{name} 4"], expected["last"], atol=1e-5)
-    assert not np.allclose(written["spaces"]["base 4"], written["spaces"]["tuned 4"], atol=1e-4)
+        np.testing.assert_allclose(
+            written["spaces"][f"{name} first"], expected[1], atol=1e-5
+        )
+        np.testing.assert_allclose(
+            written["spaces"][f"{name} 4"], expected["last"], atol=1e-5
+        )
+    assert not np.allclose(
+        written["spaces"]["base 4"], written["spaces"]["tuned 4"], atol=1e-4
+    )
     assert "tuned 4" in shown

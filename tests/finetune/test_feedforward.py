@@ -14,15 +14,23 @@ from embetter_reg.finetune import FeedForwardTuner
 
 @pytest.fixture
 def nuisance():
-    """Vectors in which a strong nuisance hides the label, in a part to fit and a part to test."""
+    """Vectors in which a strong nuisance hides the label, in a part to fit and a part
+    to test.
+    """
     rng = np.random.default_rng(0)
     y, nuisance = rng.integers(4, size=800), rng.integers(3, size=800)
-    X = rng.normal(scale=0.3, size=(800, 20)) + 3 * np.eye(20)[nuisance] + np.eye(20)[6 + y]
+    X = (
+        rng.normal(scale=0.3, size=(800, 20))
+        + 3 * np.eye(20)[nuisance]
+        + np.eye(20)[6 + y]
+    )
     return X[:400].astype(np.float32), y[:400], X[400:].astype(np.float32), y[400:]
 
 
 def ami(X, y):
-    return adjusted_mutual_info_score(y, KMeans(4, n_init=5, random_state=0).fit_predict(X))
+    return adjusted_mutual_info_score(
+        y, KMeans(4, n_init=5, random_state=0).fit_predict(X)
+    )
 
 
 def test_it_learns_on_documents_it_never_saw(nuisance):
@@ -36,9 +44,16 @@ def test_it_learns_on_documents_it_never_saw(nuisance):
 def test_shuffled_labels_teach_nothing(nuisance):
     X, y, X_new, y_new = nuisance
     shuffled = np.random.default_rng(1).permutation(y)
-    tuned = FeedForwardTuner(hidden_dim=8, random_state=0).fit(X, shuffled).transform(X_new)
+    tuned = (
+        FeedForwardTuner(hidden_dim=8, random_state=0).fit(X, shuffled).transform(X_new)
+    )
     assert (
-        ami(tuned, y_new) < 0.25 < ami(FeedForwardTuner(hidden_dim=8, random_state=0).fit(X, y).transform(X_new), y_new)
+        ami(tuned, y_new)
+        < 0.25
+        < ami(
+            FeedForwardTuner(hidden_dim=8, random_state=0).fit(X, y).transform(X_new),
+            y_new,
+        )
     )
 
 
@@ -48,14 +63,22 @@ def test_seed_repeats_and_global_state_is_left_alone(nuisance):
     tuner = FeedForwardTuner(n_epochs=3, dropout=0.2, random_state=5)
     first = tuner.fit(X, y).transform(X_new)
     np.testing.assert_array_equal(first, clone(tuner).fit(X, y).transform(X_new))
-    np.testing.assert_array_equal(first, tuner.fit(X, y).transform(X_new))  # fit starts afresh
-    assert not np.array_equal(first, tuner.set_params(random_state=6).fit(X, y).transform(X_new))
-    assert torch.equal(state, torch.get_rng_state()) and threads == torch.get_num_threads()
+    np.testing.assert_array_equal(
+        first, tuner.fit(X, y).transform(X_new)
+    )  # fit starts afresh
+    assert not np.array_equal(
+        first, tuner.set_params(random_state=6).fit(X, y).transform(X_new)
+    )
+    assert (
+        torch.equal(state, torch.get_rng_state()) and threads == torch.get_num_threads()
+    )
 
 
 def test_loss_falls_and_scale_does_not_matter(nuisance):
     X, y, X_new, _ = nuisance
-    plain = FeedForwardTuner(mixup=0, dropout=0, input_dropout=0, n_epochs=20, batch_size=32, random_state=0)
+    plain = FeedForwardTuner(
+        mixup=0, dropout=0, input_dropout=0, n_epochs=20, batch_size=32, random_state=0
+    )
     tuner = clone(plain).fit(X, y)
     losses = [record["loss"] for record in tuner.history_]
     assert len(losses) == 20 and losses[-1] < 0.3 * losses[0]
@@ -76,23 +99,40 @@ def test_hybrids_by_indicator_matrix():
     rng = np.random.default_rng(0)
     Y = rng.integers(2, size=(600, 3))
     X = rng.normal(scale=0.4, size=(600, 10)) + Y @ rng.normal(size=(3, 10))
-    tuner = FeedForwardTuner(hidden_dim=6, dropout=0, input_dropout=0, random_state=0).fit(X[:300], Y[:300])
+    tuner = FeedForwardTuner(
+        hidden_dim=6, dropout=0, input_dropout=0, random_state=0
+    ).fit(X[:300], Y[:300])
     with torch.no_grad():
-        predicted = tuner.network_(torch.tensor(X[300:], dtype=torch.float32)).numpy() > 0
+        predicted = (
+            tuner.network_(torch.tensor(X[300:], dtype=torch.float32)).numpy() > 0
+        )
     assert f1_score(Y[300:], predicted, average="micro") > 0.9
     assert tuner.classes_.tolist() == [0, 1, 2]
-    with pytest.raises(ValueError, match=r"expected an indicator matrix|not supported|multioutput"):
+    with pytest.raises(
+        ValueError, match=r"expected an indicator matrix|not supported|multioutput"
+    ):
         FeedForwardTuner().fit(X, rng.integers(3, size=(600, 3)))
 
 
 def test_early_stopping_restores_the_best_weights(nuisance):
     X, y, *_ = nuisance
-    noisy = np.where(np.random.default_rng(0).random(400) < 0.5, np.random.default_rng(1).integers(4, size=400), y)
+    noisy = np.where(
+        np.random.default_rng(0).random(400) < 0.5,
+        np.random.default_rng(1).integers(4, size=400),
+        y,
+    )
     tuner = FeedForwardTuner(
-        n_epochs=300, mixup=0, dropout=0, input_dropout=0, region_weight=0, learning_rate=0.02, early_stopping=True,
-        validation_fraction=0.3, n_iter_no_change=8,
+        n_epochs=300,
+        mixup=0,
+        dropout=0,
+        input_dropout=0,
+        region_weight=0,
+        learning_rate=0.02,
+        early_stopping=True,
+        validation_fraction=0.3,
+        n_iter_no_change=8,
         random_state=0,
-    ).fit(X, noisy)  # fmt: skip
+    ).fit(X, noisy)
     held = [record["validation_loss"] for record in tuner.history_]
     assert len(held) < 300
     assert int(np.argmin(held)) == len(held) - 1 - 8
@@ -123,9 +163,15 @@ def test_class_weight_helps_the_rare_class():
     X = rng.normal(size=(1000, 5)) + y[:, None]
 
     def recall(class_weight):
-        tuner = FeedForwardTuner(mixup=0, n_epochs=20, class_weight=class_weight, random_state=0).fit(X, y)
+        tuner = FeedForwardTuner(
+            mixup=0, n_epochs=20, class_weight=class_weight, random_state=0
+        ).fit(X, y)
         with torch.no_grad():
-            predicted = tuner.network_(torch.tensor(X, dtype=torch.float32)).argmax(dim=1).numpy()
+            predicted = (
+                tuner.network_(torch.tensor(X, dtype=torch.float32))
+                .argmax(dim=1)
+                .numpy()
+            )
         return predicted[y == 1].mean()
 
     assert recall("balanced") > recall(None) + 0.1
@@ -134,9 +180,16 @@ def test_class_weight_helps_the_rare_class():
 
 def test_grid_search_changes_what_it_says(nuisance):
     X, y, *_ = nuisance
-    pipe = make_pipeline(FeedForwardTuner(n_epochs=5, random_state=0), LogisticRegression())
-    search = GridSearchCV(pipe, {"feedforwardtuner__hidden_dim": [2, 16]}, cv=2).fit(X, y)
-    assert search.best_estimator_[0].transform(X).shape[1] == search.best_params_["feedforwardtuner__hidden_dim"]
+    pipe = make_pipeline(
+        FeedForwardTuner(n_epochs=5, random_state=0), LogisticRegression()
+    )
+    search = GridSearchCV(pipe, {"feedforwardtuner__hidden_dim": [2, 16]}, cv=2).fit(
+        X, y
+    )
+    assert (
+        search.best_estimator_[0].transform(X).shape[1]
+        == search.best_params_["feedforwardtuner__hidden_dim"]
+    )
     scores = search.cv_results_["mean_test_score"]
     assert scores[1] > scores[0]
 
@@ -145,7 +198,9 @@ def test_grid_search_changes_what_it_says(nuisance):
 def test_other_number_types(nuisance, dtype):
     X, y, X_new, _ = nuisance
     tuner = FeedForwardTuner(n_epochs=2, random_state=0).fit(X, y)
-    np.testing.assert_allclose(tuner.transform(X_new.astype(dtype)), tuner.transform(X_new), atol=1e-2)
+    np.testing.assert_allclose(
+        tuner.transform(X_new.astype(dtype)), tuner.transform(X_new), atol=1e-2
+    )
 
 
 @pytest.mark.parametrize(
@@ -169,7 +224,9 @@ def test_one_class_and_one_document_a_class(nuisance):
     X, *_ = nuisance
     with pytest.raises(ValueError, match="got 1 class, expected at least two"):
         FeedForwardTuner().fit(X, np.zeros(400, int))
-    tuner = FeedForwardTuner(n_epochs=2, early_stopping=True, random_state=0).fit(X[:4], ["a", "b", "c", "d"])
+    tuner = FeedForwardTuner(n_epochs=2, early_stopping=True, random_state=0).fit(
+        X[:4], ["a", "b", "c", "d"]
+    )
     assert np.isfinite(tuner.transform(X[:4])).all()
 
 

@@ -1,4 +1,6 @@
-"""Pairs: who may meet whom, how similar they are, and that every partner is as likely as another."""
+"""Pairs: who may meet whom, how similar they are, and that every partner is as likely
+as another.
+"""
 
 import numpy as np
 import pytest
@@ -12,19 +14,29 @@ LANGUAGE = RNG.choice(["en", "fi", "fr"], size=300, p=[0.5, 0.3, 0.2])
 
 def drawn(sampler, times=1):
     epochs = [sampler.draw() for _ in range(times)]
-    return pairs.Pairs(*(np.concatenate(columns) for columns in zip(*epochs, strict=True)))
+    return pairs.Pairs(
+        *(np.concatenate(columns) for columns in zip(*epochs, strict=True))
+    )
 
 
 @pytest.mark.parametrize("positives", pairs.LANGUAGES)
 @pytest.mark.parametrize("negatives", pairs.LANGUAGES)
 def test_labels_and_languages(positives, negatives):
     sampler = pairs.from_labels(
-        REGISTER, language=LANGUAGE, positives=positives, negatives=negatives, n_pos=2, random_state=0
+        REGISTER,
+        language=LANGUAGE,
+        positives=positives,
+        negatives=negatives,
+        n_pos=2,
+        random_state=0,
     )
     first, second, similarity = drawn(sampler, 5)
     assert len(first) == 5 * len(sampler) == 5 * 300 * 5
     assert (first != second).all()
-    same_register, same_language = REGISTER[first] == REGISTER[second], LANGUAGE[first] == LANGUAGE[second]
+    same_register, same_language = (
+        REGISTER[first] == REGISTER[second],
+        LANGUAGE[first] == LANGUAGE[second],
+    )
     np.testing.assert_array_equal(same_register, similarity == 1)
     np.testing.assert_array_equal(~same_register, similarity == 0)
     for value, wanted, n in ((1, positives, 2), (0, negatives, 3)):
@@ -35,11 +47,19 @@ def test_labels_and_languages(positives, negatives):
 
 
 def test_every_partner_is_as_likely():
-    """Over many epochs the counts of partners fit a uniform draw (chi-square over its degrees of freedom near 1)."""
+    """Over many epochs the counts of partners fit a uniform draw (chi-square over its
+    degrees of freedom near 1).
+    """
     y = np.array(["a"] * 5 + ["b"] * 7 + ["c"] * 8)
     language = np.array(["en", "fi"] * 10)
-    for options in ({}, {"positives": "other", "negatives": "same"}, {"negatives": "other"}):
-        sampler = pairs.from_labels(y, language=language, random_state=0, n_neg=1, **options)
+    for options in (
+        {},
+        {"positives": "other", "negatives": "same"},
+        {"negatives": "other"},
+    ):
+        sampler = pairs.from_labels(
+            y, language=language, random_state=0, n_neg=1, **options
+        )
         first, second, similarity = drawn(sampler, 3000)
         for value in (0, 1):
             chosen = similarity == value
@@ -50,7 +70,10 @@ def test_every_partner_is_as_likely():
             chi = (np.square(counts - expected)[possible] / expected[possible]).sum()
             assert 0.7 < chi / (possible.sum() - 20) < 1.3
     same = y[:, None] == y
-    allowed = {0: ~same & (language[:, None] != language), 1: same & ~np.eye(20, dtype=bool)}
+    allowed = {
+        0: ~same & (language[:, None] != language),
+        1: same & ~np.eye(20, dtype=bool),
+    }
     for value in (0, 1):
         seen = np.zeros((20, 20), bool)
         seen[first[similarity == value], second[similarity == value]] = True
@@ -63,30 +86,52 @@ def test_seed_epochs_and_batches():
         for a, b in zip(one.draw(), two.draw(), strict=True):
             np.testing.assert_array_equal(a, b)
     assert not np.array_equal(one.draw().second, one.draw().second)
-    assert not np.array_equal(pairs.from_labels(REGISTER, random_state=4).draw().second, two.draw().second)
+    assert not np.array_equal(
+        pairs.from_labels(REGISTER, random_state=4).draw().second, two.draw().second
+    )
     batches = list(one.batches(64))
     assert [len(batch.first) for batch in batches] == [64] * 18 + [48]
     assert sum(len(batch.first) for batch in batches) == len(one)
 
 
 def test_a_class_with_one_document_is_said_and_has_no_positive_pair():
-    with pytest.warns(UserWarning, match=r"1 documents of \['x'\] have no other of their label, so no positive pair"):
+    with pytest.warns(
+        UserWarning,
+        match=r"1 documents of \['x'\] have no other of their label, so no positive pair",
+    ):
         sampler = pairs.from_labels(["a", "a", "x", "b", "b"], random_state=0)
     first, second, similarity = drawn(sampler, 50)
-    assert 2 not in first[similarity == 1] and 2 in first[similarity == 0] and (first != second).all()
+    assert (
+        2 not in first[similarity == 1]
+        and 2 in first[similarity == 0]
+        and (first != second).all()
+    )
     with pytest.warns(UserWarning, match="in another language"):
-        pairs.from_labels(["a", "a", "b", "b"], language=["en", "en", "en", "fi"], positives="other")
+        pairs.from_labels(
+            ["a", "a", "b", "b"], language=["en", "en", "en", "fi"], positives="other"
+        )
 
 
 def test_hybrids_have_the_jaccard_overlap():
     Y = RNG.random((200, 4)) < 0.35
-    first, second, similarity = drawn(pairs.from_indicator(Y.astype(int), random_state=0), 5)
-    both, either = (Y[first] & Y[second]).sum(axis=1), (Y[first] | Y[second]).sum(axis=1)
+    first, second, similarity = drawn(
+        pairs.from_indicator(Y.astype(int), random_state=0), 5
+    )
+    both, either = (
+        (Y[first] & Y[second]).sum(axis=1),
+        (Y[first] | Y[second]).sum(axis=1),
+    )
     np.testing.assert_allclose(similarity, both / np.maximum(either, 1), atol=1e-6)
     assert (first != second).all() and (either > 0).all()
-    assert ((similarity > 0) & (similarity < 1)).any() and (similarity == 0).any() and (similarity == 1).any()
+    assert (
+        ((similarity > 0) & (similarity < 1)).any()
+        and (similarity == 0).any()
+        and (similarity == 1).any()
+    )
     able = np.array([(Y[i] & np.delete(Y, i, axis=0)).any() for i in range(200)])
-    np.testing.assert_array_equal(np.bincount(first[similarity > 0], minlength=200), 5 * able)
+    np.testing.assert_array_equal(
+        np.bincount(first[similarity > 0], minlength=200), 5 * able
+    )
 
 
 def test_unknown_labels_are_not_held_against_a_pair():
@@ -100,7 +145,16 @@ def test_unknown_labels_are_not_held_against_a_pair():
         texts, sampler = pairs.from_examples(examples, random_state=0)
     assert texts == ["a", "b", "c", "d"]
     found = {(int(i), int(j)): s for i, j, s in zip(*drawn(sampler, 100), strict=True)}
-    assert found == {(0, 1): 1, (1, 0): 1, (0, 2): 0, (2, 0): 0, (1, 2): 0, (2, 1): 0, (0, 3): 0, (3, 0): 0}
+    assert found == {
+        (0, 1): 1,
+        (1, 0): 1,
+        (0, 2): 0,
+        (2, 0): 0,
+        (1, 2): 0,
+        (2, 1): 0,
+        (0, 3): 0,
+        (3, 0): 0,
+    }
     with pytest.warns(UserWarning, match="2 documents share no label"):
         pairs.from_indicator([[1, 0], [0, 1]])
 
@@ -117,9 +171,18 @@ def test_bad_input():
         (lambda: pairs.from_labels(["a", "a"]), "got 1 label, expected at least two"),
         (lambda: pairs.from_labels(["a", None]), "got a missing y label at position 1"),
         (lambda: pairs.from_labels(["a", "b"], positives="far"), "got positives='far'"),
-        (lambda: pairs.from_labels(["a", "b"], negatives="same"), "got negatives='same' without language"),
-        (lambda: pairs.from_indicator([[2, 0], [0, 1]]), "expected a matrix of 1, 0 and NaN"),
-        (lambda: pairs.from_indicator([[1, 0], [1, 0]]), "got no two documents that differ"),
+        (
+            lambda: pairs.from_labels(["a", "b"], negatives="same"),
+            "got negatives='same' without language",
+        ),
+        (
+            lambda: pairs.from_indicator([[2, 0], [0, 1]]),
+            "expected a matrix of 1, 0 and NaN",
+        ),
+        (
+            lambda: pairs.from_indicator([[1, 0], [1, 0]]),
+            "got no two documents that differ",
+        ),
         (lambda: pairs.from_examples([{"text": "a"}]), "at position 0"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -1,4 +1,6 @@
-"""Training transformers: equal to a plain loop, four methods, kills survived, folders that load everywhere."""
+"""Training transformers: equal to a plain loop, four methods, kills survived, folders
+that load everywhere.
+"""
 
 import gc
 import json
@@ -22,15 +24,29 @@ from transformers import (
     BertForSequenceClassification,
 )
 
-from embetter_reg.finetune import RegisterTrainer, _register_run
-from embetter_reg.finetune.models._adapters import METHODS, apply_method, count_parameters
-from embetter_reg.finetune.models._register_labels import language_f1, read_labels, targets, weigh_classes
+from embetter_reg.finetune import RegisterTrainer
+from embetter_reg.finetune.models import _register_run
+from embetter_reg.finetune.models._adapters import (
+    METHODS,
+    apply_method,
+    count_parameters,
+)
+from embetter_reg.finetune.models._register_labels import (
+    language_f1,
+    read_labels,
+    targets,
+    weigh_classes,
+)
 from embetter_reg.text import CausalLMEncoder, RegisterEncoder, encode_layers
 
 pytest.importorskip("accelerate", reason="the extra sbert is not installed")
 needs_peft = pytest.importorskip("peft", reason="the extra adapters is not installed")
 
-PARTS = {"NA": "the cat sat on the mat", "HI": "mix the flour and bake", "OP": "we voted for the new law today"}
+PARTS = {
+    "NA": "the cat sat on the mat",
+    "HI": "mix the flour and bake",
+    "OP": "we voted for the new law today",
+}
 WORDS = ["a", "cat", "mat", "law", "new", "on", "and", "we"]
 TEXTS = [f"{part} {word}" for word in WORDS for part in PARTS.values()]
 LABELS = list(PARTS) * len(WORDS)
@@ -41,16 +57,26 @@ RATES = {"full": 3e-3, "bitfit": 0.03, "lora": 0.02, "ia3": 0.05}
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(gc, "collect", lambda *args: 0)  # accelerate's, at every fit: seconds in a large process
+    monkeypatch.setattr(
+        gc, "collect", lambda *args: 0
+    )  # accelerate's, at every fit: seconds in a large process
 
 
 def trainer(folder, method="full", **options):
-    given = {"device": "cpu", "random_state": 0, "learning_rate": RATES[method], "batch_size": 6, "max_length": 16}
+    given = {
+        "device": "cpu",
+        "random_state": 0,
+        "learning_rate": RATES[method],
+        "batch_size": 6,
+        "max_length": 16,
+    }
     return RegisterTrainer(str(folder), method, **{**given, **options})
 
 
 def weights(model):
-    return torch.cat([tensor.flatten().float() for tensor in model.state_dict().values()])
+    return torch.cat(
+        [tensor.flatten().float() for tensor in model.state_dict().values()]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +84,9 @@ def calm(tiny_folder, tmp_path_factory):
     """The tiny classifier without dropout."""
     folder = tmp_path_factory.mktemp("calm")
     BertForSequenceClassification.from_pretrained(
-        tiny_folder / "classifier", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0
+        tiny_folder / "classifier",
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
     ).save_pretrained(folder)
     AutoTokenizer.from_pretrained(tiny_folder / "bert").save_pretrained(folder)
     return folder
@@ -66,26 +94,53 @@ def calm(tiny_folder, tmp_path_factory):
 
 def test_it_is_a_plain_loop(calm):
     """Order, accumulation, class weights, warm-up and decay against a loop written out."""
-    classes = ["NA", "ne", "OP", "rv", "HI"]  # those of the model, whose head is then taken as it is
+    classes = [
+        "NA",
+        "ne",
+        "OP",
+        "rv",
+        "HI",
+    ]  # those of the model, whose head is then taken as it is
     ours = trainer(
-        calm, classes=classes, multi_label=True, class_weight={"HI": 4.0}, batch_size=3, accumulate=2, max_steps=6,
-        early_stopping=False, learning_rate=1e-3, warmup_ratio=0.3,
-    ).fit(TEXTS, HYBRIDS)  # fmt: skip
-    model, tokenizer = BertForSequenceClassification.from_pretrained(calm).eval(), AutoTokenizer.from_pretrained(calm)
+        calm,
+        classes=classes,
+        multi_label=True,
+        class_weight={"HI": 4.0},
+        batch_size=3,
+        accumulate=2,
+        max_steps=6,
+        early_stopping=False,
+        learning_rate=1e-3,
+        warmup_ratio=0.3,
+    ).fit(TEXTS, HYBRIDS)
+    model, tokenizer = (
+        BertForSequenceClassification.from_pretrained(calm).eval(),
+        AutoTokenizer.from_pretrained(calm),
+    )
     seed = np.random.RandomState(0).randint(np.iinfo(np.int32).max)
     rng = np.random.default_rng(seed)
     order = np.concatenate([rng.permutation(24), rng.permutation(24)])
     y = torch.tensor([[float(name in own) for name in classes] for own in HYBRIDS])
     decayed = [p for name, p in model.named_parameters() if p.ndim > 1]
     others = [p for name, p in model.named_parameters() if p.ndim == 1]
-    optimizer = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}])
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": decayed, "weight_decay": 0.01},
+            {"params": others, "weight_decay": 0.0},
+        ]
+    )
     for step, rate in enumerate(1e-3 * np.array([0, 1 / 2, 1, 3 / 4, 1 / 2, 1 / 4])):
         rows = order[6 * step : 6 * step + 6]
-        inputs = tokenizer([TEXTS[row] for row in rows], padding=True, return_tensors="pt")
+        inputs = tokenizer(
+            [TEXTS[row] for row in rows], padding=True, return_tensors="pt"
+        )
         loss = torch.nn.functional.binary_cross_entropy_with_logits(
-            model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).logits, y[rows],
+            model(
+                input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]
+            ).logits,
+            y[rows],
             pos_weight=torch.tensor([1, 1, 1, 1, 4.0]),
-        )  # fmt: skip
+        )
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.zero_grad()
@@ -94,73 +149,136 @@ def test_it_is_a_plain_loop(calm):
         optimizer.step()
     before = BertForSequenceClassification.from_pretrained(calm)
     assert (weights(ours.model_) - weights(before)).abs().max() > 1e-3
-    for (name, one), other in zip(ours.model_.named_parameters(), model.parameters(), strict=True):
+    for (name, one), other in zip(
+        ours.model_.named_parameters(), model.parameters(), strict=True
+    ):
         if not name.endswith("key.bias"):  # whose gradient is rounding
             torch.testing.assert_close(one, other, atol=2e-5, rtol=0)
     assert ours.history_[-1]["step"] == 6 and ours.history_[-1]["epoch"] == 6 * 6 / 24
     assert not any(module.training for module in ours.model_.modules())
 
 
-PAIRS = [("full", "bert"), ("bitfit", "gpt2"), ("lora", "bert"), ("lora", "gpt2"), ("ia3", "roberta")]
+PAIRS = [
+    ("full", "bert"),
+    ("bitfit", "gpt2"),
+    ("lora", "bert"),
+    ("lora", "gpt2"),
+    ("ia3", "roberta"),
+]
 
 
 @pytest.fixture(scope="module", params=PAIRS, ids="-".join)
 def fitted(request, tiny_folder):
     method, base = request.param
-    ours = trainer(tiny_folder / base, method, n_epochs=12, check_every=12, validation_fraction=0.25)
+    ours = trainer(
+        tiny_folder / base,
+        method,
+        n_epochs=12,
+        check_every=12,
+        validation_fraction=0.25,
+    )
     return ours.fit(TEXTS, LABELS, language=LANGUAGE)
 
 
 def test_every_method_learns_and_changes_only_its_own(fitted, tiny_folder):
     model = fitted.model_
     trained = {name for name, p in model.named_parameters() if p.requires_grad}
-    assert fitted.n_trainable_ == sum(p.numel() for name, p in model.named_parameters() if name in trained)
-    assert {"full": 1.0, "bitfit": 0.1, "lora": 0.2, "ia3": 0.06}[fitted.method] >= fitted.trainable_share_ > 0
-    base = AutoModelForSequenceClassification.from_pretrained(fitted.model, num_labels=3)
+    assert fitted.n_trainable_ == sum(
+        p.numel() for name, p in model.named_parameters() if name in trained
+    )
+    assert (
+        {"full": 1.0, "bitfit": 0.1, "lora": 0.2, "ia3": 0.06}[fitted.method]
+        >= fitted.trainable_share_
+        > 0
+    )
+    base = AutoModelForSequenceClassification.from_pretrained(
+        fitted.model, num_labels=3
+    )
     for name, old in base.base_model.named_parameters():
-        kept = {re.sub(r"\.(base_layer|modules_to_save\.default)", "", key): v for key, v in model.state_dict().items()}
-        now = next(value for key, value in kept.items() if key.endswith(f"{base.base_model_prefix}.{name}"))
-        expected = "pooler" in name or {"full": True, "bitfit": name.endswith("bias")}.get(fitted.method, False)
+        kept = {
+            re.sub(r"\.(base_layer|modules_to_save\.default)", "", key): v
+            for key, v in model.state_dict().items()
+        }
+        now = next(
+            value
+            for key, value in kept.items()
+            if key.endswith(f"{base.base_model_prefix}.{name}")
+        )
+        expected = "pooler" in name or {
+            "full": True,
+            "bitfit": name.endswith("bias"),
+        }.get(fitted.method, False)
         if expected != (not torch.equal(old, now)):
-            assert name.startswith("wpe") or "position" in name or "token_type" in name or "key.bias" in name
+            assert (
+                name.startswith("wpe")
+                or "position" in name
+                or "token_type" in name
+                or "key.bias" in name
+            )
     losses = [record["loss"] for record in fitted.history_]
     assert losses[-1] < 0.8 * losses[0]
     assert f1_score(LABELS, fitted.predict(TEXTS), average="micro") > 0.5
-    assert {"f1", "f1_macro", "f1_en", "f1_fi", "validation_loss"} <= fitted.history_[-1].keys()
+    assert {"f1", "f1_macro", "f1_en", "f1_fi", "validation_loss"} <= fitted.history_[
+        -1
+    ].keys()
 
 
 def test_the_best_checkpoint_is_kept(fitted):
     held = fitted.validation_rows_
     found = fitted.evaluate([TEXTS[i] for i in held], [LABELS[i] for i in held])
-    assert found["micro_f1"].iloc[-1] == pytest.approx(max(record["f1"] for record in fitted.history_))
+    assert found["micro_f1"].iloc[-1] == pytest.approx(
+        max(record["f1"] for record in fitted.history_)
+    )
 
 
 @pytest.mark.parametrize("merge", [False, True])
 def test_what_is_saved_loads_everywhere(fitted, tmp_path, merge):
-    fitted.save(tmp_path, merge=merge, figures=fitted.evaluate(TEXTS, LABELS, language=LANGUAGE))
+    fitted.save(
+        tmp_path, merge=merge, figures=fitted.evaluate(TEXTS, LABELS, language=LANGUAGE)
+    )
     p, X = fitted.predict_proba(TEXTS), fitted.encoder(layer="half").transform(TEXTS)
-    assert (tmp_path / "adapter_config.json").exists() == (fitted.method in ("lora", "ia3") and not merge)
+    assert (tmp_path / "adapter_config.json").exists() == (
+        fitted.method in ("lora", "ia3") and not merge
+    )
     loaded = RegisterEncoder(str(tmp_path), layer="half", max_length=16, device="cpu")
     np.testing.assert_allclose(loaded.predict_proba(TEXTS), p, atol=1e-5)
     np.testing.assert_allclose(loaded.transform(TEXTS), X, atol=1e-4)
-    np.testing.assert_allclose(encode_layers(str(tmp_path), TEXTS, ["half"], device="cpu")["half"], X, atol=1e-4)
+    np.testing.assert_allclose(
+        encode_layers(str(tmp_path), TEXTS, ["half"], device="cpu")["half"],
+        X,
+        atol=1e-4,
+    )
     assert loaded.predict(TEXTS).tolist() == fitted.predict(TEXTS).tolist()
     model = AutoModelForSequenceClassification.from_pretrained(tmp_path).eval()
     tokens = AutoTokenizer.from_pretrained(tmp_path)(TEXTS[:1], return_tensors="pt")
     with torch.no_grad():
-        logits = model(input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]).logits
+        logits = model(
+            input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]
+        ).logits
     np.testing.assert_allclose(logits.softmax(1).numpy(), p[:1], atol=1e-5)
     card = (tmp_path / "README.md").read_text(encoding="utf-8")
     record = json.loads((tmp_path / "training.json").read_text(encoding="utf-8"))
-    assert f"{fitted.n_trainable_:,} of {fitted.n_parameters_:,}" in card and "| en | 12 |" in card
-    assert record["documents"] == {"number": 24, "held_back": 6, "languages": {"en": 12, "fi": 12},
-                                   "labels": dict.fromkeys(("NA", "OP", "HI"), 8)}  # fmt: skip
+    assert (
+        f"{fitted.n_trainable_:,} of {fitted.n_parameters_:,}" in card
+        and "| en | 12 |" in card
+    )
+    assert record["documents"] == {
+        "number": 24,
+        "held_back": 6,
+        "languages": {"en": 12, "fi": 12},
+        "labels": dict.fromkeys(("NA", "OP", "HI"), 8),
+    }
     assert [row["language"] for row in record["figures"]] == ["en", "fi", "all"]
-    assert str(tmp_path.parent) not in card and os.path.dirname(str(fitted.model)) not in card
+    assert (
+        str(tmp_path.parent) not in card
+        and os.path.dirname(str(fitted.model)) not in card
+    )
 
 
 def test_targets_are_found_in_every_family(tiny_folder):
-    """Numbers of trained parameters in closed form: four layers of width 16, inner width 32 (GPT-2: 64)."""
+    """Numbers of trained parameters in closed form: four layers of width 16, inner
+    width 32 (GPT-2: 64).
+    """
     expected = {
         "bert": (4 * 2 * 8 * 32, 4 * (16 + 16 + 32)),
         "roberta": (4 * 2 * 8 * 32, 4 * (16 + 16 + 32)),
@@ -169,30 +287,55 @@ def test_targets_are_found_in_every_family(tiny_folder):
     }
     for base, numbers in expected.items():
         for method, number in zip(("lora", "ia3"), numbers, strict=True):
-            model = AutoModelForSequenceClassification.from_pretrained(tiny_folder / base, num_labels=3)
-            head = [p.numel() for name, p in model.named_parameters() if re.match("classifier|score|bert.pooler", name)]
+            model = AutoModelForSequenceClassification.from_pretrained(
+                tiny_folder / base, num_labels=3
+            )
+            head = [
+                p.numel()
+                for name, p in model.named_parameters()
+                if re.match("classifier|score|bert.pooler", name)
+            ]
             total = count_parameters(model)[1]
-            assert count_parameters(apply_method(model, method)) == (number + sum(head), number + total), (base, method)
+            assert count_parameters(apply_method(model, method)) == (
+                number + sum(head),
+                number + total,
+            ), (base, method)
 
 
 @pytest.mark.parametrize("base", ["roberta", "bert"])
 def test_bitfit_is_biases_and_head(tiny_folder, base):
     """BERT's pooler and classifier are what RoBERTa's classifier is: two layers."""
-    model = apply_method(AutoModelForSequenceClassification.from_pretrained(tiny_folder / base), "bitfit")
-    trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
-    assert {name for name, _ in model.named_parameters() if name.endswith("bias")} < trained
+    model = apply_method(
+        AutoModelForSequenceClassification.from_pretrained(tiny_folder / base), "bitfit"
+    )
+    trained = {
+        name for name, parameter in model.named_parameters() if parameter.requires_grad
+    }
+    assert {
+        name for name, _ in model.named_parameters() if name.endswith("bias")
+    } < trained
     weights = {name for name in trained if not name.endswith("bias")}
-    assert len(weights) == 2 and all(re.match("classifier|bert.pooler", name) for name in weights)
+    assert len(weights) == 2 and all(
+        re.match("classifier|bert.pooler", name) for name in weights
+    )
 
 
 def test_parameters_that_the_base_lacks_are_trained(tiny_folder, tmp_path):
-    """A masked language model has no pooler; a classifier's would stay random if it were frozen."""
+    """A masked language model has no pooler; a classifier's would stay random if it
+    were frozen.
+    """
     AutoModelForMaskedLM.from_pretrained(tiny_folder / "bert").save_pretrained(tmp_path)
     AutoTokenizer.from_pretrained(tiny_folder / "bert").save_pretrained(tmp_path)
     for method in ("bitfit", "lora"):
-        model = trainer(tmp_path, method, max_steps=1, early_stopping=False).fit(TEXTS, LABELS).model_
+        model = (
+            trainer(tmp_path, method, max_steps=1, early_stopping=False)
+            .fit(TEXTS, LABELS)
+            .model_
+        )
         (pooler,) = [
-            p for name, p in model.named_parameters() if "pooler" in name and "weight" in name and p.requires_grad
+            p
+            for name, p in model.named_parameters()
+            if "pooler" in name and "weight" in name and p.requires_grad
         ]
         assert pooler.shape == (16, 16)
 
@@ -200,42 +343,71 @@ def test_parameters_that_the_base_lacks_are_trained(tiny_folder, tmp_path):
 def test_seed_repeats_and_global_state_is_left_alone(tiny_folder):
     states = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()  # noqa: NPY002
     ours = trainer(tiny_folder / "bert", "lora", max_steps=4).fit(TEXTS, LABELS)
-    assert (states[0], states[1]) == (random.getstate(), np.random.get_state()[1].tolist())  # noqa: NPY002
+    assert (states[0], states[1]) == (
+        random.getstate(),
+        np.random.get_state()[1].tolist(),
+    )
     assert torch.equal(states[2], torch.get_rng_state())
     again = clone(ours).fit(TEXTS, LABELS)
-    assert torch.equal(weights(again.model_), weights(ours.model_)) and again.history_ == ours.history_
+    assert (
+        torch.equal(weights(again.model_), weights(ours.model_))
+        and again.history_ == ours.history_
+    )
     other = clone(ours).set_params(random_state=1).fit(TEXTS, LABELS)
     assert not torch.allclose(weights(other.model_), weights(ours.model_))
 
 
 def test_hybrids_have_a_threshold_of_their_own(tiny_folder, tmp_path):
-    ours = trainer(tiny_folder / "bert", n_epochs=12, validation_fraction=0.4).fit(TEXTS, HYBRIDS, language=LANGUAGE)
+    ours = trainer(tiny_folder / "bert", n_epochs=12, validation_fraction=0.4).fit(
+        TEXTS, HYBRIDS, language=LANGUAGE
+    )
     assert ours.multi_label_ and ours.classes_ == ["NA", "OP", "HI"]
     held = ours.validation_rows_
     p = ours.predict_proba([TEXTS[i] for i in held])
     gold = targets([HYBRIDS[i] for i in held], ours.classes_, True)
-    scores = {t: f1_score(gold, p >= t, average="micro") for t in (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65)}
-    assert scores[ours.threshold_] == max(scores.values()) == pytest.approx(max(r["f1"] for r in ours.history_))
+    scores = {
+        t: f1_score(gold, p >= t, average="micro")
+        for t in (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65)
+    }
+    assert (
+        scores[ours.threshold_]
+        == max(scores.values())
+        == pytest.approx(max(r["f1"] for r in ours.history_))
+    )
     ours.save(tmp_path)
     loaded = RegisterEncoder(str(tmp_path), max_length=16, device="cpu")
     assert loaded.is_multi_label_
-    np.testing.assert_array_equal(loaded.predict(TEXTS, "best"), ours.predict_proba(TEXTS) >= ours.threshold_)
+    np.testing.assert_array_equal(
+        loaded.predict(TEXTS, "best"), ours.predict_proba(TEXTS) >= ours.threshold_
+    )
 
 
 def test_a_text_is_on_one_side_of_the_inner_split(tiny_folder):
-    texts, labels = [TEXTS[row % 12] for row in range(36)], [LABELS[row % 12] for row in range(36)]
+    texts, labels = (
+        [TEXTS[row % 12] for row in range(36)],
+        [LABELS[row % 12] for row in range(36)],
+    )
     ours = trainer(tiny_folder / "bert", max_steps=1, validation_fraction=0.1)
     rows, held = ours._split([*TEXTS, *texts], read_labels([*LABELS, *labels]), None, 0)
     assert sorted([*rows, *held]) == list(range(60)) and len(held)
-    assert not {[*TEXTS, *texts][row] for row in rows} & {[*TEXTS, *texts][row] for row in held}
+    assert not {[*TEXTS, *texts][row] for row in rows} & {
+        [*TEXTS, *texts][row] for row in held
+    }
 
 
 def test_balanced_weights_are_those_of_scikit_learn():
     y = np.array([0, 0, 0, 1, 2, 2])
     expected = compute_class_weight("balanced", classes=np.arange(3), y=y)
-    np.testing.assert_allclose(weigh_classes("balanced", y, list("abc")), expected, rtol=1e-6)
-    np.testing.assert_allclose(weigh_classes("balanced", np.eye(3)[[0, 0, 0, 1]], list("abc")), [1 / 3, 3, 4])
-    assert weigh_classes("balanced", np.eye(20)[[0] * 19 + [1]], list("a" * 20)).max() == 10
+    np.testing.assert_allclose(
+        weigh_classes("balanced", y, list("abc")), expected, rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        weigh_classes("balanced", np.eye(3)[[0, 0, 0, 1]], list("abc")), [1 / 3, 3, 4]
+    )
+    assert (
+        weigh_classes("balanced", np.eye(20)[[0] * 19 + [1]], list("a" * 20)).max()
+        == 10
+    )
 
 
 def test_f1_by_language_is_scikit_learns():
@@ -243,7 +415,10 @@ def test_f1_by_language_is_scikit_learns():
     names = ["NA", "OP", "HI"]
     truth, guess = rng.random((60, 3)) < 0.5, rng.random((60, 3)) < 0.5
     language = rng.choice(["en", "fi"], 60)
-    sets = [[[names[i] for i in np.flatnonzero(row)] for row in matrix] for matrix in (truth, guess)]
+    sets = [
+        [[names[i] for i in np.flatnonzero(row)] for row in matrix]
+        for matrix in (truth, guess)
+    ]
     table = language_f1(*sets, language).set_index("language")
     for name in ("en", "fi", "all"):
         chosen = (language == name) | (name == "all")
@@ -255,29 +430,53 @@ def test_f1_by_language_is_scikit_learns():
 
 def test_labels_are_read_as_elsewhere():
     assert read_labels(["NA ne", ["OP"]]) == [["NA"], ["OP"]]
-    assert read_labels(pd.Series(["NA NE", "RV"]), level="all") == [["NA", "ne"], ["OP", "rv"]]
+    assert read_labels(pd.Series(["NA NE", "RV"]), level="all") == [
+        ["NA", "ne"],
+        ["OP", "rv"],
+    ]
     assert read_labels(["x", ["x", "y"]], classes=["x", "y"]) == [["x"], ["x", "y"]]
 
 
 # -- kills ----------------------------------------------------------------------------------------------
 
 
-def test_a_killed_run_goes_on_and_ends_in_the_same_weights(tiny_folder, tmp_path, monkeypatch, one_thread, fit_killed):
+def test_a_killed_run_goes_on_and_ends_in_the_same_weights(
+    tiny_folder, tmp_path, monkeypatch, one_thread, fit_killed
+):
     options = {
-        "model": str(tiny_folder / "bert"), "method": "lora", "batch_size": 6, "max_steps": 16, "check_every": 4,
-        "learning_rate": 0.01, "n_iter_no_change": 9, "device": "cpu", "random_state": 0, "max_length": 16,
-    }  # fmt: skip
+        "model": str(tiny_folder / "bert"),
+        "method": "lora",
+        "batch_size": 6,
+        "max_steps": 16,
+        "check_every": 4,
+        "learning_rate": 0.01,
+        "n_iter_no_change": 9,
+        "device": "cpu",
+        "random_state": 0,
+        "max_length": 16,
+    }
     whole = RegisterTrainer(**options).fit(TEXTS, LABELS)
     options["checkpoint_folder"] = str(tmp_path)
     fit_killed("_register_run", "RegisterTrainer", options, TEXTS, LABELS)
     run = tmp_path / "checkpoints"
-    assert sorted(path.name for path in run.iterdir()) == ["checkpoint-4", "checkpoint-8", "run.json"]
+    assert sorted(path.name for path in run.iterdir()) == [
+        "checkpoint-4",
+        "checkpoint-8",
+        "run.json",
+    ]
     (run / "checkpoint-12").mkdir()  # a kill amid a checkpoint
     (run / "checkpoint-12" / "trained.safetensors").write_bytes(b"half")
 
     taken, step = [], _register_run._Trainer.training_step
-    monkeypatch.setattr(_register_run._Trainer, "training_step", lambda *args: taken.append(1) or step(*args))
-    with pytest.raises(ValueError, match=r"got .* with an unfinished run, expected none; pass resume \(--resume\)"):
+    monkeypatch.setattr(
+        _register_run._Trainer,
+        "training_step",
+        lambda *args: taken.append(1) or step(*args),
+    )
+    with pytest.raises(
+        ValueError,
+        match=r"got .* with an unfinished run, expected none; pass resume \(--resume\)",
+    ):
         RegisterTrainer(**options).fit(TEXTS, LABELS)
     resumed = RegisterTrainer(**options, resume=True).fit(TEXTS, LABELS)
     assert len(taken) == 16 - 8
@@ -288,9 +487,15 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_weights(tiny_folder, tmp_path
 
 @pytest.mark.parametrize(
     ("base", "method", "objective", "accumulate"),
-    [("bert", "full", "register", 2), ("bert", "bitfit", "mlm", 1), ("gpt2", "ia3", "clm", 2)],
+    [
+        ("bert", "full", "register", 2),
+        ("bert", "bitfit", "mlm", 1),
+        ("gpt2", "ia3", "clm", 2),
+    ],
 )
-def test_an_interrupted_run_goes_on(tiny_folder, tmp_path, monkeypatch, base, method, objective, accumulate):
+def test_an_interrupted_run_goes_on(
+    tiny_folder, tmp_path, monkeypatch, base, method, objective, accumulate
+):
     """Dropout, masks and half-used epochs are those of a run that was never stopped."""
 
     def stop(self, *args):
@@ -299,9 +504,16 @@ def test_an_interrupted_run_goes_on(tiny_folder, tmp_path, monkeypatch, base, me
         return step(self, *args)
 
     ours = trainer(
-        tiny_folder / base, method, objective=objective, accumulate=accumulate, max_steps=9, check_every=2,
-        batch_size=5, checkpoint_folder=tmp_path, resume=True,
-    )  # fmt: skip
+        tiny_folder / base,
+        method,
+        objective=objective,
+        accumulate=accumulate,
+        max_steps=9,
+        check_every=2,
+        batch_size=5,
+        checkpoint_folder=tmp_path,
+        resume=True,
+    )
     y = LABELS if objective == "register" else None
     step = _register_run._Trainer.training_step
     monkeypatch.setattr(_register_run._Trainer, "training_step", stop)
@@ -310,14 +522,19 @@ def test_an_interrupted_run_goes_on(tiny_folder, tmp_path, monkeypatch, base, me
     monkeypatch.setattr(_register_run._Trainer, "training_step", step)
     ours.fit(TEXTS, y)
     plain = clone(ours).set_params(checkpoint_folder=None, resume=False).fit(TEXTS, y)
-    assert torch.equal(weights(ours.model_), weights(plain.model_)) and ours.history_ == plain.history_
+    assert (
+        torch.equal(weights(ours.model_), weights(plain.model_))
+        and ours.history_ == plain.history_
+    )
 
 
 def test_checkpoints_of_another_run_are_told(tiny_folder, tmp_path, monkeypatch):
     def stop(self, *args):
         raise KeyboardInterrupt
 
-    ours = trainer(tiny_folder / "bert", checkpoint_folder=tmp_path, resume=True, max_steps=3)
+    ours = trainer(
+        tiny_folder / "bert", checkpoint_folder=tmp_path, resume=True, max_steps=3
+    )
     with monkeypatch.context() as patch:
         patch.setattr(_register_run._Trainer, "training_step", stop)
         with pytest.raises(KeyboardInterrupt):
@@ -340,23 +557,38 @@ def test_checkpoints_of_another_run_are_told(tiny_folder, tmp_path, monkeypatch)
 
 def masks(folder, n_places=400):
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    ours = trainer(folder, objective="mlm", max_steps=1, early_stopping=False).fit(TEXTS)
+    ours = trainer(folder, objective="mlm", max_steps=1, early_stopping=False).fit(
+        TEXTS
+    )
     examples = ours._examples(TEXTS, None)
     collate = _register_run.Collator(tokenizer, ours._recipe(len(examples), None, 7))
-    return tokenizer, [collate([(place, examples.windows[place % 24], None)]) for place in range(n_places)]
+    return tokenizer, [
+        collate([(place, examples.windows[place % 24], None)])
+        for place in range(n_places)
+    ]
 
 
 def test_masks_are_fifteen_percent_of_the_documents_own_tokens(tiny_folder):
     tokenizer, drawn = masks(tiny_folder / "bert")
     _, again = masks(tiny_folder / "bert")
-    assert all(torch.equal(a["input_ids"], b["input_ids"]) for a, b in zip(drawn, again, strict=True))
+    assert all(
+        torch.equal(a["input_ids"], b["input_ids"])
+        for a, b in zip(drawn, again, strict=True)
+    )
     told = masked = 0
     for batch in drawn:
         ids, labels = batch["input_ids"][0], batch["labels"][0]
         chosen = labels != -100
-        assert ids[0] == tokenizer.cls_token_id and ids[-1] == tokenizer.sep_token_id and not chosen[[0, -1]].any()
+        assert (
+            ids[0] == tokenizer.cls_token_id
+            and ids[-1] == tokenizer.sep_token_id
+            and not chosen[[0, -1]].any()
+        )
         assert chosen.sum() == max(1, round(0.15 * (len(ids) - 2)))
-        told, masked = told + chosen.sum().item(), masked + (ids[chosen] == tokenizer.mask_token_id).sum().item()
+        told, masked = (
+            told + chosen.sum().item(),
+            masked + (ids[chosen] == tokenizer.mask_token_id).sum().item(),
+        )
     assert 0.75 < masked / told < 0.85
 
 
@@ -369,17 +601,25 @@ def test_causal_adaptation_lowers_the_loss_and_loads(tiny_folder, tmp_path, meth
     np.testing.assert_allclose(figures["perplexity"], np.exp(figures["loss"]))
     ours.save(tmp_path)
     X = ours.encoder(layer="half", pooling="mean").transform(TEXTS)
-    loaded = CausalLMEncoder(str(tmp_path), layer="half", pooling="mean", max_length=16, device="cpu")
+    loaded = CausalLMEncoder(
+        str(tmp_path), layer="half", pooling="mean", max_length=16, device="cpu"
+    )
     np.testing.assert_allclose(loaded.transform(TEXTS), X, atol=1e-4)
-    before = encode_layers(str(tiny_folder / "gpt2"), TEXTS, ["half"], max_length=16, device="cpu")["half"]
+    before = encode_layers(
+        str(tiny_folder / "gpt2"), TEXTS, ["half"], max_length=16, device="cpu"
+    )["half"]
     assert np.abs(X - before).max() > 1e-3
     model = AutoModelForCausalLM.from_pretrained(tmp_path).eval()
     total = n_tokens = 0
-    for window in ours._examples(TEXTS, None).windows:  # the library's own loss, a window at a time
+    for window in ours._examples(
+        TEXTS, None
+    ).windows:  # the library's own loss, a window at a time
         ids = torch.tensor([window.ids])
         if ids.shape[1] > 1:
             with torch.no_grad():
-                total += model(input_ids=ids, labels=ids).loss.item() * (ids.shape[1] - 1)
+                total += model(input_ids=ids, labels=ids).loss.item() * (
+                    ids.shape[1] - 1
+                )
             n_tokens += ids.shape[1] - 1
     assert figures.loc["all", "loss"] == pytest.approx(total / n_tokens, abs=1e-4)
 
@@ -387,29 +627,51 @@ def test_causal_adaptation_lowers_the_loss_and_loads(tiny_folder, tmp_path, meth
 @pytest.mark.parametrize("method", ["full", "lora"])
 def test_masked_adaptation_lowers_the_loss_and_loads(tiny_folder, tmp_path, method):
     ours = trainer(
-        tiny_folder / "bert", method, objective="mlm", max_steps=120, learning_rate=0.02, early_stopping=False
+        tiny_folder / "bert",
+        method,
+        objective="mlm",
+        max_steps=120,
+        learning_rate=0.02,
+        early_stopping=False,
     )
-    ours.fit([*TEXTS, "", ""])  # an empty document has nothing to tell, and no loss of NaN
+    ours.fit(
+        [*TEXTS, "", ""]
+    )  # an empty document has nothing to tell, and no loss of NaN
     hardly = clone(ours).set_params(max_steps=1).fit(TEXTS)
     after, before = (model.evaluate(TEXTS)["loss"].iloc[-1] for model in (ours, hardly))
     assert after < 0.9 * before
     ours.save(tmp_path, merge=True)
     if method == "full":
-        assert torch.equal(weights(AutoModelForMaskedLM.from_pretrained(tmp_path)), weights(ours.model_))
-    X = encode_layers(str(tmp_path), TEXTS, ["last"], max_length=16, device="cpu")["last"]
+        assert torch.equal(
+            weights(AutoModelForMaskedLM.from_pretrained(tmp_path)),
+            weights(ours.model_),
+        )
+    X = encode_layers(str(tmp_path), TEXTS, ["last"], max_length=16, device="cpu")[
+        "last"
+    ]
     np.testing.assert_allclose(X, ours.transform(TEXTS), atol=1e-4)
-    with pytest.raises(ValueError, match="got a masked language model, expected a classifier"):
+    with pytest.raises(
+        ValueError, match="got a masked language model, expected a classifier"
+    ):
         ours.predict(TEXTS)
 
 
 def test_long_raw_text_is_read_to_its_end(tiny_folder):
-    ours = trainer(tiny_folder / "gpt2", objective="clm", max_steps=1, early_stopping=False, max_length=8)
+    ours = trainer(
+        tiny_folder / "gpt2",
+        objective="clm",
+        max_steps=1,
+        early_stopping=False,
+        max_length=8,
+    )
     ours.fit([" ".join(TEXTS[:6])])
     examples = ours._examples([" ".join(TEXTS[:6])], None)
     tokenizer = AutoTokenizer.from_pretrained(tiny_folder / "gpt2")
     found = [number for window in examples.windows for number in window.ids]
     whole = tokenizer(" ".join(TEXTS[:6]))["input_ids"]
-    assert found == whole[: len(found)] and len(whole) - len(found) <= 1  # one token alone has no next one
+    assert (
+        found == whole[: len(found)] and len(whole) - len(found) <= 1
+    )  # one token alone has no next one
 
 
 # -- reporting and bad input ----------------------------------------------------------------------------
@@ -419,36 +681,53 @@ def test_tensorboard_gets_f1_by_language(tiny_folder, tmp_path):
     pytest.importorskip("tensorboard", reason="tensorboard is not installed")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    trainer(tiny_folder / "bert", max_steps=4, check_every=2, report_to="tensorboard", log_folder=tmp_path).fit(
-        TEXTS, LABELS, language=LANGUAGE
-    )
+    trainer(
+        tiny_folder / "bert",
+        max_steps=4,
+        check_every=2,
+        report_to="tensorboard",
+        log_folder=tmp_path,
+    ).fit(TEXTS, LABELS, language=LANGUAGE)
     events = EventAccumulator(str(tmp_path)).Reload()
-    assert {"eval/f1", "eval/f1_en", "eval/f1_fi", "train/loss"} <= set(events.Tags()["scalars"])
+    assert {"eval/f1", "eval/f1_en", "eval/f1_fi", "train/loss"} <= set(
+        events.Tags()["scalars"]
+    )
     assert [event.step for event in events.Scalars("eval/f1")] == [2, 4]
 
 
 def test_wandb_without_the_package_is_told(tiny_folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "wandb", None)
-    with pytest.raises(ImportError, match="report_to='wandb' needs wandb: pip install wandb"):
+    with pytest.raises(
+        ImportError, match="report_to='wandb' needs wandb: pip install wandb"
+    ):
         trainer(tiny_folder / "bert", report_to=["wandb"]).fit(TEXTS, LABELS)
 
 
 def test_missing_extras_are_told(tiny_folder, tmp_path, monkeypatch):
     trainer(tiny_folder / "bert", "ia3", max_steps=1).fit(TEXTS, LABELS).save(tmp_path)
     monkeypatch.setitem(sys.modules, "peft", None)
-    with pytest.raises(ImportError, match=r"method 'lora' needs embetter-reg\[adapters\]"):
+    with pytest.raises(
+        ImportError, match=r"method 'lora' needs embetter-reg\[adapters\]"
+    ):
         trainer(tiny_folder / "bert", "lora").fit(TEXTS, LABELS)
     with pytest.raises(ImportError, match="a model with adapters needs"):
         RegisterEncoder(str(tmp_path), device="cpu").transform(TEXTS)
     monkeypatch.setitem(sys.modules, "accelerate", None)
-    with pytest.raises(ImportError, match=r"RegisterTrainer needs embetter-reg\[sbert\]"):
+    with pytest.raises(
+        ImportError, match=r"RegisterTrainer needs embetter-reg\[sbert\]"
+    ):
         trainer(tiny_folder / "bert").fit(TEXTS, LABELS)
 
 
 @pytest.mark.parametrize(
     ("X", "y", "options", "message"),
     [
-        (TEXTS, [*LABELS[:-1], "XX"], {}, "got the unknown register code 'XX', expected CORE codes"),
+        (
+            TEXTS,
+            [*LABELS[:-1], "XX"],
+            {},
+            "got the unknown register code 'XX', expected CORE codes",
+        ),
         (
             TEXTS,
             ["a", *LABELS[1:]],
@@ -456,18 +735,38 @@ def test_missing_extras_are_told(tiny_folder, tmp_path, monkeypatch):
             "got the label 'a' at position 0, expected one of",
         ),
         (TEXTS, [[], *LABELS[1:]], {}, "got no label at position 0"),
-        (TEXTS, HYBRIDS, {"multi_label": False}, r"got 2 labels at position 0 \(NA OP\), expected one a document"),
+        (
+            TEXTS,
+            HYBRIDS,
+            {"multi_label": False},
+            r"got 2 labels at position 0 \(NA OP\), expected one a document",
+        ),
         (TEXTS, ["NA"] * 24, {}, r"got one label \(NA\), expected at least two"),
         (TEXTS, None, {}, "got no y"),
         (TEXTS, LABELS[1:], {}, "got different lengths"),
         ([], [], {}, "got no documents, expected some"),
-        (TEXTS[:3], LABELS[:3], {}, "got 3 documents with early_stopping, expected enough to hold 10% back"),
+        (
+            TEXTS[:3],
+            LABELS[:3],
+            {},
+            "got 3 documents with early_stopping, expected enough to hold 10% back",
+        ),
         ([None, *TEXTS[1:]], LABELS, {}, "missing document at position 0"),
         ([""] * 24, None, {"objective": "mlm"}, "got documents without words"),
         (TEXTS, LABELS, {"class_weight": {"XX": 1}}, r"got class_weight for \['XX'\]"),
         (TEXTS, LABELS, {"class_weight": "much"}, "got class_weight='much'"),
-        (TEXTS, LABELS, {"max_length": 99}, "got max_length=99, expected 3 to 64 for this model"),
-        (TEXTS, LABELS, {"method": "lora", "target_modules": ["nothing"]}, r"got target_modules=\['nothing'\]"),
+        (
+            TEXTS,
+            LABELS,
+            {"max_length": 99},
+            "got max_length=99, expected 3 to 64 for this model",
+        ),
+        (
+            TEXTS,
+            LABELS,
+            {"method": "lora", "target_modules": ["nothing"]},
+            r"got target_modules=\['nothing'\]",
+        ),
     ],
 )
 def test_bad_documents(tiny_folder, X, y, options, message):
@@ -478,12 +777,27 @@ def test_bad_documents(tiny_folder, X, y, options, message):
 @pytest.mark.parametrize(
     "change",
     [
-        {"method": "prefix"}, {"objective": "nsp"}, {"level": "sub"}, {"dtype": "int8"}, {"batch_size": 0},
-        {"accumulate": 1.5}, {"max_steps": 0}, {"check_every": 0}, {"rank": 0}, {"n_epochs": 0}, {"learning_rate": 0},
-        {"validation_fraction": 1}, {"mask_share": 0}, {"warmup_ratio": 2}, {"weight_decay": -1}, {"device": "tpu"},
-        {"report_to": "paper"}, {"resume": True}, {"checkpoint_folder": "x", "random_state": None},
+        {"method": "prefix"},
+        {"objective": "nsp"},
+        {"level": "sub"},
+        {"dtype": "int8"},
+        {"batch_size": 0},
+        {"accumulate": 1.5},
+        {"max_steps": 0},
+        {"check_every": 0},
+        {"rank": 0},
+        {"n_epochs": 0},
+        {"learning_rate": 0},
+        {"validation_fraction": 1},
+        {"mask_share": 0},
+        {"warmup_ratio": 2},
+        {"weight_decay": -1},
+        {"device": "tpu"},
+        {"report_to": "paper"},
+        {"resume": True},
+        {"checkpoint_folder": "x", "random_state": None},
     ],
-)  # fmt: skip
+)
 def test_bad_parameters(change):
     with pytest.raises(ValueError, match=f"got {next(iter(change))}"):
         RegisterTrainer("x", **{"random_state": 0, **change}).fit(TEXTS, LABELS)
@@ -493,14 +807,24 @@ def test_bad_models(tiny_folder, tmp_path):
     for base in ("bert", "gpt2"):
         model = AutoModelForSequenceClassification.from_pretrained(tiny_folder / base)
         model.save_pretrained(tmp_path / base)
-        with pytest.raises(ValueError, match=rf"got the model '.*{base}' without a tokenizer, expected one beside it"):
+        with pytest.raises(
+            ValueError,
+            match=rf"got the model '.*{base}' without a tokenizer, expected one beside it",
+        ):
             trainer(tmp_path / base).fit(TEXTS, LABELS)
-    with pytest.raises(OSError, match="got the model 'no/such', which could not be loaded"):
+    with pytest.raises(
+        OSError, match="got the model 'no/such', which could not be loaded"
+    ):
         trainer("no/such").fit(TEXTS, LABELS)
     with pytest.raises(ValueError, match="whose tokenizer has no mask"):
         trainer(tiny_folder / "gpt2", objective="mlm").fit(TEXTS)
-    trainer(tiny_folder / "bert", "lora", max_steps=1).fit(TEXTS, LABELS).save(tmp_path / "adapted")
-    with pytest.raises(ValueError, match=r"adapters in files of their own, expected one model; save it with merge"):
+    trainer(tiny_folder / "bert", "lora", max_steps=1).fit(TEXTS, LABELS).save(
+        tmp_path / "adapted"
+    )
+    with pytest.raises(
+        ValueError,
+        match=r"adapters in files of their own, expected one model; save it with merge",
+    ):
         trainer(tmp_path / "adapted").fit(TEXTS, LABELS)
 
 

@@ -1,4 +1,6 @@
-"""A headless Chromium on the labelling page, and a server of it in a process of its own."""
+"""A headless Chromium on the labelling page, and a server of it in a process of its
+own.
+"""
 
 import re
 import shutil
@@ -39,12 +41,16 @@ return found
 
 @contextmanager
 def serving(*arguments, wait: float = 60):
-    """Run `embetter-reg label` and yield its process, with ``address``; it is ended by its own id."""
+    """Run `embetter-reg label` and yield its process, with ``address``; it is ended by
+    its own id.
+    """
     code = "from embetter_reg.cli import main; main()"
     process = subprocess.Popen(
         [sys.executable, "-c", code, "label", *map(str, arguments), "--port", "0"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     try:
         line = process.stdout.readline()
         found = re.search(r"http://\S+", line)
@@ -77,7 +83,10 @@ def serving_here(work, **options):
 
     def run() -> None:
         asyncio.set_event_loop(asyncio.new_event_loop())
-        found["loop"], found["server"] = IOLoop.current(), LabelServer(work, port=0, **options)
+        found["loop"], found["server"] = (
+            IOLoop.current(),
+            LabelServer(work, port=0, **options),
+        )
         found["server"].server.start()
         found["loop"].add_callback(started.set)
         found["loop"].start()
@@ -105,8 +114,14 @@ def browsing(width: int = 1400, height: int = 1000):
         options.binary_location = CHROMIUM
         downloads = Path(profile) / "downloads"
         downloads.mkdir()
-        options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
-        for flag in [*_FLAGS, f"--user-data-dir={profile}/data", f"--window-size={width},{height}"]:
+        options.add_experimental_option(
+            "prefs", {"download.default_directory": str(downloads)}
+        )
+        for flag in [
+            *_FLAGS,
+            f"--user-data-dir={profile}/data",
+            f"--window-size={width},{height}",
+        ]:
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         driver = webdriver.Chrome(options=options, service=Service(DRIVER))
@@ -140,7 +155,10 @@ class Browser:
             if found := condition():
                 return found
             time.sleep(0.05)
-        raise AssertionError(f"not within {seconds} s: {what}; the page says {self.says()!r}; {self.errors()}")
+        raise AssertionError(
+            f"not within {seconds} s: {what}; the page says {self.says()!r}; "
+            f"{self.errors()}"
+        )
 
     def says(self) -> str:
         return " ".join(self.texts(".notice")[:1])
@@ -148,11 +166,16 @@ class Browser:
     def texts(self, css: str) -> list[str]:
         """The texts of elements, read at once so that none is replaced meanwhile."""
         return self.js(
-            f"const found = (function () {{ {_DEEP} }})(...arguments); return found.map(e => e.innerText)", css
+            f"const found = (function () {{ {_DEEP} }})(...arguments); return "
+            "found.map(e => e.innerText)",
+            css,
         )
 
     def click(self, text: str) -> None:
-        self.until(lambda: self.find("button:not([disabled])", text), f"the button {text!r} can be pressed")[0].click()
+        self.until(
+            lambda: self.find("button:not([disabled])", text),
+            f"the button {text!r} can be pressed",
+        )[0].click()
 
     def wait_for(self, text: str, seconds: float = 20) -> None:
         self.until(lambda: text in self.says(), f"the page says {text!r}", seconds)
@@ -171,7 +194,9 @@ class Browser:
 
     def choose(self, shown: str) -> None:
         """Choose the option of a drop-down list that begins like this."""
-        option = self.until(lambda: self.find("select option", shown), f"there is an option {shown!r}")[0]
+        option = self.until(
+            lambda: self.find("select option", shown), f"there is an option {shown!r}"
+        )[0]
         self.js(
             "const s = arguments[0].parentElement; s.value = arguments[0].value;"
             "s.dispatchEvent(new Event('change', {bubbles: true}))",
@@ -185,11 +210,16 @@ class Browser:
 
     def places(self, points) -> list[tuple[int, int]]:
         """Where points of the map, in its own coordinates, are on the screen."""
-        self.js("arguments[0].scrollIntoView({block: 'center'})", self.find("canvas")[0])
+        self.js(
+            "arguments[0].scrollIntoView({block: 'center'})", self.find("canvas")[0]
+        )
         found = self.js(
-            "const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name('map'));"
-            "const {x_scale, y_scale} = view.frame, box = view.canvas_view.el.getBoundingClientRect();"
-            "return arguments[0].map(([x, y]) => [box.x + x_scale.compute(x), box.y + y_scale.compute(y)])",
+            "const view = "
+            "Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name('map'));"
+            "const {x_scale, y_scale} = view.frame, box = "
+            "view.canvas_view.el.getBoundingClientRect();"
+            "return arguments[0].map(([x, y]) => [box.x + x_scale.compute(x), box.y + "
+            "y_scale.compute(y)])",
             [[float(x), float(y)] for x, y in points],
         )
         return [(round(x), round(y)) for x, y in found]
@@ -198,8 +228,10 @@ class Browser:
     def view(self) -> list[float]:
         """What the map shows, but for a narrow edge: left, right, bottom, top."""
         return self.js(
-            "const {x_range: x, y_range: y} = Bokeh.documents[0].get_model_by_name('map');"
-            "return [x, y].flatMap(({start, end}) => [start + 0.01 * (end - start), end - 0.01 * (end - start)])"
+            "const {x_range: x, y_range: y} = "
+            "Bokeh.documents[0].get_model_by_name('map');"
+            "return [x, y].flatMap(({start, end}) => [start + 0.01 * (end - start), "
+            "end - 0.01 * (end - start)])"
         )
 
     def tap(self, point) -> None:
@@ -207,11 +239,15 @@ class Browser:
         from selenium.webdriver import ActionChains
 
         chain = ActionChains(self.driver)
-        chain.w3c_actions.pointer_action.move_to_location(*self.places([point])[0]).click()
+        chain.w3c_actions.pointer_action.move_to_location(
+            *self.places([point])[0]
+        ).click()
         chain.perform()
 
     def drag(self, path, held=None) -> None:
-        """Draw with the button held, through points of the map in its own coordinates, that start inside it."""
+        """Draw with the button held, through points of the map in its own coordinates,
+        that start inside it.
+        """
         from selenium.webdriver import ActionChains
         from selenium.webdriver.common.actions.action_builder import ActionBuilder
         from selenium.webdriver.common.actions.mouse_button import MouseButton
@@ -239,9 +275,17 @@ class Browser:
         self.driver.save_screenshot(str(path))
 
     def errors(self) -> list[str]:
-        """What went wrong in the browser, but for what it says of a server that has ended."""
-        found = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
-        ended = re.compile("favicon|websocket|ERR_CONNECTION_REFUSED|Lost connection", re.IGNORECASE)
+        """What went wrong in the browser, but for what it says of a server that has
+        ended.
+        """
+        found = [
+            entry["message"]
+            for entry in self.driver.get_log("browser")
+            if entry["level"] == "SEVERE"
+        ]
+        ended = re.compile(
+            "favicon|websocket|ERR_CONNECTION_REFUSED|Lost connection", re.IGNORECASE
+        )
         return [message for message in found if not ended.search(message)]
 
 

@@ -1,4 +1,6 @@
-"""A small corpus with a map that is known: eight registers as islands in a row, languages above each other."""
+"""A small corpus with a map that is known: eight registers as islands in a row,
+languages above each other.
+"""
 
 import numpy as np
 import pytest
@@ -12,12 +14,17 @@ REGISTERS = ["NA", "IN", "OP", "IP", "HI", "ID", "SP", "LY"]
 
 @pytest.fixture(scope="session")
 def documents():
-    """The bundled corpus with its columns x and y: register n at x = n, language m at y = m, and a little noise."""
+    """The bundled corpus with its columns x and y: register n at x = n, language m at y
+    = m, and a little noise.
+    """
     rng = np.random.default_rng(0)
     frame = load_registers()
     x = frame["labels"].map(lambda labels: REGISTERS.index(labels[0]))
     y = frame["lang"].rank(method="dense") - 1
-    return frame.assign(x=x + rng.uniform(-0.2, 0.2, len(frame)), y=y + rng.uniform(-0.2, 0.2, len(frame)))
+    return frame.assign(
+        x=x + rng.uniform(-0.2, 0.2, len(frame)),
+        y=y + rng.uniform(-0.2, 0.2, len(frame)),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +39,9 @@ def space(documents):
     register = np.eye(8)[[REGISTERS.index(labels[0]) for labels in documents["labels"]]]
     language = np.eye(6)[documents["lang"].rank(method="dense").astype(int) - 1]
     noise = rng.normal(scale=0.15, size=(len(documents), 16))
-    return (noise + np.hstack([0.45 * register, language, np.zeros((len(documents), 2))])).astype(np.float32)
+    return (
+        noise + np.hstack([0.45 * register, language, np.zeros((len(documents), 2))])
+    ).astype(np.float32)
 
 
 @pytest.fixture
@@ -43,7 +52,11 @@ def make_work(documents, space, tmp_path):
         unlabelled = documents.drop(columns=["x", "y"])
         if not keep:
             unlabelled = unlabelled.assign(labels=[[] for _ in range(len(documents))])
-        options = {"reducer": "pca", "places": documents[["x", "y"]].to_numpy(), **options}
+        options = {
+            "reducer": "pca",
+            "places": documents[["x", "y"]].to_numpy(),
+            **options,
+        }
         return Workspace(unlabelled, space, tmp_path / "labels.jsonl", **options)
 
     return make

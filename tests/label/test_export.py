@@ -30,16 +30,29 @@ def empty(make_work, tmp_path, work):
 
 
 def test_json_lines(work):
-    lines = [json.loads(line) for line in export_labels(work, "jsonl").split("\n") if line]
-    assert [line["label"] for line in lines] == [["NA", "ne"], ["NA", "ne"], ["OP", "HI"]]
+    lines = [
+        json.loads(line) for line in export_labels(work, "jsonl").split("\n") if line
+    ]
+    assert [line["label"] for line in lines] == [
+        ["NA", "ne"],
+        ["NA", "ne"],
+        ["OP", "HI"],
+    ]
     assert lines[2]["text"] == TRICKY
-    assert lines[0]["meta"] == {"id": work.ids[0], "lang": "en", "topic": "sport", "by": "ann"}
+    assert lines[0]["meta"] == {
+        "id": work.ids[0],
+        "lang": "en",
+        "topic": "sport",
+        "by": "ann",
+    }
 
 
 def test_csv(work):
     rows = list(csv.DictReader(io.StringIO(export_labels(work, "csv"), newline="")))
     assert list(rows[0]) == ["id", "lang", "label", "text", "topic"]
-    assert [row["label"] for row in rows] == ["NA, ne", "NA, ne", "OP, HI"] and rows[2]["text"] == TRICKY
+    assert [row["label"] for row in rows] == ["NA, ne", "NA, ne", "OP, HI"] and rows[2][
+        "text"
+    ] == TRICKY
 
 
 def test_the_columns_of_bulk_hold_every_document(work):
@@ -53,7 +66,9 @@ def test_an_unknown_kind_is_refused(work):
         export_labels(work, "xml")
 
 
-@pytest.mark.parametrize(("kind", "name"), [("jsonl", "a.jsonl"), ("csv", "a.csv"), ("bulk", "b.csv")])
+@pytest.mark.parametrize(
+    ("kind", "name"), [("jsonl", "a.jsonl"), ("csv", "a.csv"), ("bulk", "b.csv")]
+)
 def test_what_is_exported_is_imported_again(work, make_work, tmp_path, kind, name):
     content, before = export_labels(work, kind), list(work.labels)
     other = empty(make_work, tmp_path, work)
@@ -95,7 +110,9 @@ def test_a_text_that_two_documents_share_is_matched_by_id_only(work):
         (b"", "x.jsonl", "expected labels of these documents"),
     ],
 )
-def test_a_file_that_cannot_be_imported_says_why_and_changes_nothing(work, content, name, message):
+def test_a_file_that_cannot_be_imported_says_why_and_changes_nothing(
+    work, content, name, message
+):
     before = work.log.path.read_bytes()
     with pytest.raises(ValueError, match=message):
         import_labels(work, content, name)
@@ -103,8 +120,14 @@ def test_a_file_that_cannot_be_imported_says_why_and_changes_nothing(work, conte
 
 
 def test_a_corpus_from_documents_with_a_map_and_from_embeddings(embeddings, documents):
-    read = load_corpus([embeddings / "docs.jsonl"], embeddings=embeddings / "embeddings", keep_labels=0.05)
-    assert read.X.shape == (480, 16) and list(read.documents["id"]) == list(documents["id"])
+    read = load_corpus(
+        [embeddings / "docs.jsonl"],
+        embeddings=embeddings / "embeddings",
+        keep_labels=0.05,
+    )
+    assert read.X.shape == (480, 16) and list(read.documents["id"]) == list(
+        documents["id"]
+    )
     assert abs(read.places - documents[["x", "y"]].to_numpy()).max() < 1e-6
     assert sum(map(bool, read.documents["labels"])) == 24
     stored = load_corpus([embeddings / "embeddings"], keep_labels=0)

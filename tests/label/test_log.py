@@ -21,15 +21,35 @@ def log(tmp_path):
 
 
 def lines(log):
-    return [json.loads(line) for line in log.path.read_text(encoding="utf-8").splitlines()]
+    return [
+        json.loads(line) for line in log.path.read_text(encoding="utf-8").splitlines()
+    ]
 
 
-def test_a_line_says_who_did_what_to_which_documents_when_and_how_they_were_selected(log):
-    log.apply(["a", "b"], ["NA", "OP"], by="ann", round=2, selection={"steps": [{"how": "lasso"}]})
+def test_a_line_says_who_did_what_to_which_documents_when_and_how_they_were_selected(
+    log,
+):
+    log.apply(
+        ["a", "b"],
+        ["NA", "OP"],
+        by="ann",
+        round=2,
+        selection={"steps": [{"how": "lasso"}]},
+    )
     (line,) = lines(log)
-    assert (line["id"], line["label"], line["action"]) == (["a", "b"], ["NA", "OP"], "apply")
-    assert (line["round"], line["by"], line["selection"]) == (2, "ann", {"steps": [{"how": "lasso"}]})
-    assert line["time"].endswith("Z") and time.strptime(line["time"][:19], "%Y-%m-%dT%H:%M:%S")
+    assert (line["id"], line["label"], line["action"]) == (
+        ["a", "b"],
+        ["NA", "OP"],
+        "apply",
+    )
+    assert (line["round"], line["by"], line["selection"]) == (
+        2,
+        "ann",
+        {"steps": [{"how": "lasso"}]},
+    )
+    assert line["time"].endswith("Z") and time.strptime(
+        line["time"][:19], "%Y-%m-%dT%H:%M:%S"
+    )
 
 
 def test_undo_and_redo_walk_through_the_actions(log):
@@ -37,10 +57,24 @@ def test_undo_and_redo_walk_through_the_actions(log):
     log.apply(["b", "c"], ["HI"])
     log.apply(["a"], [])
     seen = [dict(log.state.labels)]
-    for turn in (log.undo, log.undo, log.undo, log.undo, log.redo, log.redo, log.redo, log.redo):
+    for turn in (
+        log.undo,
+        log.undo,
+        log.undo,
+        log.undo,
+        log.redo,
+        log.redo,
+        log.redo,
+        log.redo,
+    ):
         turn()
         seen.append(dict(log.state.labels))
-    third, second, first, nothing = {"b": ("HI",), "c": ("HI",)}, None, {"a": ("NA",), "b": ("NA",)}, {}
+    third, second, first, nothing = (
+        {"b": ("HI",), "c": ("HI",)},
+        None,
+        {"a": ("NA",), "b": ("NA",)},
+        {},
+    )
     second = {"a": ("NA",), "b": ("HI",), "c": ("HI",)}
     assert seen == [third, second, first, nothing, nothing, first, second, third, third]
     assert LabelLog(log.path).state.labels == third
@@ -108,7 +142,9 @@ def test_a_log_sees_what_another_writes(log):
     assert not log.refresh()
 
 
-@pytest.mark.parametrize("torn", [b'{"id": ["b"], "lab', b"{", b'{"id": ["b"]}', "ä".encode()[:1]])
+@pytest.mark.parametrize(
+    "torn", [b'{"id": ["b"], "lab', b"{", b'{"id": ["b"]}', "ä".encode()[:1]]
+)
 def test_a_torn_last_line_is_cleared_away_by_the_next_action(log, torn):
     log.apply(["a"], ["NA"])
     with open(log.path, "ab") as file:
@@ -138,10 +174,14 @@ def test_a_torn_line_longer_than_a_block_is_cleared_away(log):
     assert LabelLog(log.path).state.labels == {"a": ("NA",), "b": ("NA",)}
 
 
-@pytest.mark.parametrize("bad", ["not json", "[]", '{"action": "apply"}', '{"id": [], "action": "explode"}'])
+@pytest.mark.parametrize(
+    "bad", ["not json", "[]", '{"action": "apply"}', '{"id": [], "action": "explode"}']
+)
 def test_a_line_that_is_no_action_is_named(tmp_path, bad):
     path = tmp_path / "labels.jsonl"
-    path.write_text(Event(["a"], ["NA"], "apply", "").line().decode() + bad + "\n", encoding="utf-8")
+    path.write_text(
+        Event(["a"], ["NA"], "apply", "").line().decode() + bad + "\n", encoding="utf-8"
+    )
     with pytest.raises(ValueError, match=r"labels\.jsonl:2: .*no action"):
         LabelLog(path)
 
@@ -149,8 +189,14 @@ def test_a_line_that_is_no_action_is_named(tmp_path, bad):
 def test_nothing_is_said_to_be_saved_before_it_is_on_disk(log, monkeypatch):
     order = []
     fsync, write = os.fsync, os.write
-    monkeypatch.setattr(module.os, "write", lambda file, data: order.append("write") or write(file, data))
-    monkeypatch.setattr(module.os, "fsync", lambda file: order.append("fsync") or fsync(file))
+    monkeypatch.setattr(
+        module.os,
+        "write",
+        lambda file, data: order.append("write") or write(file, data),
+    )
+    monkeypatch.setattr(
+        module.os, "fsync", lambda file: order.append("fsync") or fsync(file)
+    )
     monkeypatch.setattr(log.state, "add", lambda event: order.append("shown"))
     log.apply(["a"], ["NA"])
     assert order[:2] == ["write", "fsync"] and order[-1] == "shown"
@@ -186,18 +232,27 @@ def test_a_string_in_place_of_a_list_is_refused(log):
 def _label_many(path, by):
     log = LabelLog(path)
     for n in range(40):
-        log.apply([f"{by}-{n}", "shared"], ["NA"], by=by, selection={"filler": "x" * 3000})
+        log.apply(
+            [f"{by}-{n}", "shared"], ["NA"], by=by, selection={"filler": "x" * 3000}
+        )
 
 
 def test_writers_in_several_processes_append_whole_lines(log):
-    processes = [multiprocessing.get_context("fork").Process(target=_label_many, args=(log.path, by)) for by in "abc"]
+    processes = [
+        multiprocessing.get_context("fork").Process(
+            target=_label_many, args=(log.path, by)
+        )
+        for by in "abc"
+    ]
     for process in processes:
         process.start()
     for process in processes:
         process.join()
     log.refresh()
     assert log.state.n_events == 120
-    assert set(log.state.labels) == {f"{by}-{n}" for by in "abc" for n in range(40)} | {"shared"}
+    assert set(log.state.labels) == {f"{by}-{n}" for by in "abc" for n in range(40)} | {
+        "shared"
+    }
 
 
 def test_a_kill_loses_nothing_that_was_told(tmp_path):
@@ -208,7 +263,9 @@ def test_a_kill_loses_nothing_that_was_told(tmp_path):
             log.apply([str(n)], ["NA"], selection={{"filler": "x" * 5000}})
             print(n, flush=True)
     """
-    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True
+    )
     told = [process.stdout.readline() for _ in range(30)]
     os.kill(process.pid, signal.SIGKILL)
     told += process.stdout.readlines()

@@ -5,7 +5,13 @@ from scipy.spatial import procrustes
 from scipy.stats import spearmanr
 
 from embetter_reg.label import align, draw_map, inside_polygon, stratified_sample
-from embetter_reg.label._map import density, grid_cells, inside_box, nearest_place, typicality
+from embetter_reg.label._map import (
+    density,
+    grid_cells,
+    inside_box,
+    nearest_place,
+    typicality,
+)
 
 
 @pytest.fixture
@@ -15,16 +21,22 @@ def places():
 
 @pytest.mark.parametrize("mirror", [1, -1])
 def test_align_undoes_turning_moving_scaling_and_mirroring(places, mirror):
-    turn = np.array([[np.cos(2), -np.sin(2)], [np.sin(2), np.cos(2)]]) @ np.diag([1, mirror])
+    turn = np.array([[np.cos(2), -np.sin(2)], [np.sin(2), np.cos(2)]]) @ np.diag(
+        [1, mirror]
+    )
     assert np.allclose(align(0.1 * places @ turn - 40, places), places, atol=1e-4)
 
 
 def test_align_agrees_with_scipy(places):
-    other = places @ np.array([[0.2, 1.1], [-0.7, 0.4]]) + np.random.default_rng(1).normal(size=places.shape)
+    other = places @ np.array([[0.2, 1.1], [-0.7, 0.4]]) + np.random.default_rng(
+        1
+    ).normal(size=places.shape)
     _, _, disparity = procrustes(places, other)
     found = align(other, places)
     centred = places - places.mean(axis=0)
-    assert np.isclose(((found - places) ** 2).sum() / (centred**2).sum(), disparity, rtol=1e-4)
+    assert np.isclose(
+        ((found - places) ** 2).sum() / (centred**2).sum(), disparity, rtol=1e-4
+    )
 
 
 def test_align_refuses_other_documents(places):
@@ -33,7 +45,9 @@ def test_align_refuses_other_documents(places):
 
 
 def test_a_map_on_one_place_is_moved_onto_the_middle(places):
-    assert np.allclose(align(np.ones_like(places), places), places.mean(axis=0), atol=1e-5)
+    assert np.allclose(
+        align(np.ones_like(places), places), places.mean(axis=0), atol=1e-5
+    )
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +76,9 @@ def test_documents_beyond_the_sample_are_set_among_their_neighbours(space):
     directions = space / np.linalg.norm(space, axis=1, keepdims=True)
     near = np.argsort(-(directions @ directions.T), axis=1)[:, 1:6]
     own = np.abs(align(part, full)[near].mean(axis=1) - align(part, full)).mean()
-    other = np.abs(align(part, full)[np.roll(near, 7, axis=0)].mean(axis=1) - align(part, full)).mean()
+    other = np.abs(
+        align(part, full)[np.roll(near, 7, axis=0)].mean(axis=1) - align(part, full)
+    ).mean()
     assert own < 0.6 * other
     assert spearmanr(align(part, full)[:, 0], full[:, 0]).statistic > 0.9
 
@@ -95,25 +111,46 @@ def test_density_counts_every_document_once(places):
     assert found.counts.sum() == 200 and found.counts.shape == (16, 16)
     oracle, *_ = np.histogram2d(places[:, 1], places[:, 0], bins=16)
     assert np.array_equal(found.counts, oracle)
-    assert np.bincount(grid_cells(places, 16), minlength=256).reshape(16, 16).tolist() == oracle.tolist()
+    assert (
+        np.bincount(grid_cells(places, 16), minlength=256).reshape(16, 16).tolist()
+        == oracle.tolist()
+    )
 
 
 def test_inside_a_lasso_agrees_with_matplotlib(places):
     angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     radius = 1 + 0.5 * np.sin(5 * angle)
     x, y = 2 * radius * np.cos(angle), radius * np.sin(angle)
-    assert np.array_equal(inside_polygon(places, x, y), Polygon(np.c_[x, y]).contains_points(places))
+    assert np.array_equal(
+        inside_polygon(places, x, y), Polygon(np.c_[x, y]).contains_points(places)
+    )
 
 
-def test_a_lasso_of_two_points_holds_nothing_and_one_that_crosses_itself_goes_by_even_and_odd(places):
+def test_a_lasso_of_two_points_holds_nothing_and_one_that_crosses_itself_goes_by_even_and_odd(
+    places,
+):
     assert not inside_polygon(places, [0, 1], [0, 1]).any()
-    inner = [(0, 0), (0, 4), (4, 4), (4, 0), (0, 0), (1, 1), (1, 3), (3, 3), (3, 1), (1, 1)]
+    inner = [
+        (0, 0),
+        (0, 4),
+        (4, 4),
+        (4, 0),
+        (0, 0),
+        (1, 1),
+        (1, 3),
+        (3, 3),
+        (3, 1),
+        (1, 1),
+    ]
     x, y = np.array(inner).T
     assert inside_polygon([[2.0, 2.0], [0.5, 2.0]], x, y).tolist() == [False, True]
 
 
 def test_inside_a_box_in_whatever_direction_it_was_drawn(places):
-    one, other = inside_box(places, -1, 1, -0.5, 0.5), inside_box(places, 1, -1, 0.5, -0.5)
+    one, other = (
+        inside_box(places, -1, 1, -0.5, 0.5),
+        inside_box(places, 1, -1, 0.5, -0.5),
+    )
     assert np.array_equal(one, other)
     assert np.array_equal(one, (np.abs(places) <= [1, 0.5]).all(axis=1))
 

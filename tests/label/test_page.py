@@ -14,11 +14,20 @@ from browser import CHROMIUM, DRIVER, browsing, serving, serving_here
 from embetter_reg.label import LabelLog, Workspace
 
 pytestmark = [
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not installed"),
-    pytest.mark.skipif(find_spec("selenium") is None, reason="selenium is not installed"),
-    pytest.mark.skipif(find_spec("bokeh") is None, reason="the extra label is not installed"),
+    pytest.mark.skipif(
+        not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not installed"
+    ),
+    pytest.mark.skipif(
+        find_spec("selenium") is None, reason="selenium is not installed"
+    ),
+    pytest.mark.skipif(
+        find_spec("bokeh") is None, reason="the extra label is not installed"
+    ),
 ]
-FIRST, SECOND = (-0.28, 0.5), (0.5, 1.5)  # where the islands of the first two registers lie
+FIRST, SECOND = (
+    (-0.28, 0.5),
+    (0.5, 1.5),
+)  # where the islands of the first two registers lie
 BOTH = (-0.28, 1.5)
 
 
@@ -48,8 +57,18 @@ def labels(out):
     return LabelLog(out).state.labels
 
 
-def test_lasso_label_undo_reload_kill_and_start_again(embeddings, browser, out, gold, documents):
-    command = [embeddings / "docs.jsonl", "--embeddings", embeddings / "embeddings", "--keep-labels", "0", "--out", out]
+def test_lasso_label_undo_reload_kill_and_start_again(
+    embeddings, browser, out, gold, documents
+):
+    command = [
+        embeddings / "docs.jsonl",
+        "--embeddings",
+        embeddings / "embeddings",
+        "--keep-labels",
+        "0",
+        "--out",
+        out,
+    ]
     with serving(*command) as server:
         browser.open(server.address)
         browser.drag(around(*FIRST))
@@ -57,7 +76,9 @@ def test_lasso_label_undo_reload_kill_and_start_again(embeddings, browser, out, 
         browser.press("1")
         browser.press("\ue007")
         browser.wait_for("Saved: 60 documents labelled NA.")
-        assert set(labels(out)) == {i for i, name in zip(documents["id"], gold, strict=True) if name == "NA"}
+        assert set(labels(out)) == {
+            i for i, name in zip(documents["id"], gold, strict=True) if name == "NA"
+        }
 
         browser.click("Undo")
         browser.wait_for("taken back")
@@ -66,17 +87,27 @@ def test_lasso_label_undo_reload_kill_and_start_again(embeddings, browser, out, 
         browser.wait_for("brought back")
 
         browser.open(server.address)  # a reload
-        browser.until(lambda: browser.find(".key", "● NA narrative 60"), "the legend counts the labels")
+        browser.until(
+            lambda: browser.find(".key", "● NA narrative 60"),
+            "the legend counts the labels",
+        )
         assert browser.n_selected == 0
         os.kill(server.pid, signal.SIGKILL)
         server.wait()
     with serving(*command) as server:
         browser.open(server.address)
-        browser.until(lambda: browser.find(".key", "● NA narrative 60"), "everything is as it was")
+        browser.until(
+            lambda: browser.find(".key", "● NA narrative 60"), "everything is as it was"
+        )
         browser.click("Undo")
         browser.wait_for("taken back")
         assert labels(out) == {}
-    assert [json.loads(line)["action"] for line in out.read_text().splitlines()] == ["apply", "undo", "redo", "undo"]
+    assert [json.loads(line)["action"] for line in out.read_text().splitlines()] == [
+        "apply",
+        "undo",
+        "redo",
+        "undo",
+    ]
     assert browser.errors() == []
 
 
@@ -105,17 +136,24 @@ def test_every_way_to_select_and_narrow(start, browser, out):
 
         box = browser.find("input[type=checkbox]")[0]
         box.click()
-        browser.until(lambda: browser.find("h2", "60 selected, 1 of them unticked"), "one is unticked")
+        browser.until(
+            lambda: browser.find("h2", "60 selected, 1 of them unticked"),
+            "one is unticked",
+        )
         browser.type("Other labels", "rv, hi")
         browser.click("Apply")
         browser.wait_for("Saved: 59 documents labelled OP, rv, HI.")
-        assert set(labels(out).values()) == {("OP", "rv", "HI")} and len(labels(out)) == 59
+        assert (
+            set(labels(out).values()) == {("OP", "rv", "HI")} and len(labels(out)) == 59
+        )
 
         browser.type("Search the texts", "cat")
         browser.wait_for("documents found")
         browser.choose("fi")
         browser.choose("Hybrids")
-        browser.until(lambda: browser.says().startswith("0 documents"), "all three narrow")
+        browser.until(
+            lambda: browser.says().startswith("0 documents"), "all three narrow"
+        )
         browser.choose("Any language")
         browser.choose("Any label")
         browser.type("Search the texts", "en-NA-food")
@@ -131,23 +169,38 @@ def test_a_tap_selects_a_document(start, browser, documents):
     with start() as server:
         browser.open(server.address)
         browser.tap(documents.loc[100, ["x", "y"]])
-        browser.until(lambda: browser.n_selected == 1, "the document under the pointer is selected")
+        browser.until(
+            lambda: browser.n_selected == 1,
+            "the document under the pointer is selected",
+        )
         assert browser.find(".card")[0].text.find(documents["id"][100]) > 0
         browser.press("\ue00c")
         browser.until(lambda: browser.n_selected == 0, "Escape selects nothing")
 
 
-def test_colours_suggestions_export_and_import(start, browser, out, tmp_path, documents):
+def test_colours_suggestions_export_and_import(
+    start, browser, out, tmp_path, documents
+):
     with start() as server:
         browser.open(server.address)
         for key, island in (("1", FIRST), ("2", SECOND)):
             browser.drag(around(*island))
             browser.until(lambda: browser.n_selected == 60, "an island is selected")
             browser.press(key, "\ue007")
-            browser.wait_for("Saved: 60 documents labelled " + ("NA" if key == "1" else "IN"))
-        for option, key in (("Predicted label", "NA"), ("Language", "en"), ("Cluster", "cluster 1"), ("Label", "NA")):
+            browser.wait_for(
+                "Saved: 60 documents labelled " + ("NA" if key == "1" else "IN")
+            )
+        for option, key in (
+            ("Predicted label", "NA"),
+            ("Language", "en"),
+            ("Cluster", "cluster 1"),
+            ("Label", "NA"),
+        ):
             browser.choose(option)
-            browser.until(lambda key=key: any(key in text for text in browser.texts(".key")), f"{option} is shown")
+            browser.until(
+                lambda key=key: any(key in text for text in browser.texts(".key")),
+                f"{option} is shown",
+            )
         browser.press("g")
         browser.wait_for("predictions are least sure")
         assert browser.n_selected > 0
@@ -159,13 +212,23 @@ def test_colours_suggestions_export_and_import(start, browser, out, tmp_path, do
         for name in ("labels.jsonl", "labels.csv", "bulk.csv"):
             browser.find(f"a[href='export/{name}']")[0].click()
             file = browser.downloads / name
-            browser.until(lambda file=file: file.exists() and file.stat().st_size, f"{name} is there")
-        lines = [json.loads(line) for line in (browser.downloads / "labels.jsonl").read_text().split("\n") if line]
+            browser.until(
+                lambda file=file: file.exists() and file.stat().st_size,
+                f"{name} is there",
+            )
+        lines = [
+            json.loads(line)
+            for line in (browser.downloads / "labels.jsonl").read_text().split("\n")
+            if line
+        ]
         assert {line["label"][0] for line in lines} == {"NA"} and len(lines) == 60
         assert len(pd.read_csv(browser.downloads / "bulk.csv")) == 480
 
         imported = tmp_path / "prodigy.jsonl"
-        rows = [{"text": documents["text"][100 + n], "accept": ["LY"], "answer": "accept"} for n in range(3)]
+        rows = [
+            {"text": documents["text"][100 + n], "accept": ["LY"], "answer": "accept"}
+            for n in range(3)
+        ]
         imported.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
         browser.find("input[type=file]")[0].send_keys(str(imported))
         browser.wait_for("Saved: 3 documents labelled by the import")
@@ -173,7 +236,9 @@ def test_colours_suggestions_export_and_import(start, browser, out, tmp_path, do
     assert browser.errors() == []
 
 
-def test_two_people_have_selections_of_their_own_and_see_each_others_labels(start, browser, out):
+def test_two_people_have_selections_of_their_own_and_see_each_others_labels(
+    start, browser, out
+):
     with start() as server, browsing() as other:
         browser.open(server.address + "?name=ann")
         other.open(server.address + "?name=bo")
@@ -191,19 +256,29 @@ def test_two_people_have_selections_of_their_own_and_see_each_others_labels(star
         browser.click("Undo")
         browser.wait_for("taken back")
         assert set(labels(out).values()) == {("IN",)}
-        assert {json.loads(line)["by"] for line in out.read_text().splitlines()} == {"ann", "bo"}
+        assert {json.loads(line)["by"] for line in out.read_text().splitlines()} == {
+            "ann",
+            "bo",
+        }
 
 
 def test_tune_again(start, browser, out, documents, gold):
     log = LabelLog(out)
     for name in sorted(set(gold)):
-        log.apply([i for i, g in zip(documents["id"], gold, strict=True) if g == name][::2], [name], by="ann")
+        log.apply(
+            [i for i, g in zip(documents["id"], gold, strict=True) if g == name][::2],
+            [name],
+            by="ann",
+        )
     with start() as server:
         browser.open(server.address + "?name=ann")
         browser.click("Tune again")
         browser.until(lambda: browser.find(".busy"), "progress is shown")
         browser.wait_for("This is the map of round 1. Held-out agreement rose", 90)
-        browser.until(lambda: browser.find("option", "1 · tuned: agreement"), "the round can be picked")
+        browser.until(
+            lambda: browser.find("option", "1 · tuned: agreement"),
+            "the round can be picked",
+        )
         browser.drag(around(*browser.view))
         browser.until(lambda: browser.n_selected == 480, "the new map is labelled on")
         browser.choose("0 · original space")
@@ -220,8 +295,13 @@ def test_markup_in_a_document_is_shown_and_not_run(browser, out, space, document
         "<script>document.title='run'</script><img src=x onerror=\"document.title='run'\">"
         "</details></div><b>bold</b> & {{x}} @name &lt;i&gt; javascript:alert(1) " * 4
     )
-    changed = documents.assign(text=[mean, *documents["text"][1:]], lang=["<b>xx</b>", *documents["lang"][1:]])
-    changed["id"] = ["<img src=y onerror=\"document.title='run'\">", *documents["id"][1:]]
+    changed = documents.assign(
+        text=[mean, *documents["text"][1:]], lang=["<b>xx</b>", *documents["lang"][1:]]
+    )
+    changed["id"] = [
+        "<img src=y onerror=\"document.title='run'\">",
+        *documents["id"][1:],
+    ]
     changed["labels"] = [[] for _ in range(480)]
     with serving_here(Workspace(changed, space, out, reducer="pca")) as server:
         browser.open(server.address)
@@ -238,12 +318,19 @@ def test_markup_in_a_document_is_shown_and_not_run(browser, out, space, document
         from selenium.webdriver import ActionChains
 
         for dx in range(-300, 300, 60):
-            ActionChains(browser.driver).move_to_element_with_offset(canvas, dx, 0).perform()
+            ActionChains(browser.driver).move_to_element_with_offset(
+                canvas, dx, 0
+            ).perform()
         browser.find("summary", "whole text")[0].click()
         time.sleep(0.3)
         card = browser.find(".card")[0]
-        assert "<script>document.title='run'</script>" in card.text and "<b>bold</b>" in card.text
-        assert browser.find(".card script, .card img, .card b, .key i, .legend img") == []
+        assert (
+            "<script>document.title='run'</script>" in card.text
+            and "<b>bold</b>" in card.text
+        )
+        assert (
+            browser.find(".card script, .card img, .card b, .key i, .legend img") == []
+        )
         assert browser.driver.title != "run"
     assert browser.errors() == []
 
@@ -251,11 +338,18 @@ def test_markup_in_a_document_is_shown_and_not_run(browser, out, space, document
 def test_many_documents_are_thinned_out_over_a_density_and_still_selected(browser, out):
     n = 20_000
     language = np.where(np.arange(n) % 100 == 0, "fi", "en")
-    documents = pd.DataFrame({"id": np.arange(n).astype(str), "lang": language, "text": "a document"})
+    documents = pd.DataFrame(
+        {"id": np.arange(n).astype(str), "lang": language, "text": "a document"}
+    )
     X = np.random.default_rng(0).normal(size=(n, 4))
-    with serving_here(Workspace(documents.assign(labels=[[]] * n), X, out, reducer="pca")) as server:
+    with serving_here(
+        Workspace(documents.assign(labels=[[]] * n), X, out, reducer="pca")
+    ) as server:
         browser.open(server.address)
-        browser.until(lambda: browser.find(".dim", "10,000 of 20,000 documents are drawn"), "a sample is drawn")
+        browser.until(
+            lambda: browser.find(".dim", "10,000 of 20,000 documents are drawn"),
+            "a sample is drawn",
+        )
         browser.drag(around(*browser.view))
         browser.until(lambda: browser.n_selected > 19_500, "all documents are selected")
         n_selected = browser.n_selected
@@ -275,7 +369,10 @@ def test_other_addresses_ask_for_the_token(start, browser):
             browser.driver.get(root + path)
             assert browser.find("input[name=token]") and not browser.find("canvas")
         browser.find("input[name=token]")[0].send_keys("wrong\n")
-        browser.until(lambda: "not the token" in browser.driver.page_source, "a wrong token is refused")
+        browser.until(
+            lambda: "not the token" in browser.driver.page_source,
+            "a wrong token is refused",
+        )
         browser.find("input[name=token]")[0].send_keys("secret-token\n")
         browser.until(lambda: browser.find("canvas"), "the right one opens the page")
         browser.wait_for("480 documents")

@@ -57,7 +57,9 @@ def test_a_tap_takes_the_nearest_and_beside_everything_nothing(session, document
 
 def test_the_search_narrows_by_text_label_and_language(session, documents):
     session.search(query="THE ", language="en")
-    oracle = documents["text"].str.casefold().str.contains("the", regex=False) & (documents["lang"] == "en")
+    oracle = documents["text"].str.casefold().str.contains("the", regex=False) & (
+        documents["lang"] == "en"
+    )
     assert np.array_equal(session.found, oracle.to_numpy())
     session.lasso(*column(0))
     assert session.selected.sum() == (oracle & (documents["x"] < 0.5)).sum() < 60
@@ -80,7 +82,9 @@ def test_unticked_documents_get_no_label(session):
     session.tick(session.on_page[1], True)
     assert session.n_ticked == 59
     applied = session.apply(["HI"])
-    assert len(applied.event.id) == 59 and session.work.ids[left] not in applied.event.id
+    assert (
+        len(applied.event.id) == 59 and session.work.ids[left] not in applied.event.id
+    )
     assert applied.event.selection["unticked"] == 1
     assert session.n_selected == 0
 
@@ -117,7 +121,10 @@ def test_the_log_tells_how_documents_were_selected(session):
     session.box(0.6, 1.4, -1, 6, mode="add")
     event = session.apply(["NA"]).event
     assert [step["how"] for step in event.selection["steps"]] == ["lasso", "box"]
-    assert event.selection["n_selected"] == 20 and event.selection["filter"]["language"] == "en"
+    assert (
+        event.selection["n_selected"] == 20
+        and event.selection["filter"]["language"] == "en"
+    )
     assert (event.by, event.round) == ("ann", 0)
 
 
@@ -190,12 +197,18 @@ def test_counts_are_by_register_and_language(work, documents):
     assert work.scheme[-1] == "spam"
 
 
-def test_colours_go_by_label_prediction_language_cluster_or_whether_there_is_one(session, documents):
+def test_colours_go_by_label_prediction_language_cluster_or_whether_there_is_one(
+    session, documents
+):
     session.work.log.apply([session.work.ids[0]], ["NA", "OP"])
     session.work.log.apply([session.work.ids[1]], ["HI", "re"])
     rows = np.arange(480)
     assert session.groups("label", rows[:3]).tolist() == [HYBRID, "HI", NOBODY]
-    assert session.groups("labelled", rows[:3]).tolist() == ["labelled", "labelled", NOBODY]
+    assert session.groups("labelled", rows[:3]).tolist() == [
+        "labelled",
+        "labelled",
+        NOBODY,
+    ]
     assert session.groups("language", rows).tolist() == documents["lang"].tolist()
     assert set(session.groups("predicted", rows)) <= {HYBRID, "HI"}
     assert len(set(session.groups("cluster", rows))) == 9
@@ -224,7 +237,9 @@ def test_regions_come_one_after_another(session):
 
 def test_doubtful_labels_are_found(session, gold):
     for n, name in enumerate(dict.fromkeys(gold)):
-        ids = [i for i, label in zip(session.work.ids, gold, strict=True) if label == name]
+        ids = [
+            i for i, label in zip(session.work.ids, gold, strict=True) if label == name
+        ]
         session.work.log.apply(ids, [name])
         assert n < 8
     wrong = session.work.ids[200]
@@ -236,12 +251,19 @@ def test_doubtful_labels_are_found(session, gold):
 @pytest.mark.parametrize(
     ("typed", "label"),
     [
-        ("NA", ["NA"]), ("rv", ["OP", "rv"]),
-        ("rv, hi", ["OP", "rv", "HI"]), ("op, na", ["NA", "OP"]), ("NA NE", ["NA", "ne"]), ("", []), (" , ", []),
-        ("love letter, spam", ["love letter", "spam"]), ("na, spam", ["NA", "spam"]), (["HI", "re"], ["HI", "re"]),
+        ("NA", ["NA"]),
+        ("rv", ["OP", "rv"]),
+        ("rv, hi", ["OP", "rv", "HI"]),
+        ("op, na", ["NA", "OP"]),
+        ("NA NE", ["NA", "ne"]),
+        ("", []),
+        (" , ", []),
+        ("love letter, spam", ["love letter", "spam"]),
+        ("na, spam", ["NA", "spam"]),
+        (["HI", "re"], ["HI", "re"]),
         (["a, b"], ["a, b"]),
     ],
-)  # fmt: skip
+)
 def test_typed_labels(typed, label):
     assert parse_label(typed) == label
 

@@ -23,15 +23,38 @@ def test_registers_have_their_fixed_colours_beside_any_other_label():
 
 @pytest.mark.parametrize("query", ["", "img", "<", "&", "SRC="])
 def test_whatever_comes_from_a_document_is_escaped(query):
-    card = style.card(NASTY, NASTY * 20, NASTY, (NASTY,), (NASTY + "2",), 0.5, query, NASTY)
-    shown = "".join([card, style.legend([NASTY], {NASTY: 1}), style.notice(NASTY), style.progress(NASTY, 0.5, 1)])
+    card = style.card(
+        NASTY, NASTY * 20, NASTY, (NASTY,), (NASTY + "2",), 0.5, query, NASTY
+    )
+    shown = "".join(
+        [
+            card,
+            style.legend([NASTY], {NASTY: 1}),
+            style.notice(NASTY),
+            style.progress(NASTY, 0.5, 1),
+        ]
+    )
     shown += style.counts_table(pd.DataFrame({NASTY: [1]}, index=[NASTY]), 1, 2)
     assert "<img" not in shown
     tags = set(re.findall(r"</?([a-z]+)", shown))
-    assert tags <= {"div", "span", "p", "b", "details", "summary", "mark", "table", "tr", "th", "td"}
+    assert tags <= {
+        "div",
+        "span",
+        "p",
+        "b",
+        "details",
+        "summary",
+        "mark",
+        "table",
+        "tr",
+        "th",
+        "td",
+    }
     if query:
         marked = re.findall("<mark>(.*?)</mark>", shown)
-        assert {mark.lower() for mark in marked} == {query.lower().replace("&", "&amp;").replace("<", "&lt;")}
+        assert {mark.lower() for mark in marked} == {
+            query.lower().replace("&", "&amp;").replace("<", "&lt;")
+        }
 
 
 def test_a_text_whose_small_letters_are_longer_is_not_torn():
@@ -40,13 +63,24 @@ def test_a_text_whose_small_letters_are_longer_is_not_torn():
 
 def test_a_snippet_is_one_line_of_limited_length():
     assert style.snippet("a\n\tb  c") == "a b c"
-    assert len(style.snippet("word " * 1000, 50)) <= 50 and style.snippet("word " * 1000, 50).endswith("…")
+    assert len(style.snippet("word " * 1000, 50)) <= 50 and style.snippet(
+        "word " * 1000, 50
+    ).endswith("…")
 
 
 def test_counts_leave_out_labels_that_nobody_has():
-    table = style.counts_table(pd.DataFrame({"en": [2, 0], "fi": [1, 0]}, index=["NA", "HI"]), 3, 10)
-    assert "30.0 %" in table and ">NA<" in table and ">HI<" not in table and "<b>3</b>" in table
-    assert "<table>" not in style.counts_table(pd.DataFrame({"en": [0]}, index=["NA"]), 0, 10)
+    table = style.counts_table(
+        pd.DataFrame({"en": [2, 0], "fi": [1, 0]}, index=["NA", "HI"]), 3, 10
+    )
+    assert (
+        "30.0 %" in table
+        and ">NA<" in table
+        and ">HI<" not in table
+        and "<b>3</b>" in table
+    )
+    assert "<table>" not in style.counts_table(
+        pd.DataFrame({"en": [0]}, index=["NA"]), 0, 10
+    )
 
 
 def test_a_port_that_is_taken_is_named(make_work):
@@ -63,7 +97,9 @@ def test_a_port_that_is_taken_is_named(make_work):
 
 def test_without_bokeh_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "bokeh", None)
-    with pytest.raises(ImportError, match=r"the labelling page needs embetter-reg\[label\]"):
+    with pytest.raises(
+        ImportError, match=r"the labelling page needs embetter-reg\[label\]"
+    ):
         embetter_reg.label.__getattr__("LabelServer")
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         embetter_reg.label.__getattr__("nothing")

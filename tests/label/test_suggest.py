@@ -17,11 +17,18 @@ def planted():
 
 def test_the_vote_agrees_with_scikit_learn(planted):
     X, y = planted
-    rows, queries = np.arange(0, 180, 3), np.setdiff1d(np.arange(180), np.arange(0, 180, 3))
-    oracle = KNeighborsClassifier(10, metric="cosine", weights=lambda d: np.maximum(1 - d, 1e-6)).fit(X[rows], y[rows])
+    rows, queries = (
+        np.arange(0, 180, 3),
+        np.setdiff1d(np.arange(180), np.arange(0, 180, 3)),
+    )
+    oracle = KNeighborsClassifier(
+        10, metric="cosine", weights=lambda d: np.maximum(1 - d, 1e-6)
+    ).fit(X[rows], y[rows])
     found = neighbor_vote(X, rows, np.eye(3)[y[rows]], ["a", "b", "c"], queries)
     assert np.allclose(found.shares, oracle.predict_proba(X[queries]), atol=1e-5)
-    assert [label for (label,) in found.winners()] == ["abc"[n] for n in oracle.predict(X[queries])]
+    assert [label for (label,) in found.winners()] == [
+        "abc"[n] for n in oracle.predict(X[queries])
+    ]
     ordered = np.sort(found.shares, axis=1)
     assert np.allclose(found.sure, ordered[:, -1] - ordered[:, -2], atol=1e-6)
 
@@ -44,7 +51,15 @@ def test_of_many_labelled_documents_a_sample_votes_and_says_the_same(planted):
     rows = np.arange(180)
     full = neighbor_vote(X, rows, np.eye(3)[y], ["a", "b", "c"], max_voters=None)
     some = neighbor_vote(X, rows, np.eye(3)[y], ["a", "b", "c"], max_voters=60)
-    assert np.mean([one == other for one, other in zip(full.winners(), some.winners(), strict=True)]) > 0.95
+    assert (
+        np.mean(
+            [
+                one == other
+                for one, other in zip(full.winners(), some.winners(), strict=True)
+            ]
+        )
+        > 0.95
+    )
 
 
 def test_without_labels_there_is_no_vote(planted):
@@ -61,13 +76,17 @@ def test_planted_mistakes_are_doubtful(planted, method):
     wrong = np.array([5, 70, 130, 171])
     given[wrong] = (given[wrong] + 1) % 3
     found = doubtful_labels(X, np.arange(180), np.eye(3)[given], method=method)
-    assert len(set(wrong.tolist()) & set(found.tolist())) >= (4 if method == "neighbors" else 3)
+    assert len(set(wrong.tolist()) & set(found.tolist())) >= (
+        4 if method == "neighbors" else 3
+    )
     assert len(found) <= 8 and set(found[:3].tolist()) <= set(wrong.tolist())
     assert len(doubtful_labels(X, np.arange(180), np.eye(3)[y], method=method)) <= 3
 
 
 @pytest.mark.parametrize("method", ["neighbors", "cleanlab"])
-def test_a_hybrid_that_shares_a_label_with_its_neighbours_is_not_doubtful(planted, method):
+def test_a_hybrid_that_shares_a_label_with_its_neighbours_is_not_doubtful(
+    planted, method
+):
     if method == "cleanlab":
         pytest.importorskip("cleanlab", reason="the extra cleanlab is not installed")
     X, y = planted
@@ -75,7 +94,9 @@ def test_a_hybrid_that_shares_a_label_with_its_neighbours_is_not_doubtful(plante
     targets[:30, 1] = 1
     targets[100] = [1, 0, 0]
     found = doubtful_labels(X, np.arange(180), targets, method=method)
-    assert 100 in found and (method == "cleanlab" or not set(range(30)) & set(found.tolist()))
+    assert 100 in found and (
+        method == "cleanlab" or not set(range(30)) & set(found.tolist())
+    )
 
 
 def test_two_documents_are_too_few_to_doubt(planted):
@@ -105,7 +126,10 @@ def test_the_most_informative_region_is_large_unsure_and_unlabelled():
     assert sorted(np.concatenate([first, *rest]).tolist()) == list(range(135))
     assert doubt[rest[-1]].mean() < 0.2
     again = informative_regions(places, doubt, unlabelled, region_size=34)
-    assert all(np.array_equal(one, other) for one, other in zip([first, *rest], again, strict=True))
+    assert all(
+        np.array_equal(one, other)
+        for one, other in zip([first, *rest], again, strict=True)
+    )
 
 
 def test_with_everything_labelled_there_is_no_region():

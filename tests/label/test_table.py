@@ -8,7 +8,11 @@ from embetter_reg.label import LabelLog, Session, label_table
 
 @pytest.fixture
 def table(documents, tmp_path):
-    return label_table(documents.assign(labels=[[] for _ in range(480)]), tmp_path / "labels.jsonl", by="ann")
+    return label_table(
+        documents.assign(labels=[[] for _ in range(480)]),
+        tmp_path / "labels.jsonl",
+        by="ann",
+    )
 
 
 def test_a_table_and_the_page_write_the_same_log(table, make_work):
@@ -25,10 +29,15 @@ def test_a_table_and_the_page_write_the_same_log(table, make_work):
     assert table.redo() is not None
 
 
-@pytest.mark.parametrize("rows", [[3, 4], pd.Series([False] * 3 + [True] * 2 + [False] * 475), "frame"])
+@pytest.mark.parametrize(
+    "rows", [[3, 4], pd.Series([False] * 3 + [True] * 2 + [False] * 475), "frame"]
+)
 def test_rows_by_position_mask_or_part_of_the_table(table, documents, rows):
     table.label(documents.iloc[[3, 4]] if isinstance(rows, str) else rows, ["HI"])
-    assert set(LabelLog(table.log.path).state.labels) == {documents["id"][3], documents["id"][4]}
+    assert set(LabelLog(table.log.path).state.labels) == {
+        documents["id"][3],
+        documents["id"][4],
+    }
 
 
 def test_an_edited_copy_is_saved_as_one_action(table):
@@ -36,7 +45,10 @@ def test_an_edited_copy_is_saved_as_one_action(table):
     edited["labels"] = ["NA"] * 5 + [["HI", "re"]] * 3 + [[]] * 2
     assert table.save(edited) == 8
     assert table.save(edited) == 0
-    assert table.frame["labels"].iloc[10:20].tolist() == [["NA"]] * 5 + [["HI", "re"]] * 3 + [[]] * 2
+    assert (
+        table.frame["labels"].iloc[10:20].tolist()
+        == [["NA"]] * 5 + [["HI", "re"]] * 3 + [[]] * 2
+    )
     table.undo()
     assert not table.frame["labels"].map(bool).any()
 
@@ -57,7 +69,10 @@ def test_labels_that_came_along_are_shown(documents, tmp_path):
 
 @pytest.mark.parametrize(
     ("frame", "message"),
-    [(pd.DataFrame({"t": ["a"]}), "expected one called text"), (pd.DataFrame({"text": "a", "id": [1, 1]}), "id twice")],
+    [
+        (pd.DataFrame({"t": ["a"]}), "expected one called text"),
+        (pd.DataFrame({"text": "a", "id": [1, 1]}), "id twice"),
+    ],
 )
 def test_a_frame_that_does_not_do_is_refused(frame, message, tmp_path):
     with pytest.raises(ValueError, match=message):
@@ -66,11 +81,17 @@ def test_a_frame_that_does_not_do_is_refused(frame, message, tmp_path):
 
 def widgets_of(box, kind):
     found = [box] if type(box).__name__ == kind else []
-    return found + [inner for child in getattr(box, "children", ()) for inner in widgets_of(child, kind)]
+    return found + [
+        inner
+        for child in getattr(box, "children", ())
+        for inner in widgets_of(child, kind)
+    ]
 
 
 def press(box, name):
-    next(button for button in widgets_of(box, "Button") if button.description == name).click()
+    next(
+        button for button in widgets_of(box, "Button") if button.description == name
+    ).click()
 
 
 def test_the_table_widget(table):
@@ -99,7 +120,13 @@ def test_the_map_widget(table, space):
     assert "3 selected" in "".join(html.value for html in widgets_of(box, "HTML"))
     widgets_of(box, "Combobox")[0].value = "HI"
     press(box, "Apply")
-    assert table.frame["labels"].map(bool).tolist()[4:9] == [False, True, True, True, False]
+    assert table.frame["labels"].map(bool).tolist()[4:9] == [
+        False,
+        True,
+        True,
+        True,
+        False,
+    ]
     assert "0 selected" in "".join(html.value for html in widgets_of(box, "HTML"))
     press(box, "Undo")
     assert not table.frame["labels"].map(bool).any()
@@ -111,7 +138,9 @@ def test_a_map_needs_places(table, documents, tmp_path):
         label_table(documents.drop(columns=["x", "y"]), tmp_path / "l").map()
 
 
-@pytest.mark.parametrize(("what", "module"), [("widget", "ipywidgets"), ("map", "jscatter")])
+@pytest.mark.parametrize(
+    ("what", "module"), [("widget", "ipywidgets"), ("map", "jscatter")]
+)
 def test_a_missing_extra_is_named(table, monkeypatch, what, module):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError, match=r"pip install embetter-reg\[notebook\]"):

@@ -7,7 +7,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 from embetter_reg.label import LinearTuner, Session, held_out_agreement, tune_round
-from embetter_reg.label._tune import Agreement, _work, find_clusters, is_held_out, make_head
+from embetter_reg.label._tune import (
+    Agreement,
+    _work,
+    find_clusters,
+    is_held_out,
+    make_head,
+)
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +34,15 @@ def tuned(space, labelled, held, documents, tmp_path_factory):
     folder = tmp_path_factory.mktemp("round")
     told = []
     figures = tune_round(
-        space, *labelled, held, folder, before=space, places=documents[["x", "y"]].to_numpy(), reducer="pca",
+        space,
+        *labelled,
+        held,
+        folder,
+        before=space,
+        places=documents[["x", "y"]].to_numpy(),
+        reducer="pca",
         report=lambda *what: told.append(what),
-    )  # fmt: skip
+    )
     return folder, figures, told
 
 
@@ -45,15 +57,27 @@ def test_agreement_agrees_with_scikit_learn(space, labelled, held):
     y = targets.argmax(axis=1)
     figures = held_out_agreement(space, space[:, :8], rows, targets, held)
     for X, found in ((space, figures.before), (space[:, :8], figures.after)):
-        oracle = KNeighborsClassifier(10, metric="cosine", weights=lambda d: np.maximum(1 - d, 1e-6))
-        assert found == pytest.approx(oracle.fit(X[rows[~held]], y[~held]).score(X[rows[held]], y[held]))
-    assert figures.n == held.sum() and figures.low <= figures.after - figures.before <= figures.high
+        oracle = KNeighborsClassifier(
+            10, metric="cosine", weights=lambda d: np.maximum(1 - d, 1e-6)
+        )
+        assert found == pytest.approx(
+            oracle.fit(X[rows[~held]], y[~held]).score(X[rows[held]], y[held])
+        )
+    assert (
+        figures.n == held.sum()
+        and figures.low <= figures.after - figures.before <= figures.high
+    )
     assert figures == held_out_agreement(space, space[:, :8], rows, targets, held)
 
 
 def test_half_a_hybrid_counts_half():
     space, targets = np.ones((4, 2)), np.array([[1, 0], [1, 0], [1, 1], [1, 1]])
-    assert held_out_agreement(space, space, np.arange(4), targets, np.array([0, 0, 1, 1], bool)).after == 0.5
+    assert (
+        held_out_agreement(
+            space, space, np.arange(4), targets, np.array([0, 0, 1, 1], bool)
+        ).after
+        == 0.5
+    )
 
 
 def test_with_nothing_held_out_nothing_is_said(space, labelled):
@@ -62,7 +86,8 @@ def test_with_nothing_held_out_nothing_is_said(space, labelled):
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "word"), [(0.1, 0.3, "rose"), (-0.3, -0.1, "fell"), (-0.1, 0.2, "no more than chance")]
+    ("low", "high", "word"),
+    [(0.1, 0.3, "rose"), (-0.3, -0.1, "fell"), (-0.1, 0.2, "no more than chance")],
 )
 def test_the_sentence_says_no_more_than_the_interval(low, high, word):
     sentence = Agreement(0.5, 0.6, low, high, 100).sentence()
@@ -87,31 +112,59 @@ def test_a_round_learns_and_says_so(tuned, space, gold, labelled):
 
 def test_a_round_keeps_its_head_which_gives_its_space(tuned, space):
     folder, figures, _ = tuned
-    assert np.allclose(LinearTuner.load(folder).transform(space), np.load(folder / "space.npy"), atol=1e-3)
+    assert np.allclose(
+        LinearTuner.load(folder).transform(space),
+        np.load(folder / "space.npy"),
+        atol=1e-3,
+    )
     assert np.load(folder / "map.npy").shape == (480, 2)
     assert figures["n_fitted"] + figures["n_held_out"] == 240
 
 
-def test_no_held_out_label_trains_a_head(tuned, space, labelled, held, documents, tmp_path):
+def test_no_held_out_label_trains_a_head(
+    tuned, space, labelled, held, documents, tmp_path
+):
     rows, targets = labelled
     shuffled = targets.copy()
     shuffled[held] = np.roll(targets[held], 1, axis=1)
-    tune_round(space, rows, shuffled, held, tmp_path, before=space, places=np.zeros((480, 2)), reducer="pca")
-    assert np.array_equal(np.load(tmp_path / "space.npy"), np.load(tuned[0] / "space.npy"))
+    tune_round(
+        space,
+        rows,
+        shuffled,
+        held,
+        tmp_path,
+        before=space,
+        places=np.zeros((480, 2)),
+        reducer="pca",
+    )
+    assert np.array_equal(
+        np.load(tmp_path / "space.npy"), np.load(tuned[0] / "space.npy")
+    )
 
 
 def test_progress_is_told(tuned):
     _, _, told = tuned
     shares = [share for _, share in told]
     assert shares == sorted(shares) and shares[-1] == 1.0
-    assert told[0][0].startswith("tuning on ") and "drawing the map" in [what for what, _ in told]
+    assert told[0][0].startswith("tuning on ") and "drawing the map" in [
+        what for what, _ in told
+    ]
 
 
 def test_hybrids_are_tuned_on_an_indicator_matrix(space, labelled, held, tmp_path):
     rows, targets = labelled
     hybrid = targets.copy()
     hybrid[:60, 0] = 1
-    figures = tune_round(space, rows, hybrid, held, tmp_path, before=space, places=space[:, :2], reducer="pca")
+    figures = tune_round(
+        space,
+        rows,
+        hybrid,
+        held,
+        tmp_path,
+        before=space,
+        places=space[:, :2],
+        reducer="pca",
+    )
     assert 0 < figures["agreement"]["after"] <= 1
 
 
@@ -120,20 +173,35 @@ def test_one_label_is_too_few(space, labelled, held, tmp_path):
     alone = np.zeros_like(targets)
     alone[:, 0] = 1
     with pytest.raises(ValueError, match="with 1 label, expected at least two"):
-        tune_round(space, rows, alone, held, tmp_path, before=space, places=space[:, :2])
+        tune_round(
+            space, rows, alone, held, tmp_path, before=space, places=space[:, :2]
+        )
 
 
 @pytest.mark.parametrize("head", ["feedforward", "contrastive"])
 def test_other_heads_tune_too(space, labelled, held, tmp_path, head):
-    figures = tune_round(space, *labelled, held, tmp_path, before=space, places=space[:, :2], reducer="pca", head=head)
+    figures = tune_round(
+        space,
+        *labelled,
+        held,
+        tmp_path,
+        before=space,
+        places=space[:, :2],
+        reducer="pca",
+        head=head,
+    )
     assert Agreement(**figures["agreement"]).low > 0
     assert np.load(tmp_path / "space.npy").shape == (480, 50)
 
 
-def test_the_linear_head_is_a_logistic_regression_beside_the_space(space, gold, tmp_path):
+def test_the_linear_head_is_a_logistic_regression_beside_the_space(
+    space, gold, tmp_path
+):
     head = LinearTuner(weight=0.5).fit(space[:300], gold[:300])
     unit = space / np.linalg.norm(space, axis=1, keepdims=True)
-    oracle = LogisticRegression(C=10, class_weight="balanced", max_iter=2000).fit(unit[:300], gold[:300])
+    oracle = LogisticRegression(C=10, class_weight="balanced", max_iter=2000).fit(
+        unit[:300], gold[:300]
+    )
     scores = oracle.decision_function(unit)
     scores = 0.5 * scores / np.linalg.norm(scores, axis=1, keepdims=True)
     assert np.allclose(head.transform(space), np.hstack([unit, scores]), atol=1e-4)
@@ -144,12 +212,19 @@ def test_the_linear_head_is_a_logistic_regression_beside_the_space(space, gold, 
     assert list(again.classes_) == list(head.classes_) and again.weight == 0.5
 
 
-def test_the_linear_head_takes_hybrids_and_leaves_out_a_label_that_all_have(space, gold):
-    several = np.array([[name in ("NA", "IN"), name in ("IN", "OP"), True] for name in gold], dtype=int)
+def test_the_linear_head_takes_hybrids_and_leaves_out_a_label_that_all_have(
+    space, gold
+):
+    several = np.array(
+        [[name in ("NA", "IN"), name in ("IN", "OP"), True] for name in gold], dtype=int
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         head = LinearTuner().fit(space, several)
-    assert head.transform(space).shape == (480, 18) and head.get_feature_names_out().shape == (18,)
+    assert head.transform(space).shape == (
+        480,
+        18,
+    ) and head.get_feature_names_out().shape == (18,)
     with pytest.raises(ValueError, match="got 1 class"):
         LinearTuner().fit(space, ["NA"] * 480)
 
@@ -178,17 +253,31 @@ def wait_for(work, seconds=90):
 def test_rounds_run_in_the_background_and_are_kept(make_work, gold):
     work, elsewhere = make_work(), make_work()
     for name in sorted(set(gold)):
-        work.log.apply([i for i, label in zip(work.ids, gold, strict=True) if label == name][:30], [name], by="ann")
+        work.log.apply(
+            [i for i, label in zip(work.ids, gold, strict=True) if label == name][:30],
+            [name],
+            by="ann",
+        )
     work.start_tuning("ann")
     with pytest.raises(ValueError, match="one at a time"):
         work.start_tuning("bo")
     first = wait_for(work)
     assert first is not None, work.news
-    assert first.number == 1 and first.space.shape == (480, 24) and "Held-out agreement" in work.news
-    assert np.linalg.norm(first.places - work.rounds[0].places, axis=1).mean() < np.ptp(work.rounds[0].places)
+    assert (
+        first.number == 1
+        and first.space.shape == (480, 24)
+        and "Held-out agreement" in work.news
+    )
+    assert np.linalg.norm(first.places - work.rounds[0].places, axis=1).mean() < np.ptp(
+        work.rounds[0].places
+    )
     assert [event.round for event in work.log.state.tunings] == [1]
     assert not list(work.folder.glob(".tuning-*"))
-    assert elsewhere.log.refresh() and elsewhere.load_rounds() and sorted(elsewhere.rounds) == [0, 1]
+    assert (
+        elsewhere.log.refresh()
+        and elsewhere.load_rounds()
+        and sorted(elsewhere.rounds) == [0, 1]
+    )
     session = Session(work, "ann")
     assert session.number == 1
     session.show_round(0)
@@ -200,15 +289,21 @@ def test_rounds_run_in_the_background_and_are_kept(make_work, gold):
     assert np.array_equal(again.rounds[1].places, first.places)
     assert again.rounds[1].agreement == first.agreement
     other = make_work(places=None, reducer="pca")
-    assert sorted(other.rounds) == [0, 1], "a map drawn anew changes nothing about the rounds"
+    assert sorted(other.rounds) == [0, 1], (
+        "a map drawn anew changes nothing about the rounds"
+    )
 
 
 def test_a_round_that_is_stopped_leaves_nothing(make_work, gold):
     work = make_work()
-    work.log.apply([i for i, label in zip(work.ids, gold, strict=True) if label == "NA"], ["NA"])
+    work.log.apply(
+        [i for i, label in zip(work.ids, gold, strict=True) if label == "NA"], ["NA"]
+    )
     with pytest.raises(ValueError, match="of 1 label to tune on"):
         work.start_tuning()
-    work.log.apply([i for i, label in zip(work.ids, gold, strict=True) if label == "HI"], ["HI"])
+    work.log.apply(
+        [i for i, label in zip(work.ids, gold, strict=True) if label == "HI"], ["HI"]
+    )
     work.start_tuning()
     work.stop_tuning()
     assert work.job is None and work.news == "Tuning was stopped."
@@ -222,7 +317,14 @@ def test_a_head_that_is_none_is_refused_at_once(make_work):
 
 
 def test_a_round_that_fails_says_why(space, tmp_path):
-    given = {"X": space, "rows": [0], "targets": [[1, 0]], "held": [False], "before": space, "places": space[:, :2]}
+    given = {
+        "X": space,
+        "rows": [0],
+        "targets": [[1, 0]],
+        "held": [False],
+        "before": space,
+        "places": space[:, :2],
+    }
     for name, array in given.items():
         np.save(tmp_path / f"{name}.npy", np.asarray(array))
     receiver, sender = multiprocessing.Pipe(duplex=False)

@@ -13,12 +13,21 @@ from PIL import Image
 
 from embetter_reg.plots import label_styles, plot_interactive, write_interactive
 
-TEXTS = ["Once upon a time.", "Mix <b>flour</b> & water.", "We voted.", "La la la.", "Il était une fois.", "Sekoita."]
-DOCUMENTS = pd.DataFrame({
-    "register": ["NA", "HI", "OP", "LY", "NA", "HI"],
-    "language": ["en", "en", "en", "fr", "fr", "fi"],
-    "text": TEXTS,
-})  # fmt: skip
+TEXTS = [
+    "Once upon a time.",
+    "Mix <b>flour</b> & water.",
+    "We voted.",
+    "La la la.",
+    "Il était une fois.",
+    "Sekoita.",
+]
+DOCUMENTS = pd.DataFrame(
+    {
+        "register": ["NA", "HI", "OP", "LY", "NA", "HI"],
+        "language": ["en", "en", "en", "fr", "fr", "fi"],
+        "text": TEXTS,
+    }
+)
 POINTS = np.array([[0.0, 0], [4, 0], [4, 4], [0, 4], [2, 2], [2, 0]])
 MAPS = {"original": POINTS, "tuned": POINTS[::-1]}
 
@@ -30,13 +39,17 @@ def test_the_layout_holds_points_texts_and_styles():
     source = figures[0].renderers[0].data_source
     np.testing.assert_allclose(source.data["x1"], POINTS[::-1, 0])
     assert list(source.data["hover"]) == TEXTS
-    assert all(each.data_source is source for figure in figures for each in figure.renderers)
+    assert all(
+        each.data_source is source for figure in figures for each in figure.renderers
+    )
     for column, (legend, shown) in {
         "register": (figures[0].left[1], True),
         "language": (figures[0].left[2], False),
     }.items():
         styles = label_styles(DOCUMENTS[column])
-        assert [item.label.value for item in legend.items] == list(styles) and legend.visible == shown
+        assert [item.label.value for item in legend.items] == list(
+            styles
+        ) and legend.visible == shown
         colors = [item.renderers[0].glyph.fill_color for item in legend.items]
         assert colors == [color for color, _ in styles.values()]
 
@@ -58,7 +71,10 @@ def test_what_does_not_fit_is_one_sentence(maps, options, message):
 
 def test_a_missing_bokeh_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "bokeh.models", None)
-    with pytest.raises(ImportError, match=r'an interactive map needs .*: pip install "embetter-reg\[plots\]"'):
+    with pytest.raises(
+        ImportError,
+        match=r'an interactive map needs .*: pip install "embetter-reg\[plots\]"',
+    ):
         plot_interactive(MAPS, DOCUMENTS)
 
 
@@ -69,7 +85,10 @@ def test_a_missing_bokeh_names_the_extra(monkeypatch):
 def browser():
     """A Chromium that finds no host."""
     pytest.importorskip("selenium", reason="selenium is not installed")
-    chromium, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
+    chromium, driver = (
+        shutil.which("chromium") or shutil.which("google-chrome"),
+        shutil.which("chromedriver"),
+    )
     if not chromium or not driver:
         pytest.skip("chromium and chromedriver are not installed")
     from selenium import webdriver
@@ -77,12 +96,22 @@ def browser():
 
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-                     "--window-size=1300,900", "--host-resolver-rules=MAP * ~NOTFOUND"):  # fmt: skip
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--window-size=1300,900",
+        "--host-resolver-rules=MAP * ~NOTFOUND",
+    ):
         options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    options.set_capability(
+        "goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"}
+    )
     try:
-        started = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+        started = webdriver.Chrome(
+            options=options, service=webdriver.ChromeService(driver)
+        )
     except WebDriverException as error:
         pytest.skip(f"chromium does not start here: {error.msg}")
     yield started
@@ -109,7 +138,9 @@ class Page:
 
     def strength(self, figure, document):
         """How far from white the middle of a point is, from 0 to 1."""
-        image = Image.open(io.BytesIO(self.browser.get_screenshot_as_png())).convert("RGB")
+        image = Image.open(io.BytesIO(self.browser.get_screenshot_as_png())).convert(
+            "RGB"
+        )
         x, y = self.point(figure, document)
         return 1 - min(image.getpixel((round(x), round(y)))) / 255
 
@@ -145,20 +176,35 @@ class Page:
 
 @pytest.fixture
 def page(browser, tmp_path):
-    return Page(browser, write_interactive(MAPS, DOCUMENTS, tmp_path / "map.html", title="Two spaces"))
+    return Page(
+        browser,
+        write_interactive(MAPS, DOCUMENTS, tmp_path / "map.html", title="Two spaces"),
+    )
 
 
 def test_the_page_opens_without_a_network(page):
-    asked = [json.loads(entry["message"])["message"] for entry in page.browser.get_log("performance")]
-    urls = [each["params"]["request"]["url"] for each in asked if each["method"] == "Network.requestWillBeSent"]
+    asked = [
+        json.loads(entry["message"])["message"]
+        for entry in page.browser.get_log("performance")
+    ]
+    urls = [
+        each["params"]["request"]["url"]
+        for each in asked
+        if each["method"] == "Network.requestWillBeSent"
+    ]
     assert [url for url in urls if url.startswith("http")] == []
-    assert [entry for entry in page.browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+    assert [
+        entry for entry in page.browser.get_log("browser") if entry["level"] == "SEVERE"
+    ] == []
     assert page.run(page.visible_now) == [["NA", "OP", "HI", "LY"]] * 2
 
 
 def test_a_click_selects_in_all_maps_and_copies(page):
     page.run("navigator.clipboard.writeText = (text) => { window.copied = text }")
-    strong = [[page.strength(figure, document) for document in range(4)] for figure in range(2)]
+    strong = [
+        [page.strength(figure, document) for document in range(4)]
+        for figure in range(2)
+    ]
     assert np.min(strong) > 0.4
     page.move(*page.point(1, 1), click=True)
     page.until("return window.copied", TEXTS[1])
@@ -212,4 +258,8 @@ def test_points_over_each_other_have_one_tooltip(browser, tmp_path):
     page.move(*page.point(0, 0))
     tooltips = "[...document.querySelectorAll('body > .bk-Tooltip')]"
     page.until(f"return {tooltips}.length", 4)  # one a register
-    page.until(f"return {tooltips}.filter((tooltip) => getComputedStyle(tooltip).display != 'none').length", 1)
+    page.until(
+        f"return {tooltips}.filter((tooltip) => getComputedStyle(tooltip).display != "
+        "'none').length",
+        1,
+    )

@@ -7,7 +7,13 @@ from embetter_reg.plots._vision import EYES, cielab, color_difference
 from embetter_reg.plots.palette import REGISTER_COLORS, space_styles
 
 # Another simulation than the one that chose the colours: Vienot, Brettel & Mollon 1999.
-TO_LMS = np.array([[17.8824, 43.5161, 4.11935], [3.45565, 27.1554, 3.86714], [0.0299566, 0.184309, 1.46709]])
+TO_LMS = np.array(
+    [
+        [17.8824, 43.5161, 4.11935],
+        [3.45565, 27.1554, 3.86714],
+        [0.0299566, 0.184309, 1.46709],
+    ]
+)
 VIENOT = {
     "protanopia": np.array([[0, 2.02344, -2.52581], [0, 1, 0], [0, 0, 1]]),
     "deuteranopia": np.array([[1, 0, 0], [0.494207, 0, 1.24827], [0, 0, 1]]),
@@ -15,7 +21,10 @@ VIENOT = {
 
 
 def rgb(colors):
-    return np.array([[int(color[i : i + 2], 16) for i in (1, 3, 5)] for color in colors]) / 255
+    return (
+        np.array([[int(color[i : i + 2], 16) for i in (1, 3, 5)] for color in colors])
+        / 255
+    )
 
 
 def smallest_gap(lab):
@@ -60,7 +69,9 @@ def test_register_colours_are_far_apart_to_every_eye(eye):
 @pytest.mark.parametrize("eye", VIENOT)
 def test_another_simulation_agrees(eye):
     linear = rgb(REGISTER_COLORS.values()) ** 2.2
-    seen = np.clip(linear @ (np.linalg.inv(TO_LMS) @ VIENOT[eye] @ TO_LMS).T, 0, 1) ** (1 / 2.2)
+    seen = np.clip(linear @ (np.linalg.inv(TO_LMS) @ VIENOT[eye] @ TO_LMS).T, 0, 1) ** (
+        1 / 2.2
+    )
     assert smallest_gap(cielab(seen)) > 10
 
 
@@ -78,20 +89,45 @@ def test_any_number_of_clusters_has_colours():
 
 def test_markers_tell_labels_apart_in_grey():
     styles = label_styles(MAIN).values()
-    assert len({color for color, _ in styles}) == len({marker for _, marker in styles}) == 9
+    assert (
+        len({color for color, _ in styles})
+        == len({marker for _, marker in styles})
+        == 9
+    )
     many = label_styles(f"language {n:02}" for n in range(60))
     assert len(set(many.values())) == 60
-    assert len({marker for _, marker in label_styles(["en", "fi", "fr", "sv", "es", "tr"]).values()}) == 6
+    assert (
+        len(
+            {
+                marker
+                for _, marker in label_styles(
+                    ["en", "fi", "fr", "sv", "es", "tr"]
+                ).values()
+            }
+        )
+        == 6
+    )
 
 
 def test_a_label_looks_the_same_in_every_picture():
-    assert label_styles(["IN", "NA"])["NA"] == label_styles(MAIN)["NA"] == label_styles(["NA OP", "NA"])["NA"]
+    assert (
+        label_styles(["IN", "NA"])["NA"]
+        == label_styles(MAIN)["NA"]
+        == label_styles(["NA OP", "NA"])["NA"]
+    )
     assert label_styles(["fi", "xx"])["fi"] == label_styles(["en", "fi", "tr"])["fi"]
-    assert label_styles(["NA OP", "HI IP", "NA"])["NA OP"][0] == label_styles(["hybrid"])["hybrid"][0]
+    assert (
+        label_styles(["NA OP", "HI IP", "NA"])["NA OP"][0]
+        == label_styles(["hybrid"])["hybrid"][0]
+    )
 
 
 def test_missing_labels_are_unknown_and_last():
-    assert list(label_styles([None, "HI", float("nan"), "NA"])) == ["NA", "HI", "unknown"]
+    assert list(label_styles([None, "HI", float("nan"), "NA"])) == [
+        "NA",
+        "HI",
+        "unknown",
+    ]
     assert list(label_styles([None])) == ["unknown"]
 
 

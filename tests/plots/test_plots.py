@@ -28,12 +28,20 @@ from embetter_reg.plots import (
 def found(planted):
     return compare_spaces(
         {"original": planted["by_language"], "tuned": planted["by_register"]},
-        register=planted["register"], language=planted["language"], k=[2, 8], n_seeds=1, n_bootstrap=10, n_null=10,
-    )  # fmt: skip
+        register=planted["register"],
+        language=planted["language"],
+        k=[2, 8],
+        n_seeds=1,
+        n_bootstrap=10,
+        n_null=10,
+    )
 
 
 def test_maps_show_every_document_in_its_colour(planted):
-    maps = {"original": planted["by_language"][:, :2], "tuned": planted["by_register"][:, :2]}
+    maps = {
+        "original": planted["by_language"][:, :2],
+        "tuned": planted["by_register"][:, :2],
+    }
     figure = plot_maps(maps, register=planted["register"], language=planted["language"])
     assert len(figure.axes) == 4
     for ax in figure.axes:
@@ -45,7 +53,9 @@ def test_maps_show_every_document_in_its_colour(planted):
 def test_curves_hold_the_figures_and_the_marks(found):
     figure = plot_agreement(found, "spherical")
     line = next(line for line in figure.axes[0].lines if line.get_label() == "tuned")
-    rows = found.agreement.query("space == 'tuned' and clusterer == 'spherical' and label == 'register'")
+    rows = found.agreement.query(
+        "space == 'tuned' and clusterer == 'spherical' and label == 'register'"
+    )
     np.testing.assert_allclose(line.get_ydata(), rows["ami"])
     words = {text.get_text() for text in figure.axes[0].texts}
     assert words == {"registers (4)", "languages (3)"}
@@ -53,24 +63,48 @@ def test_curves_hold_the_figures_and_the_marks(found):
 
 def test_cluster_table_prints_its_shares(found):
     ax = plot_cluster_table(found.cluster_table("tuned"))
-    assert "100%" in {text.get_text() for text in ax.texts} and ax.get_xlabel() == "register"
-    assert [text.get_text() for text in ax.get_xticklabels()] == ["NA", "IN", "OP", "HI"]
+    assert (
+        "100%" in {text.get_text() for text in ax.texts}
+        and ax.get_xlabel() == "register"
+    )
+    assert [text.get_text() for text in ax.get_xticklabels()] == [
+        "NA",
+        "IN",
+        "OP",
+        "HI",
+    ]
     given = pd.DataFrame([[0.0, 1.0], [0.75, 0.25]], index=[0, 1], columns=["fi", "en"])
-    np.testing.assert_allclose(plot_cluster_table(given, "language").images[0].get_array(), [[1, 0], [0.25, 0.75]])
+    np.testing.assert_allclose(
+        plot_cluster_table(given, "language").images[0].get_array(),
+        [[1, 0], [0.25, 0.75]],
+    )
 
 
 def test_a_sweep_has_its_figures_bars_and_marks(planted):
-    found = sweep({"tuned": planted["by_register"]}, register=planted["register"], language=planted["language"],
-                  k=[2, 4, 6], seeds=[0, 1], n_init=1)  # fmt: skip
+    found = sweep(
+        {"tuned": planted["by_register"]},
+        register=planted["register"],
+        language=planted["language"],
+        k=[2, 4, 6],
+        seeds=[0, 1],
+        n_init=1,
+    )
     averaged = average(found)
     figure = plot_sweep(averaged)
     assert len(figure.axes) == 6
     curve = figure.axes[0].containers[0]
     rows = averaged.query("clusterer == 'kmeans'")
-    np.testing.assert_allclose(curve.lines[0].get_ydata().astype(float), rows["register_ami"])
-    bars = np.array([segment[:, 1] for segment in curve.lines[2][0].get_segments()], dtype=float)
+    np.testing.assert_allclose(
+        curve.lines[0].get_ydata().astype(float), rows["register_ami"]
+    )
+    bars = np.array(
+        [segment[:, 1] for segment in curve.lines[2][0].get_segments()], dtype=float
+    )
     np.testing.assert_allclose(bars[:, 1] - bars[:, 0], 2 * rows["register_ami_sd"])
-    assert {text.get_text() for text in figure.axes[0].texts} == {"registers (4)", "languages (3)"}
+    assert {text.get_text() for text in figure.axes[0].texts} == {
+        "registers (4)",
+        "languages (3)",
+    }
     with pytest.raises(ValueError, match="two rows of the space 'tuned'"):
         plot_sweep(average(found).loc[[0, 0]])
 
@@ -78,10 +112,18 @@ def test_a_sweep_has_its_figures_bars_and_marks(planted):
 def test_a_labelled_map_numbers_its_clusters(planted):
     points = planted["by_register"][:, :2]
     clusters = np.arange(240) % 5
-    figure = plot_labelled_map(points, {"language": planted["language"], "kmeans, k = 5": clusters})
+    figure = plot_labelled_map(
+        points, {"language": planted["language"], "kmeans, k = 5": clusters}
+    )
     languages, numbered = figure.axes
-    assert [text.get_text() for text in languages.get_legend().get_texts()] == ["en", "fi", "fr"]
-    assert {text.get_text() for text in numbered.texts} == set("01234") and numbered.get_legend() is None
+    assert [text.get_text() for text in languages.get_legend().get_texts()] == [
+        "en",
+        "fi",
+        "fr",
+    ]
+    assert {text.get_text() for text in numbered.texts} == set(
+        "01234"
+    ) and numbered.get_legend() is None
 
 
 def test_a_map_has_the_colours_of_its_labels(planted):
@@ -91,7 +133,10 @@ def test_a_map_has_the_colours_of_its_labels(planted):
     drawn = {group.get_label(): group for group in ax.collections}
     assert list(drawn) == ["NA", "IN", "OP", "HI", "unknown"]
     for name, (color, _) in label_styles(register).items():
-        np.testing.assert_allclose(drawn[name].get_offsets(), points[register == (None if name == "unknown" else name)])
+        np.testing.assert_allclose(
+            drawn[name].get_offsets(),
+            points[register == (None if name == "unknown" else name)],
+        )
         expected = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
         np.testing.assert_allclose(drawn[name].get_facecolor()[0, :3], expected)
     with pytest.raises(ValueError, match=r"got points of shape \(240, 12\)"):
@@ -113,10 +158,16 @@ def test_several_labels_are_rows_or_columns(planted, n_maps, shape):
     figure = plot_maps(maps, register=planted["register"], language=planted["language"])
     assert figure.axes[0].get_gridspec().get_geometry() == shape
     headings = {ax.get_title(loc="left") for ax in figure.axes}
-    assert headings == {f"{name}, by {label}" for name in maps for label in ("register", "language")}
+    assert headings == {
+        f"{name}, by {label}" for name in maps for label in ("register", "language")
+    }
     for ax in figure.axes:
         names = {group.get_label() for group in ax.collections}
-        assert names == set(planted["register" if "register" in ax.get_title(loc="left") else "language"])
+        assert names == set(
+            planted[
+                "register" if "register" in ax.get_title(loc="left") else "language"
+            ]
+        )
     assert sum(ax.get_legend() is not None for ax in figure.axes) == 2
 
 
@@ -124,8 +175,15 @@ def test_a_small_multiple_has_one_legend(planted):
     maps = {f"reducer {n}": planted["by_register"][:, :2] for n in range(7)}
     figure = plot_maps(maps, register=planted["register"])
     assert figure.axes[0].get_gridspec().get_geometry() == (2, 4)
-    assert [ax.get_title(loc="left") for ax in figure.axes if ax.get_visible()] == list(maps)
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["NA", "IN", "OP", "HI"]
+    assert [ax.get_title(loc="left") for ax in figure.axes if ax.get_visible()] == list(
+        maps
+    )
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "NA",
+        "IN",
+        "OP",
+        "HI",
+    ]
     with pytest.raises(ValueError, match="got 0 maps and 1 labels"):
         plot_maps({}, register=planted["register"])
 
@@ -144,21 +202,37 @@ def test_swapping_register_and_language_swaps_the_pictures(planted):
 
 
 def test_pca_charts_tell_what_they_explain(planted):
-    fitted = {name: PCA(2, random_state=0).fit(planted[name]) for name in ("by_language", "by_register")}
+    fitted = {
+        name: PCA(2, random_state=0).fit(planted[name])
+        for name in ("by_language", "by_register")
+    }
     charts = {name: pca.transform(planted[name]) for name, pca in fitted.items()}
     shares = {name: pca.explained_variance_ratio_ for name, pca in fitted.items()}
     figure = plot_pca(charts, shares, register=planted["register"])
     for ax, share in zip(figure.axes, shares.values(), strict=True):
-        assert ax.get_xlabel() == f"PC 1 ({share[0]:.0%} of variance)" and ax.get_aspect() == 1
-    assert figure.axes[1].get_ylabel() == f"PC 2 ({shares['by_register'][1]:.0%} of variance)"
+        assert (
+            ax.get_xlabel() == f"PC 1 ({share[0]:.0%} of variance)"
+            and ax.get_aspect() == 1
+        )
+    assert (
+        figure.axes[1].get_ylabel()
+        == f"PC 2 ({shares['by_register'][1]:.0%} of variance)"
+    )
 
 
 def test_distances_are_sorted_by_label(planted):
-    distances = KMeans(4, n_init=1, random_state=0).fit_transform(planted["by_register"])
+    distances = KMeans(4, n_init=1, random_state=0).fit_transform(
+        planted["by_register"]
+    )
     shuffled = np.random.default_rng(0).permutation(240)
     ax = plot_distances(distances[shuffled], planted["register"][shuffled])
     drawn = np.asarray(ax.images[0].get_array())
-    assert [text.get_text() for text in ax.get_yticklabels()] == ["NA", "IN", "OP", "HI"]
+    assert [text.get_text() for text in ax.get_yticklabels()] == [
+        "NA",
+        "IN",
+        "OP",
+        "HI",
+    ]
     for block, label in zip(np.split(drawn, 4), ("NA", "IN", "OP", "HI"), strict=True):
         own = distances[planted["register"] == label]
         np.testing.assert_allclose(np.sort(block, axis=0), np.sort(own, axis=0))
@@ -167,8 +241,12 @@ def test_distances_are_sorted_by_label(planted):
 def test_layers_hold_the_figures_in_the_order_asked_for(found):
     ax = plot_layers(found, ["tuned", "original"], ["BRAS"], clusterer="spherical")
     lines = {line.get_label(): line.get_ydata() for line in ax.lines}
-    rows = found.agreement.query("clusterer == 'spherical' and k == 4").set_index(["label", "space"])["ami"]
-    np.testing.assert_allclose(lines["language AMI"], rows["language"][["tuned", "original"]])
+    rows = found.agreement.query("clusterer == 'spherical' and k == 4").set_index(
+        ["label", "space"]
+    )["ami"]
+    np.testing.assert_allclose(
+        lines["language AMI"], rows["language"][["tuned", "original"]]
+    )
     bras = found.figures.query("figure == 'BRAS'").set_index("space")["value"]
     np.testing.assert_allclose(lines["BRAS"], bras[["tuned", "original"]])
     assert [text.get_text() for text in ax.get_xticklabels()] == ["tuned", "original"]
@@ -177,7 +255,10 @@ def test_layers_hold_the_figures_in_the_order_asked_for(found):
     with pytest.raises(ValueError, match=r"got figures=\['beauty'\]"):
         plot_layers(found, figures=["beauty"])
     without = replace(found, figures=pd.DataFrame())
-    assert [line.get_label() for line in plot_layers(without).lines] == ["register AMI", "language AMI"]
+    assert [line.get_label() for line in plot_layers(without).lines] == [
+        "register AMI",
+        "language AMI",
+    ]
 
 
 def boxes(ax):
@@ -188,23 +269,32 @@ def boxes(ax):
 
 def test_texts_do_not_overlap_and_stay_inside():
     rng = np.random.default_rng(0)
-    points = rng.normal(scale=0.2, size=(18, 2)) + np.repeat([[0, 0], [2, 1]], 9, axis=0)
+    points = rng.normal(scale=0.2, size=(18, 2)) + np.repeat(
+        [[0, 0], [2, 1]], 9, axis=0
+    )
     texts = [f"document {n} has this much to say" for n in range(18)]
     ax = plot_texts(points, texts)
     placed = boxes(ax)
     assert [text.get_text().replace("\n", " ") for text in ax.texts] == texts
     assert not any(a.overlaps(b) for n, a in enumerate(placed) for b in placed[:n])
     frame = ax.get_window_extent()
-    assert all(frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 for box in placed)
+    assert all(
+        frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0
+        for box in placed
+    )
     at = ax.transData.transform(points)
     assert not any(box.contains(*dot) for box in placed for dot in at)
 
 
 def test_texts_without_room_are_left_out_and_told():
     with pytest.warns(UserWarning, match="there is no room for"):
-        ax = plot_texts(np.zeros((80, 2)), ["a long text that takes up quite some room " * 2] * 80)
+        ax = plot_texts(
+            np.zeros((80, 2)), ["a long text that takes up quite some room " * 2] * 80
+        )
     placed = boxes(ax)
-    assert 10 < len(placed) < 80 and not any(a.overlaps(b) for n, a in enumerate(placed) for b in placed[:n])
+    assert 10 < len(placed) < 80 and not any(
+        a.overlaps(b) for n, a in enumerate(placed) for b in placed[:n]
+    )
 
 
 def test_a_sentence_is_a_path(planted):
@@ -214,12 +304,18 @@ def test_a_sentence_is_a_path(planted):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         on_map = plot_map(planted["by_register"][:, :2], planted["register"])
-        assert plot_texts(planted["by_register"][:2, :2], ["one", "two"], ax=on_map) is on_map
+        assert (
+            plot_texts(planted["by_register"][:2, :2], ["one", "two"], ax=on_map)
+            is on_map
+        )
 
 
 def test_history_holds_losses_and_marks_the_best_epoch():
     held = [3.0, 1.0, 2.0, 2.5]
-    records = [{"epoch": n + 1, "loss": 1 / (n + 1), "validation_loss": loss} for n, loss in enumerate(held)]
+    records = [
+        {"epoch": n + 1, "loss": 1 / (n + 1), "validation_loss": loss}
+        for n, loss in enumerate(held)
+    ]
     ax = plot_history({"one": records, "two": [{"epoch": 1, "loss": 4.0}]})
     lines = {line.get_label(): line for line in ax.lines}
     best = lines["one held-back loss, best at 2"]
@@ -236,7 +332,11 @@ def test_every_picture_prints(tmp_path, found, planted):
         plot_agreement(found),
         plot_layers(found),
         plot_cluster_table(found.cluster_table("tuned")),
-        plot_maps({str(n): planted["by_register"][:, :2] for n in range(4)}, language=planted["language"], title="all"),
+        plot_maps(
+            {str(n): planted["by_register"][:, :2] for n in range(4)},
+            language=planted["language"],
+            title="all",
+        ),
     ]
     for number, each in enumerate(drawn):
         for kind in ("png", "svg", "pdf"):

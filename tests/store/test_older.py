@@ -39,7 +39,9 @@ def test_vectors_labels_and_predictions(older):
     folder, frames = older
     found = read_embeddings([folder / "en_embeds.tsv", folder / "fi_embeds.tsv"])
     for layer, atol in (("first", 1e-6), ("last", 1e-6)):
-        expected = np.concatenate([np.stack(frames[language][f"embed_{layer}"]) for language in ("en", "fi")])
+        expected = np.concatenate(
+            [np.stack(frames[language][f"embed_{layer}"]) for language in ("en", "fi")]
+        )
         np.testing.assert_allclose(found.layers[layer], expected, atol=atol)
     assert found.documents["id"].tolist() == ["en0", "en1", "en2", "fi0", "fi1", "fi2"]
     assert found.documents["labels"].tolist() == [["NA", "ne"], [], ["HI"]] * 2
@@ -54,17 +56,25 @@ def test_vectors_labels_and_predictions(older):
 def test_their_texts_are_documents(older):
     folder, _ = older
     found = read_documents(folder / "en_embeds.tsv")
-    assert found["text"].tolist() == [f'Said "{n}" times.\tThen left.' for n in range(3)]
+    assert found["text"].tolist() == [
+        f'Said "{n}" times.\tThen left.' for n in range(3)
+    ]
     assert found["labels"].tolist() == [["NA", "ne"], [], ["HI"]]
     assert not [name for name in found if name.startswith(("embed_", "pred", "vec_"))]
 
 
 def test_nothing_is_evaluated(tmp_path):
     path = tmp_path / "en_embeds.tsv"
-    path.write_text("id\tlang\tlabels\tembed_last\na\ten\t['NA']\t__import__('os').abort()\n")
-    with pytest.raises(ValueError, match=r"en_embeds.tsv:2: got a row that cannot be read"):
+    path.write_text(
+        "id\tlang\tlabels\tembed_last\na\ten\t['NA']\t__import__('os').abort()\n"
+    )
+    with pytest.raises(
+        ValueError, match=r"en_embeds.tsv:2: got a row that cannot be read"
+    ):
         read_embeddings(path)
-    path.write_text("id\tlang\tlabels\tembed_last\na\ten\t['NA']\t[1, 2]\nb\ten\t['NA']\t[1, 2, 3]\n")
+    path.write_text(
+        "id\tlang\tlabels\tembed_last\na\ten\t['NA']\t[1, 2]\nb\ten\t['NA']\t[1, 2, 3]\n"
+    )
     with pytest.raises(ValueError, match="vectors of several widths"):
         read_embeddings(path)
     path.write_text("id\tlang\tlabels\tembed_last\na\ten\t['XX']\t[1, 2]\n")

@@ -23,10 +23,21 @@ def test_names_and_kinds(tiny_folder, tiny_model):
 
 
 def test_options_reach_the_encoder_or_are_refused():
-    encoder = make_encoder("register:some/model", layer="half", device=None, long="chunks")
-    assert (encoder.name, encoder.layer, encoder.long, encoder.device) == ("some/model", "half", "chunks", None)
+    encoder = make_encoder(
+        "register:some/model", layer="half", device=None, long="chunks"
+    )
+    assert (encoder.name, encoder.layer, encoder.long, encoder.device) == (
+        "some/model",
+        "half",
+        "chunks",
+        None,
+    )
     assert make_encoder("lite", random_state=3, n_components=5).random_state == 3
-    with pytest.raises(ValueError, match="got layer for SentenceEncoder, which has no such parameter"):
+    with pytest.raises(
+        ValueError, match="got layer for SentenceEncoder, which has no such parameter"
+    ):
         make_encoder("sentence:some/model", layer="half")
-    with pytest.raises(OSError, match="got the model 'no/such', which could not be loaded"):
+    with pytest.raises(
+        OSError, match="got the model 'no/such', which could not be loaded"
+    ):
         make_encoder("no/such")

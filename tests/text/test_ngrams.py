@@ -18,8 +18,12 @@ TEXTS = [
 
 
 def longer_words_only(n):
-    """char_wb n-grams; scikit-learn also keeps a padded word shorter than n, which ours leaves out."""
-    analyze = CountVectorizer(analyzer="char_wb", ngram_range=(n, n), lowercase=False).build_analyzer()
+    """char_wb n-grams; scikit-learn also keeps a padded word shorter than n, which ours
+    leaves out.
+    """
+    analyze = CountVectorizer(
+        analyzer="char_wb", ngram_range=(n, n), lowercase=False
+    ).build_analyzer()
     return lambda text: [gram for gram in analyze(text) if len(gram) == n]
 
 
@@ -35,7 +39,9 @@ def test_counts_are_scikit_learns(n):
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_word_counts_are_scikit_learns(n):
     texts = [*TEXTS, "The cat, the cat!\nThe end."]
-    analyze = CountVectorizer(ngram_range=(n, n), lowercase=False, token_pattern=r"\w+|[^\w\s]|\n").build_analyzer()
+    analyze = CountVectorizer(
+        ngram_range=(n, n), lowercase=False, token_pattern=r"\w+|[^\w\s]|\n"
+    ).build_analyzer()
     ours = count_ngrams(texts, (n, n), 24, words=True)
     for row, text in enumerate(texts):
         _, expected = np.unique(analyze(text), return_counts=True)

@@ -12,7 +12,13 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from embetter_reg.text import RegisterEncoder
 from embetter_reg.text._register import GRID, raise_parents
 
-TEXTS = ["the cat sat", "mix the flour and bake", "we voted for the new law today", "", "the law"] * 3
+TEXTS = [
+    "the cat sat",
+    "mix the flour and bake",
+    "we voted for the new law today",
+    "",
+    "the law",
+] * 3
 CLASSES = ["NA", "ne", "OP", "rv", "HI"]
 
 
@@ -25,7 +31,9 @@ def library_logits(folder, texts):
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
     with torch.no_grad():
-        return torch.cat([model(**tokenizer(text, return_tensors="pt")).logits for text in texts])
+        return torch.cat(
+            [model(**tokenizer(text, return_tensors="pt")).logits for text in texts]
+        )
 
 
 def test_probabilities_are_the_library_with_raised_parents(encoder):
@@ -50,25 +58,37 @@ def test_single_label_probabilities_are_a_softmax(encoder):
 def test_raise_parents_leaves_unrelated_labels_alone():
     found = raise_parents(np.array([[0.2, 0.9, 0.1, 0.3]]), ["NA", "ne", "sr", "OP"])
     np.testing.assert_array_equal(found, [[0.9, 0.9, 0.1, 0.3]])
-    np.testing.assert_array_equal(raise_parents(np.array([[0.2, 0.9]]), ["OP", "ne"]), [[0.2, 0.9]])
+    np.testing.assert_array_equal(
+        raise_parents(np.array([[0.2, 0.9]]), ["OP", "ne"]), [[0.2, 0.9]]
+    )
 
 
 def test_encode_is_transform_and_predict_proba_in_one_pass(encoder):
     found = encoder.encode(TEXTS, layers=("first", "half", "last", 0))
     for layer, X in found.layers.items():
-        np.testing.assert_array_equal(clone(encoder).set_params(layer=layer).transform(TEXTS), X)
+        np.testing.assert_array_equal(
+            clone(encoder).set_params(layer=layer).transform(TEXTS), X
+        )
     np.testing.assert_array_equal(encoder.predict_proba(TEXTS), found.probabilities)
     assert not np.allclose(found.layers["first"], found.layers["last"])
     empty = encoder.encode([], layers=("first",))
-    assert empty.layers["first"].shape == (0, 16) and empty.probabilities.shape == (0, 5)
+    assert empty.layers["first"].shape == (0, 16) and empty.probabilities.shape == (
+        0,
+        5,
+    )
 
 
 def test_thresholds(encoder):
     p = encoder.predict_proba(TEXTS)
     np.testing.assert_array_equal(encoder.predict(TEXTS), p >= 0.5)
     np.testing.assert_array_equal(encoder.predict(TEXTS, 0.3), p >= 0.3)
-    np.testing.assert_array_equal(encoder.predict(TEXTS, {"OP": 0.9}), p >= [0.5, 0.5, 0.9, 0.5, 0.5])
-    np.testing.assert_array_equal(encoder.predict(TEXTS, [0.1, 0.2, 0.3, 0.4, 0.5]), p >= [0.1, 0.2, 0.3, 0.4, 0.5])
+    np.testing.assert_array_equal(
+        encoder.predict(TEXTS, {"OP": 0.9}), p >= [0.5, 0.5, 0.9, 0.5, 0.5]
+    )
+    np.testing.assert_array_equal(
+        encoder.predict(TEXTS, [0.1, 0.2, 0.3, 0.4, 0.5]),
+        p >= [0.1, 0.2, 0.3, 0.4, 0.5],
+    )
     assert encoder.label_sets([[1, 1, 0, 0, 0], [0] * 5]) == [["NA", "ne"], []]
     for wrong, message in (
         ("good", "got threshold='good'"),
@@ -83,7 +103,9 @@ def test_thresholds(encoder):
 
 @pytest.mark.parametrize("planted", [0.4, 0.6])
 def test_fit_threshold_finds_a_planted_one(encoder, planted):
-    """Gold labels are those above a known threshold: the search must return it, globally and by label."""
+    """Gold labels are those above a known threshold: the search must return it,
+    globally and by label.
+    """
     p = encoder.predict_proba(TEXTS)
     gold = (p >= planted).astype(int)
     encoder.fit_threshold(TEXTS, gold)
@@ -95,7 +117,10 @@ def test_fit_threshold_finds_a_planted_one(encoder, planted):
     names = encoder.label_sets(gold)
     for y in (names, [" ".join(labels) for labels in names]):
         if all(names):
-            assert clone(encoder).fit_threshold(TEXTS, y).threshold_ == encoder.fit_threshold(TEXTS, gold).threshold_
+            assert (
+                clone(encoder).fit_threshold(TEXTS, y).threshold_
+                == encoder.fit_threshold(TEXTS, gold).threshold_
+            )
 
 
 def test_documents_that_the_threshold_was_chosen_on_are_remembered(encoder):
@@ -103,7 +128,11 @@ def test_documents_that_the_threshold_was_chosen_on_are_remembered(encoder):
     encoder.fit_threshold(TEXTS[:3], [["NA"], ["HI"], ["OP"]])
     again = pickle.loads(pickle.dumps(encoder))
     for either in (encoder, again):
-        assert either.chosen_on(["the law", "the cat sat", TEXTS[2]]).tolist() == [False, True, True]
+        assert either.chosen_on(["the law", "the cat sat", TEXTS[2]]).tolist() == [
+            False,
+            True,
+            True,
+        ]
         assert either.threshold_ == encoder.threshold_
 
 
@@ -123,9 +152,20 @@ def test_bad_gold_labels(encoder):
 def test_a_gpt_classifier_without_a_padding_token(tiny_folder, tmp_path):
     from transformers import GPT2ForSequenceClassification
 
-    model = GPT2ForSequenceClassification.from_pretrained(tiny_folder / "gpt2", num_labels=3)
+    model = GPT2ForSequenceClassification.from_pretrained(
+        tiny_folder / "gpt2", num_labels=3
+    )
     model.save_pretrained(tmp_path)
     AutoTokenizer.from_pretrained(tiny_folder / "gpt2").save_pretrained(tmp_path)
     texts = TEXTS[:3]
-    alone = np.concatenate([RegisterEncoder(str(tmp_path), device="cpu").predict_proba([text]) for text in texts])
-    np.testing.assert_allclose(RegisterEncoder(str(tmp_path), device="cpu").predict_proba(texts), alone, atol=1e-5)
+    alone = np.concatenate(
+        [
+            RegisterEncoder(str(tmp_path), device="cpu").predict_proba([text])
+            for text in texts
+        ]
+    )
+    np.testing.assert_allclose(
+        RegisterEncoder(str(tmp_path), device="cpu").predict_proba(texts),
+        alone,
+        atol=1e-5,
+    )

@@ -1,4 +1,6 @@
-"""SurfaceEncoder: counts checked by hand, in several scripts, and what they tell about registers."""
+"""SurfaceEncoder: counts checked by hand, in several scripts, and what they tell about
+registers.
+"""
 
 import pickle
 import time
@@ -40,36 +42,86 @@ def test_names():
 def test_words_by_hand():
     # 10 words, 7 of them different; "a" stands beside itself; 5 words (b c d e f) are used once
     text = "a a x b x c d e f a"
-    names = ("type_token_ratio", "words_used_once", "top_ten_words", "doubled_words", "word_length_variation")
+    names = (
+        "type_token_ratio",
+        "words_used_once",
+        "top_ten_words",
+        "doubled_words",
+        "word_length_variation",
+    )
     assert measured(text, *names) == [7 / 10, 5 / 10, 1, 100, 0]
-    assert measured("ab abcd ab abcd", "word_length_variation", "longest_word", "long_words") == [1 / 3, 4 / 3, 0]
-    assert measured("I saw NASA and the EU", "capital_words", "single_capitals") == [2000 / 6, 1000 / 6]
-    assert measured("don't l’eau co-op", "type_token_ratio", "apostrophes", "dashes") == [1, 2000 / 15, 0]
+    assert measured(
+        "ab abcd ab abcd", "word_length_variation", "longest_word", "long_words"
+    ) == [1 / 3, 4 / 3, 0]
+    assert measured("I saw NASA and the EU", "capital_words", "single_capitals") == [
+        2000 / 6,
+        1000 / 6,
+    ]
+    assert measured(
+        "don't l’eau co-op", "type_token_ratio", "apostrophes", "dashes"
+    ) == [1, 2000 / 15, 0]
 
 
 def test_type_token_ratio_does_not_fall_with_length():
     words = " ".join(f"word{n % 40}" for n in range(1000))
-    assert measured(words, "type_token_ratio") == measured(words[: len(words) // 4], "type_token_ratio") == [40 / 50]
+    assert (
+        measured(words, "type_token_ratio")
+        == measured(words[: len(words) // 4], "type_token_ratio")
+        == [40 / 50]
+    )
 
 
 def test_sentences_by_hand():
     text = "Who are you? me. I am Ann!\nI know"  # of 3, 1, 3 and 2 words
-    names = ("question_sentences", "exclamation_sentences", "lower_case_starts", "open_sentences", "repeated_starts")
+    names = (
+        "question_sentences",
+        "exclamation_sentences",
+        "lower_case_starts",
+        "open_sentences",
+        "repeated_starts",
+    )
     assert measured(text, *names) == [1 / 4, 1 / 4, 1 / 4, 1 / 4, 1 / 4]
     assert measured(text, "longest_sentence") == [3 / (9 / 4)]
-    assert measured(text, "sentence_length_variation") == [np.std([3, 1, 3, 2]) / (9 / 4)]
+    assert measured(text, "sentence_length_variation") == [
+        np.std([3, 1, 3, 2]) / (9 / 4)
+    ]
     assert measured("It was 3.5 m, i.e. long.", "lower_case_starts") == [1 / 2]
 
 
 def test_signs_by_hand():
     text = "AB, cd; (e) – f/g | h: 5 % & 6 € #i @j + k…"
     n = len(text.replace(" ", ""))
-    once = ["commas", "semicolons", "dashes", "slashes", "bars", "colons", "percent_signs", "currency_signs"]
-    for name in [*once, "ampersands", "hash_signs", "at_signs", "math_signs", "ellipses"]:
+    once = [
+        "commas",
+        "semicolons",
+        "dashes",
+        "slashes",
+        "bars",
+        "colons",
+        "percent_signs",
+        "currency_signs",
+    ]
+    for name in [
+        *once,
+        "ampersands",
+        "hash_signs",
+        "at_signs",
+        "math_signs",
+        "ellipses",
+    ]:
         assert measured(text, name) == [1000 / n], name
-    assert measured(text, "brackets", "digits", "capitals") == [2000 / n, 2000 / n, 2 / 11]
-    assert measured("Oh?! No... ¿Ya? ¡Ya!", "repeated_marks", "ellipses", "full_stops") == [1000 / 15, 1000 / 15, 0]
-    assert measured('He said "no way" twice', "quoted_share", "quotes") == [8 / 22, 2000 / 18]
+    assert measured(text, "brackets", "digits", "capitals") == [
+        2000 / n,
+        2000 / n,
+        2 / 11,
+    ]
+    assert measured(
+        "Oh?! No... ¿Ya? ¡Ya!", "repeated_marks", "ellipses", "full_stops"
+    ) == [1000 / 15, 1000 / 15, 0]
+    assert measured('He said "no way" twice', "quoted_share", "quotes") == [
+        8 / 22,
+        2000 / 18,
+    ]
 
 
 def test_numbers_and_marks_of_the_web_by_hand():
@@ -78,13 +130,23 @@ def test_numbers_and_marks_of_the_web_by_hand():
     names = ("times", "dates", "prices", "years")
     assert measured(text, *names) == [1000 / n, 2000 / n, 2000 / n, 3000 / n]
     text = "See https://a.example/b?c=1,2 and www.d.example or me@e.example :) 😀 <3"
-    assert measured(text, "urls", "emails", "emoticons", "commas", "numbers") == [500, 250, 750, 0, 250]
+    assert measured(text, "urls", "emails", "emoticons", "commas", "numbers") == [
+        500,
+        250,
+        750,
+        0,
+        250,
+    ]
 
 
 def test_figures_are_told_apart():
-    assert measured("1939-1945 and 12:00-13:30", "years", "times", "dates", "numbers") == [2000 / 3] * 2 + [0, 2000]
+    assert measured(
+        "1939-1945 and 12:00-13:30", "years", "times", "dates", "numbers"
+    ) == [2000 / 3] * 2 + [0, 2000]
     assert measured("version 1.2.3 of 5000", "dates", "years") == [0, 0]
-    assert measured("那是2020年5月3日", "dates") == measured("那是05/03/2020年月日", "dates")
+    assert measured("那是2020年5月3日", "dates") == measured(
+        "那是05/03/2020年月日", "dates"
+    )
 
 
 def test_lines_by_hand():
@@ -94,7 +156,11 @@ def test_lines_by_hand():
     assert measured(text, *names) == [np.log(6), 1 / 6, 1 / 5, 1]
     assert measured(text, "log_line_length") == [np.log(1 + (7 + 7 + 7 + 7 + 14) / 5)]
     repeated, varied = "the same again. " * 50, " ".join(str(n**5) for n in range(130))
-    assert count_surface(repeated)["compressed_size"] < 0.1 < count_surface(varied)["compressed_size"]
+    assert (
+        count_surface(repeated)["compressed_size"]
+        < 0.1
+        < count_surface(varied)["compressed_size"]
+    )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -108,25 +174,36 @@ def test_signs_of_every_script(language):
 
 
 def test_words_of_every_script():
-    assert measured("हिन्दी भाषा", "longest_word") == [6 / 5]  # vowel signs belong to the word
+    assert measured("हिन्दी भाषा", "longest_word") == [
+        6 / 5
+    ]  # vowel signs belong to the word
     assert measured("我我在", "doubled_words", "type_token_ratio") == [1000 / 3, 2 / 3]
-    assert measured("２０２０年、１５％", "years", "percent_signs", "commas") == measured(
-        "2020年,15%", "years", "percent_signs", "commas"
-    )
+    assert measured(
+        "２０２０年、１５％", "years", "percent_signs", "commas"
+    ) == measured("2020年,15%", "years", "percent_signs", "commas")
 
 
-@pytest.mark.parametrize("text", ["", " ", "\n\n", ".", "?!", "7", "\ud800", "\x00", "https://a.example", "é" * 9])
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "\n\n", ".", "?!", "7", "\ud800", "\x00", "https://a.example", "é" * 9],
+)
 def test_next_to_nothing_is_finite(text):
     assert np.isfinite(SurfaceEncoder(scale=False).transform([text])).all()
     assert np.isfinite(SurfaceEncoder().fit_transform([text, text])).all()
-    assert np.isfinite(SurfaceEncoder().fit(["Some words, here."]).transform([text])).all()
+    assert np.isfinite(
+        SurfaceEncoder().fit(["Some words, here."]).transform([text])
+    ).all()
 
 
-@pytest.mark.parametrize("run", ["!", "a", "a-", "1.", "1:", '"', "a.b@", "का", "的", "\n", "? ", ":-"])
+@pytest.mark.parametrize(
+    "run", ["!", "a", "a-", "1.", "1:", '"', "a.b@", "का", "的", "\n", "? ", ":-"]
+)
 def test_a_long_run_is_read_in_linear_time(run):
     start = time.perf_counter()
     count_surface(run * 20_000 + "x @")
-    assert time.perf_counter() - start < 2  # the square of its length would take 10 seconds
+    assert (
+        time.perf_counter() - start < 2
+    )  # the square of its length would take 10 seconds
 
 
 def test_one_document_at_a_time_is_the_same():
@@ -134,10 +211,14 @@ def test_one_document_at_a_time_is_the_same():
     encoder = SurfaceEncoder().fit(texts)
     X = encoder.transform(texts)
     assert X.dtype == np.float32 and X.shape == (len(texts), 58)
-    np.testing.assert_array_equal(np.vstack([encoder.transform([text]) for text in texts[::-1]])[::-1], X)
+    np.testing.assert_array_equal(
+        np.vstack([encoder.transform([text]) for text in texts[::-1]])[::-1], X
+    )
     np.testing.assert_array_equal(encoder.fit_transform(texts), X)
     np.testing.assert_array_equal(clone(encoder).fit(texts).transform(texts), X)
-    np.testing.assert_array_equal(pickle.loads(pickle.dumps(encoder)).transform(texts), X)
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(encoder)).transform(texts), X
+    )
 
 
 def test_scale():
@@ -149,7 +230,9 @@ def test_scale():
     varies = counts.std(axis=0) > 0
     assert not varies.all()
     np.testing.assert_allclose(scaled.std(axis=0), varies, atol=1e-5)
-    np.testing.assert_allclose(np.linalg.norm(SurfaceEncoder().fit_transform(texts), axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(
+        np.linalg.norm(SurfaceEncoder().fit_transform(texts), axis=1), 1, atol=1e-5
+    )
     far = SurfaceEncoder(normalize=False).fit(texts).transform(["?!" * 1000])
     assert np.abs(far).max() == 5
 
@@ -157,9 +240,15 @@ def test_scale():
 def test_unfitted_and_no_documents():
     with pytest.raises(NotFittedError):
         SurfaceEncoder().transform(["a"])
-    with pytest.raises(ValueError, match="got no documents, expected some to learn the scale from"):
+    with pytest.raises(
+        ValueError, match="got no documents, expected some to learn the scale from"
+    ):
         SurfaceEncoder().fit([])
-    assert SurfaceEncoder(scale=False).transform([]).shape == SurfaceEncoder().fit(["a"]).transform([]).shape == (0, 58)
+    assert (
+        SurfaceEncoder(scale=False).transform([]).shape
+        == SurfaceEncoder().fit(["a"]).transform([]).shape
+        == (0, 58)
+    )
     with pytest.raises(ValueError, match="missing document at position 1"):
         SurfaceEncoder().fit(["a", None])
 
@@ -174,13 +263,18 @@ def test_max_chars():
 def test_columns_have_the_names():
     encoder = SurfaceEncoder().set_output(transform="pandas")
     frame = encoder.fit_transform(pd.Series(["One, two.", "Three?"], name="text"))
-    assert list(frame.columns) == list(encoder.get_feature_names_out()) and len(frame) == 2
+    assert (
+        list(frame.columns) == list(encoder.get_feature_names_out()) and len(frame) == 2
+    )
     assert frame["question_marks"].idxmax() == 1 and frame["commas"].idxmax() == 0
 
 
 def test_a_probe_of_one_language_reads_another():
     rng = np.random.default_rng(0)
-    vocabulary = {"en": ["tea", "cat", "garden", "walk", "quiet"], "fi": ["talo", "kissa", "puutarha", "kävellä"]}
+    vocabulary = {
+        "en": ["tea", "cat", "garden", "walk", "quiet"],
+        "fi": ["talo", "kissa", "puutarha", "kävellä"],
+    }
 
     def document(language, register):
         sentences = []
@@ -193,8 +287,15 @@ def test_a_probe_of_one_language_reads_another():
         return " ".join(sentences)
 
     registers = ["asks", "counts"] * 40
-    english, finnish = ([document(language, register) for register in registers] for language in ("en", "fi"))
-    probe = make_pipeline(SurfaceEncoder(), LogisticRegression(C=10)).fit(english, registers)
+    english, finnish = (
+        [document(language, register) for register in registers]
+        for language in ("en", "fi")
+    )
+    probe = make_pipeline(SurfaceEncoder(), LogisticRegression(C=10)).fit(
+        english, registers
+    )
     assert probe.score(finnish, registers) > 0.9
-    shuffled = make_pipeline(SurfaceEncoder(), LogisticRegression(C=10)).fit(english, rng.permutation(registers))
+    shuffled = make_pipeline(SurfaceEncoder(), LogisticRegression(C=10)).fit(
+        english, rng.permutation(registers)
+    )
     assert shuffled.score(finnish, registers) < 0.75

@@ -1,4 +1,5 @@
-"""Compiled loops of clustering; `embetter_reg._compiled.announce` says so where they must be compiled first.
+"""Compiled loops of clustering; `embetter_reg._compiled.announce` says so where they
+must be compiled first.
 
 Only `embetter_reg.analysis.cluster._kmeans` loads this file, when it is first used.
 """
@@ -13,7 +14,9 @@ _NEAR = 0.9  # share of what a move must gain at which a row is looked at again
 
 @njit(**FAST)
 def _distances_to(row, columns, gram, norms, out):
-    """Write the squared distance of every row to one of them, from ``columns (n_dims, n)`` or from ``gram``."""
+    """Write the squared distance of every row to one of them, from ``columns (n_dims,
+    n)`` or from ``gram``.
+    """
     n = len(out)
     if len(gram):
         for i in range(n):
@@ -29,7 +32,8 @@ def _distances_to(row, columns, gram, norms, out):
 
 @njit(**FAST)
 def _pick(shares, weights, gaps, out):
-    """Write the row at which the sum of ``weights * gaps`` reaches each share of its whole.
+    """Write the row at which the sum of ``weights * gaps`` reaches each share of its
+    whole.
 
     Sums of blocks come first, since adding up one by one is the slow part of k-means++.
     """
@@ -56,7 +60,9 @@ def _pick(shares, weights, gaps, out):
 
 @njit(**FAST)
 def _draw(shares, columns, gram, norms, weights, nearest, trial, best):
-    """Return the best of the rows that k-means++ draws by ``shares``, with the distances to it and a spare array."""
+    """Return the best of the rows that k-means++ draws by ``shares``, with the
+    distances to it and a spare array.
+    """
     rows = np.empty(len(shares), np.int64)
     _pick(shares, weights, nearest, rows)
     lowest, chosen = np.inf, rows[0]
@@ -89,7 +95,9 @@ def mend(labels, gaps, weights, mass):
 
 @njit(**FAST)
 def _place(sums, mass, k, spherical, centers):
-    """Turn sums into centres and return how far each moved; a cluster of no mass or direction keeps its centre."""
+    """Turn sums into centres and return how far each moved; a cluster of no mass or
+    direction keeps its centre.
+    """
     d = sums.shape[1]
     moves = np.zeros(k)
     for c in range(k):
@@ -111,7 +119,9 @@ def _place(sums, mass, k, spherical, centers):
 
 @njit(**FAST)
 def _square(X, i, Y, c):
-    """Return the squared distance of two rows; two dimensions, which maps have, are unrolled."""
+    """Return the squared distance of two rows; two dimensions, which maps have, are
+    unrolled.
+    """
     if X.shape[1] == 2:
         return (X[i, 0] - Y[c, 0]) ** 2 + (X[i, 1] - Y[c, 1]) ** 2
     gap = 0.0
@@ -122,7 +132,9 @@ def _square(X, i, Y, c):
 
 @njit(**FAST)
 def _nearest_two(columns, centers, first, second):
-    """Write the distances of every row to its nearest and second nearest centre, and return the nearest."""
+    """Write the distances of every row to its nearest and second nearest centre, and
+    return the nearest.
+    """
     n = len(first)
     place, gaps = np.zeros(n, np.int32), np.empty(n)
     first[:], second[:] = np.inf, np.inf
@@ -170,7 +182,9 @@ def _sum_rows(X, weights, labels, k):
 
 @njit(**FAST)
 def _worth(square, mass, spherical):
-    """Return what a cluster adds to the sum that k-means maximises, from the squared length of its sum."""
+    """Return what a cluster adds to the sum that k-means maximises, from the squared
+    length of its sum.
+    """
     if mass <= 1e-12:
         return 0.0
     return np.sqrt(max(square, 0.0)) if spherical else square / mass
@@ -186,14 +200,29 @@ def _total(squares, mass, spherical):
 
 
 @njit(**FAST)
-def _lloyd_few(X, weights, k, labels, upper, lower, centers, sums, mass, max_iter, tol, settled, spherical):
+def _lloyd_few(
+    X,
+    weights,
+    k,
+    labels,
+    upper,
+    lower,
+    centers,
+    sums,
+    mass,
+    max_iter,
+    tol,
+    settled,
+    spherical,
+):
     """Run k-means in few dimensions from labels and their sums; return iterations.
 
-    It ends when no more than a share ``tol`` of the rows change cluster, or after the iteration in which the centres
-    move by no more than ``settled`` (squares added up).
+    It ends when no more than a share ``tol`` of the rows change cluster, or after the
+    iteration in which the centres move by no more than ``settled`` (squares added up).
 
-    Hamerly 2010: a row whose upper bound on the distance to its centre lies below its lower bound on all others, or
-    below half the way to the next centre, is not looked at.
+    Hamerly 2010: a row whose upper bound on the distance to its centre lies below its
+    lower bound on all others, or below half the way to the next centre, is not looked
+    at.
     """
     n = len(X)
     half, others, rows = np.empty(k), np.empty(k), np.empty(n, np.int64)
@@ -243,12 +272,16 @@ def _lloyd_few(X, weights, k, labels, upper, lower, centers, sums, mass, max_ite
 
 
 @njit(**FAST)
-def start_few(X, columns, weights, first, others, ks, max_iter, tol, settled, spherical):
-    """Run one start of k-means in few dimensions through rising ``ks``: labels, worth and iterations at each.
+def start_few(
+    X, columns, weights, first, others, ks, max_iter, tol, settled, spherical
+):
+    """Run one start of k-means in few dimensions through rising ``ks``: labels, worth
+    and iterations at each.
 
-    The first row is drawn by the number ``first`` in [0, 1), each later one is the best of those that greedy k-means++
-    draws by a row of ``others``; with the draws of scikit-learn they are its own. Each k goes on from the clusters of
-    k - 1, if that is among ``ks``.
+    The first row is drawn by the number ``first`` in [0, 1), each later one is the best
+    of those that greedy k-means++ draws by a row of ``others``; with the draws of
+    scikit-learn they are its own. Each k goes on from the clusters of k - 1, if that is
+    among ``ks``.
     """
     n, d = X.shape
     labels, found = np.zeros(n, np.int32), np.empty((len(ks), n), np.int32)
@@ -270,7 +303,9 @@ def start_few(X, columns, weights, first, others, ks, max_iter, tol, settled, sp
         for i in range(n):
             nearest[i] = upper[i] * upper[i]
         while k < ks[step]:
-            row, gaps, trial = _draw(others[k - 1], columns, gram, norms, weights, nearest, trial, gaps)
+            row, gaps, trial = _draw(
+                others[k - 1], columns, gram, norms, weights, nearest, trial, gaps
+            )
             centers[k] = X[row]
             for i in range(n):
                 trial[i] = np.sqrt(gaps[i])
@@ -285,7 +320,19 @@ def start_few(X, columns, weights, first, others, ks, max_iter, tol, settled, sp
                 lower[i] = min(lower[i], trial[i])
             k += 1
         iterations[step] = _lloyd_few(
-            X, weights, k, labels, upper, lower, centers, sums, mass, max_iter, tol, settled, spherical
+            X,
+            weights,
+            k,
+            labels,
+            upper,
+            lower,
+            centers,
+            sums,
+            mass,
+            max_iter,
+            tol,
+            settled,
+            spherical,
         )
         found[step] = labels
         worths[step] = _total((sums[:k] ** 2).sum(axis=1), mass[:k], spherical)
@@ -294,13 +341,20 @@ def start_few(X, columns, weights, first, others, ks, max_iter, tol, settled, sp
 
 @njit(**FAST)
 def merge(labels, centers, mass, k):
-    """Return labels of k clusters, made by merging the two that are the cheapest to merge (Ward 1963)."""
+    """Return labels of k clusters, made by merging the two that are the cheapest to
+    merge (Ward 1963).
+    """
     labels, centers, mass = labels.copy(), centers.copy(), mass.copy()
     for last in range(len(centers) - 1, k - 1, -1):
         least, a, b = np.inf, 0, 0
         for c in range(last + 1):
             for d in range(c):
-                cost = _square(centers, c, centers, d) * mass[c] * mass[d] / max(mass[c] + mass[d], 1e-12)
+                cost = (
+                    _square(centers, c, centers, d)
+                    * mass[c]
+                    * mass[d]
+                    / max(mass[c] + mass[d], 1e-12)
+                )
                 if cost < least:
                     least, a, b = cost, d, c
         whole = max(mass[a] + mass[b], 1e-12)
@@ -318,20 +372,35 @@ def merge(labels, centers, mass, k):
 
 @njit(**FAST)
 def split_few(X, columns, weights, labels, centers, shares):
-    """Return labels with one cluster more, around the best of the rows that greedy k-means++ draws by ``shares``."""
+    """Return labels with one cluster more, around the best of the rows that greedy
+    k-means++ draws by ``shares``.
+    """
     n = len(X)
     labels, nearest, gaps, trial = labels.copy(), np.empty(n), np.empty(n), np.empty(n)
     for i in range(n):
         nearest[i] = _square(X, i, centers, labels[i])
-    _, gaps, _ = _draw(shares, columns, np.empty((0, 0), np.float32), np.empty(0), weights, nearest, trial, gaps)
+    _, gaps, _ = _draw(
+        shares,
+        columns,
+        np.empty((0, 0), np.float32),
+        np.empty(0),
+        weights,
+        nearest,
+        trial,
+        gaps,
+    )
     for i in range(n):
         labels[i] = len(centers) if gaps[i] < nearest[i] else labels[i]
     return labels
 
 
 @njit(**FAST)
-def finish_few(X, columns, norms, weights, labels, k, max_iter, tol, max_pass, spherical):
-    """Go on from labels until nothing gains; return centres, nearest labels, inertia and iterations."""
+def finish_few(
+    X, columns, norms, weights, labels, k, max_iter, tol, max_pass, spherical
+):
+    """Go on from labels until nothing gains; return centres, nearest labels, inertia
+    and iterations.
+    """
     n, d = X.shape
     sums, mass = _sum_rows(X, weights, labels, k)
     centers = np.empty((k, d))
@@ -342,13 +411,40 @@ def finish_few(X, columns, norms, weights, labels, k, max_iter, tol, max_pass, s
     for i in range(n):
         if place[i] != labels[i]:
             _relabel(X, i, weights[i], labels, sums, mass, place[i])
-    n_iter = _lloyd_few(X, weights, k, labels, upper, lower, centers, sums, mass, max_iter, tol, -1.0, spherical)
+    n_iter = _lloyd_few(
+        X,
+        weights,
+        k,
+        labels,
+        upper,
+        lower,
+        centers,
+        sums,
+        mass,
+        max_iter,
+        tol,
+        -1.0,
+        spherical,
+    )
     least = max(mass.min(), 1e-12)
     is_near = np.empty(n, np.bool_)
     for i in range(n):
-        margin = (1 + weights[i] / least) * (1 + 2 * weights[i] / max(mass[labels[i]], 1e-12))
+        margin = (1 + weights[i] / least) * (
+            1 + 2 * weights[i] / max(mass[labels[i]], 1e-12)
+        )
         is_near[i] = lower[i] * lower[i] < margin * upper[i] * upper[i]
-    _polish(X, np.empty((0, 0), X.dtype), norms, weights, labels, sums, mass, is_near, spherical, max_pass)
+    _polish(
+        X,
+        np.empty((0, 0), X.dtype),
+        norms,
+        weights,
+        labels,
+        sums,
+        mass,
+        is_near,
+        spherical,
+        max_pass,
+    )
     _place(sums, mass, k, spherical, centers)
     labels = _nearest_two(columns, centers, upper, lower)
     inertia = 0.0
@@ -360,7 +456,9 @@ def finish_few(X, columns, norms, weights, labels, k, max_iter, tol, max_pass, s
 
 @njit(**FAST)
 def _score(products, scale, shift, k, best, place):
-    """Write the best centre of each row and its score: ``row · centre - |centre|² / 2``, on the sphere the cosine."""
+    """Write the best centre of each row and its score: ``row · centre - |centre|² /
+    2``, on the sphere the cosine.
+    """
     best[:] = -np.inf
     for c in range(k):
         a, b = scale[c], shift[c]
@@ -372,11 +470,27 @@ def _score(products, scale, shift, k, best, place):
 
 
 @njit(**FAST)
-def _lloyd_gram(X, gram, norms, weights, k, labels, products, scale, shift, mass, best, max_iter, tol, spherical):
+def _lloyd_gram(
+    X,
+    gram,
+    norms,
+    weights,
+    k,
+    labels,
+    products,
+    scale,
+    shift,
+    mass,
+    best,
+    max_iter,
+    tol,
+    spherical,
+):
     """Run k-means on all pairs of inner products; return iterations.
 
-    ``products[c, i]``, row i times the sum of cluster c, is all that Lloyd's iterations need. It is made anew by one
-    matrix product while many rows move, and later brought up to date by the rows that moved alone.
+    ``products[c, i]``, row i times the sum of cluster c, is all that Lloyd's iterations
+    need. It is made anew by one matrix product while many rows move, and later brought
+    up to date by the rows that moved alone.
     """
     n = len(X)
     place, gaps = np.empty(n, np.int32), np.empty(n)
@@ -435,7 +549,8 @@ def _scales(products, weights, labels, mass, k, spherical, scale, shift):
 
 @njit(**FAST)
 def start_gram(X, gram, norms, weights, first, others, max_iter, tol, spherical):
-    """Run one start of k-means on all pairs of inner products; return labels, worth and iterations.
+    """Run one start of k-means on all pairs of inner products; return labels, worth and
+    iterations.
 
     Seeds are drawn as in `start_few`, by one row of ``others`` for each but the first.
     """
@@ -450,13 +565,35 @@ def start_gram(X, gram, norms, weights, first, others, max_iter, tol, spherical)
     _distances_to(row, np.empty((0, 0)), gram, norms, gaps)
     for c in range(k):
         if c:
-            row, gaps, trial = _draw(others[c - 1], np.empty((0, 0)), gram, norms, weights, nearest, trial, gaps)
+            row, gaps, trial = _draw(
+                others[c - 1],
+                np.empty((0, 0)),
+                gram,
+                norms,
+                weights,
+                nearest,
+                trial,
+                gaps,
+            )
         for i in range(n):
             nearest[i] = min(nearest[i], gaps[i])
         products[c] = gram[row]
         shift[c] = 0.0 if spherical else norms[row] / 2
     n_iter = _lloyd_gram(
-        X, gram, norms, weights, k, labels, products, scale, shift, mass, best, max_iter, tol, spherical
+        X,
+        gram,
+        norms,
+        weights,
+        k,
+        labels,
+        products,
+        scale,
+        shift,
+        mass,
+        best,
+        max_iter,
+        tol,
+        spherical,
     )
     squares = _scales(products, weights, labels, mass, k, spherical, scale, shift)
     return labels, _total(squares, mass, spherical), n_iter
@@ -468,19 +605,25 @@ def polish_gram(X, gram, norms, weights, labels, k, max_pass, spherical):
     labels = labels.copy()
     sums, mass = _sum_rows(X, weights, labels, k)
     near = np.ones(len(X), np.bool_)
-    return labels, _polish(X, gram, norms, weights, labels, sums, mass, near, spherical, max_pass)
+    return labels, _polish(
+        X, gram, norms, weights, labels, sums, mass, near, spherical, max_pass
+    )
 
 
 @njit(**FAST)
 def _polish(X, gram, norms, weights, labels, sums, mass, is_near, spherical, max_pass):
-    """Move single rows while that lowers the inertia (Hartigan & Wong 1979); return what it then is worth.
+    """Move single rows while that lowers the inertia (Hartigan & Wong 1979); return
+    what it then is worth.
 
-    A labelling that Lloyd's iterations cannot better may still gain by such a move, since the centres go along.
-    Only rows that ``is_near`` names are looked at, and after each pass those of them that came near to gaining.
-    ``labels``, ``mass`` and ``is_near`` are changed, and ``sums`` where there is no ``gram``.
+    A labelling that Lloyd's iterations cannot better may still gain by such a move,
+    since the centres go along. Only rows that ``is_near`` names are looked at, and
+    after each pass those of them that came near to gaining. ``labels``, ``mass`` and
+    ``is_near`` are changed, and ``sums`` where there is no ``gram``.
     """
     (n, d), k = X.shape, len(mass)
-    products = np.dot(sums.astype(X.dtype), X.T) if len(gram) else np.zeros((0, 0), X.dtype)
+    products = (
+        np.dot(sums.astype(X.dtype), X.T) if len(gram) else np.zeros((0, 0), X.dtype)
+    )
     squares = np.zeros(k)
     for c in range(k):
         for j in range(d):

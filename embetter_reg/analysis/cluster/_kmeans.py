@@ -22,9 +22,11 @@ _TRIALS = 8  # rows of which the best becomes the middle of one more cluster
 
 @dataclass(frozen=True)
 class Clustering:
-    """``centers (k, n_dims)``, the nearest one of each row as ``labels``, ``inertia`` and iterations.
+    """``centers (k, n_dims)``, the nearest one of each row as ``labels``, ``inertia``
+    and iterations.
 
-    The inertia is the weighted sum of squared Euclidean distances, or of cosine distances on the sphere.
+    The inertia is the weighted sum of squared Euclidean distances, or of cosine
+    distances on the sphere.
     """
 
     centers: np.ndarray
@@ -45,21 +47,25 @@ def cluster_rows(
     random_state=None,
     n_jobs: int | None = None,
 ) -> list[Clustering]:
-    """Cluster rows with each number of clusters and return the best of ``n_init`` starts of each.
+    """Cluster rows with each number of clusters and return the best of ``n_init``
+    starts of each.
 
-    In up to 16 dimensions a start goes through rising numbers of clusters: each goes on from the clusters of the number
-    before, if that is asked for, and otherwise seeds anew; bounds by the triangle inequality save most distances
-    (Hamerly 2010). The best start goes on until at most ``tol`` of the rows change cluster.
+    In up to 16 dimensions a start goes through rising numbers of clusters: each goes on
+    from the clusters of the number before, if that is asked for, and otherwise seeds
+    anew; bounds by the triangle inequality save most distances (Hamerly 2010). The best
+    start goes on until at most ``tol`` of the rows change cluster.
 
-    In more dimensions every number of clusters is seeded from ``random_state`` anew (an int, or a generator that is
-    drawn from on), by the draws that scikit-learn's ``KMeans`` would make. Up to 8,192 rows, all inner products are
-    made once for all starts and all k, in single precision; otherwise, and for sparse rows, an iteration is one matrix
-    product.
+    In more dimensions every number of clusters is seeded from ``random_state`` anew (an
+    int, or a generator that is drawn from on), by the draws that scikit-learn's
+    ``KMeans`` would make. Up to 8,192 rows, all inner products are made once for all
+    starts and all k, in single precision; otherwise, and for sparse rows, an iteration
+    is one matrix product.
 
-    But for many rows, the best starts are then bettered by moves of single rows (Hartigan & Wong 1979), and each
-    clustering is set against the next larger one with its nearest clusters merged (Ward 1963), and in few dimensions
-    against the next smaller one with one cluster split. The inertia so is as a rule lower than scikit-learn's; it need
-    not be, since no start is sure to lead to the lowest.
+    But for many rows, the best starts are then bettered by moves of single rows
+    (Hartigan & Wong 1979), and each clustering is set against the next larger one with
+    its nearest clusters merged (Ward 1963), and in few dimensions against the next
+    smaller one with one cluster split. The inertia so is as a rule lower than
+    scikit-learn's; it need not be, since no start is sure to lead to the lowest.
 
     Parameters
     ----------
@@ -86,19 +92,36 @@ def cluster_rows(
     from embetter_reg._compiled import announce
     from embetter_reg.analysis.cluster import _kernels
 
-    state = check_random_state(random_state).get_state() if isinstance(random_state, int | np.integer) else None
+    state = (
+        check_random_state(random_state).get_state()
+        if isinstance(random_state, int | np.integer)
+        else None
+    )
     rng = check_random_state(random_state)
-    weights = np.ones(rows.shape[0]) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    weights = (
+        np.ones(rows.shape[0])
+        if sample_weight is None
+        else np.asarray(sample_weight, dtype=np.float64)
+    )
     data = _Rows(rows, weights, spherical)
     if data.is_few:
         announce(_kernels.start_few, _kernels.finish_few)
     else:
-        announce(*([_kernels.start_gram, _kernels.polish_gram] if data.has_gram else [_kernels.mend]))
+        announce(
+            *(
+                [_kernels.start_gram, _kernels.polish_gram]
+                if data.has_gram
+                else [_kernels.mend]
+            )
+        )
 
     def draw(k):
         if state is not None:
             rng.set_state(state)
-        return [(rng.random_sample(), rng.random_sample((k - 1, 2 + int(np.log(k))))) for _ in range(n_init)]
+        return [
+            (rng.random_sample(), rng.random_sample((k - 1, 2 + int(np.log(k)))))
+            for _ in range(n_init)
+        ]
 
     # One thread in each product of matrices, so that results do not depend on the cores.
     limit = nullcontext() if data.is_few else threadpool_limits(1, user_api="blas")
@@ -107,22 +130,45 @@ def cluster_rows(
         if data.is_few:
             runs = []
             for series in np.split(rising, np.flatnonzero(np.diff(rising) > 1) + 1):
-                starts = parallel(delayed(data.chain)(each, series, max_iter, tol) for each in draw(series[-1]))
+                starts = parallel(
+                    delayed(data.chain)(each, series, max_iter, tol)
+                    for each in draw(series[-1])
+                )
                 best = np.argmax([worths for _, worths, _ in starts], axis=0)
-                runs += [[tuple(each[step] for each in starts[start])] for step, start in enumerate(best)]
+                runs += [
+                    [tuple(each[step] for each in starts[start])]
+                    for step, start in enumerate(best)
+                ]
         else:  # the longest first
-            runs = parallel(delayed(data.best_starts)(draw(k), max_iter, tol) for k in rising[::-1])[::-1]
-        found = parallel(delayed(data.finish)(*each, max_iter, tol) for each in zip(rising, runs, strict=True))
+            runs = parallel(
+                delayed(data.best_starts)(draw(k), max_iter, tol) for k in rising[::-1]
+            )[::-1]
+        found = parallel(
+            delayed(data.finish)(*each, max_iter, tol)
+            for each in zip(rising, runs, strict=True)
+        )
 
         def better(step, labels):
-            other = data.finish(rising[step], [(labels, 0.0, found[step].n_iter)], max_iter, tol)
+            other = data.finish(
+                rising[step], [(labels, 0.0, found[step].n_iter)], max_iter, tol
+            )
             found[step] = min(found[step], other, key=lambda each: each.inertia)
 
         if data.is_few or data.has_gram:
             for step in range(len(rising) - 2, -1, -1):
                 larger = found[step + 1]
-                mass = np.bincount(larger.labels, weights, minlength=len(larger.centers))
-                better(step, _kernels.merge(larger.labels, larger.centers.astype(np.float64), mass, rising[step]))
+                mass = np.bincount(
+                    larger.labels, weights, minlength=len(larger.centers)
+                )
+                better(
+                    step,
+                    _kernels.merge(
+                        larger.labels,
+                        larger.centers.astype(np.float64),
+                        mass,
+                        rising[step],
+                    ),
+                )
         if data.is_few:
             for step in (np.flatnonzero(np.diff(rising) == 1) + 1).tolist():
                 better(step, data.split(found[step - 1], rng.random_sample(_TRIALS)))
@@ -151,26 +197,53 @@ class _Rows:
         self.rows, self.norms = rows, row_norms(rows, squared=True).astype(np.float64)
 
     def chain(self, draw, ks, max_iter: int, tol: float):
-        """Return labels of one start for each of rising ks, in few dimensions, and what is to be as large as can be."""
+        """Return labels of one start for each of rising ks, in few dimensions, and what
+        is to be as large as can be.
+        """
         from embetter_reg.analysis.cluster._kernels import start_few
 
-        return start_few(self.rows, self.columns, self.weights, *draw, ks, max_iter, tol, self.settled, self.spherical)
+        return start_few(
+            self.rows,
+            self.columns,
+            self.weights,
+            *draw,
+            ks,
+            max_iter,
+            tol,
+            self.settled,
+            self.spherical,
+        )
 
     def split(self, found: Clustering, shares: np.ndarray) -> np.ndarray:
         """Return labels of one cluster more, in few dimensions."""
         from embetter_reg.analysis.cluster._kernels import split_few
 
-        return split_few(self.rows, self.columns, self.weights, found.labels, found.centers - self.middle, shares)
+        return split_few(
+            self.rows,
+            self.columns,
+            self.weights,
+            found.labels,
+            found.centers - self.middle,
+            shares,
+        )
 
     def best_starts(self, draws, max_iter: int, tol: float):
-        """Return labels, what is to be as large as can be, and iterations of the best starts for one k."""
+        """Return labels, what is to be as large as can be, and iterations of the best
+        starts for one k.
+        """
         from embetter_reg.analysis.cluster._kernels import start_gram
 
         how = max_iter, tol, self.spherical
         if self.has_gram:
-            runs = [start_gram(self.rows, self.gram, self.norms, self.weights, *draw, *how) for draw in draws]
+            runs = [
+                start_gram(self.rows, self.gram, self.norms, self.weights, *draw, *how)
+                for draw in draws
+            ]
         else:
-            runs = [_start_products(self.rows, self.norms, self.weights, draw, *how) for draw in draws]
+            runs = [
+                _start_products(self.rows, self.norms, self.weights, draw, *how)
+                for draw in draws
+            ]
         return sorted(runs, key=lambda run: -run[1])[:_POLISHED]
 
     def finish(self, k: int, runs, max_iter: int, tol: float) -> Clustering:
@@ -180,15 +253,34 @@ class _Rows:
         if self.is_few:
             labels, _, n_iter = runs[0]
             centers, labels, inertia, more = finish_few(
-                self.rows, self.columns, self.norms, self.weights, labels, k, max_iter, tol, _MAX_PASS, self.spherical
+                self.rows,
+                self.columns,
+                self.norms,
+                self.weights,
+                labels,
+                k,
+                max_iter,
+                tol,
+                _MAX_PASS,
+                self.spherical,
             )
             n_iter = min(n_iter + more, max_iter)
-            return Clustering((centers + self.middle).astype(self.given.dtype), labels, inertia, n_iter)
+            return Clustering(
+                (centers + self.middle).astype(self.given.dtype),
+                labels,
+                inertia,
+                n_iter,
+            )
         if self.has_gram:
             shared = self.rows, self.gram, self.norms, self.weights
-            runs = [(*polish_gram(*shared, run[0], k, _MAX_PASS, self.spherical), run[2]) for run in runs]
+            runs = [
+                (*polish_gram(*shared, run[0], k, _MAX_PASS, self.spherical), run[2])
+                for run in runs
+            ]
         labels, _, n_iter = max(runs, key=lambda run: run[1])
-        centers = _centers(self.given, self.weights, labels, _dense(self.given[:k]), self.spherical)
+        centers = _centers(
+            self.given, self.weights, labels, _dense(self.given[:k]), self.spherical
+        )
         labels, gaps = assign(self.given, centers, self.spherical)
         return Clustering(centers, labels, float(gaps @ self.weights), n_iter)
 
@@ -198,7 +290,9 @@ def _dense(rows) -> np.ndarray:
 
 
 def assign(rows, centers: np.ndarray, spherical: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return the nearest centre of each row, and its cosine distance or its squared Euclidean one."""
+    """Return the nearest centre of each row, and its cosine distance or its squared
+    Euclidean one.
+    """
     labels, gaps = np.empty(rows.shape[0], np.int32), np.empty(rows.shape[0])
     shift = 0.0 if spherical else row_norms(centers, squared=True) / 2
     for start in range(0, rows.shape[0], _BLOCK):
@@ -206,28 +300,44 @@ def assign(rows, centers: np.ndarray, spherical: bool) -> tuple[np.ndarray, np.n
         scores = safe_sparse_dot(rows[block], centers.T) - shift
         labels[block] = scores.argmax(axis=1)
         best = scores[np.arange(len(scores)), labels[block]]
-        gaps[block] = 1 - best if spherical else np.maximum(row_norms(rows[block], squared=True) - 2 * best, 0)
+        gaps[block] = (
+            1 - best
+            if spherical
+            else np.maximum(row_norms(rows[block], squared=True) - 2 * best, 0)
+        )
     return labels, gaps
 
 
 def sum_rows(rows, weights: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
     """Return the weighted sum of the rows of each cluster, float64 (k, n_dims)."""
-    members = sp.csr_array((weights, (labels, np.arange(len(labels)))), shape=(k, len(labels)))
+    members = sp.csr_array(
+        (weights, (labels, np.arange(len(labels)))), shape=(k, len(labels))
+    )
     sums = members @ rows
     return _dense(sums)
 
 
-def _centers(rows, weights: np.ndarray, labels: np.ndarray, old: np.ndarray, spherical: bool) -> np.ndarray:
-    """Return the mean of each cluster, on the sphere of unit length; one of no rows or direction keeps the old one."""
+def _centers(
+    rows, weights: np.ndarray, labels: np.ndarray, old: np.ndarray, spherical: bool
+) -> np.ndarray:
+    """Return the mean of each cluster, on the sphere of unit length; one of no rows or
+    direction keeps the old one.
+    """
     sums = sum_rows(rows, weights, labels, len(old))
     mass = np.bincount(labels, weights, minlength=len(old))
     scale = np.linalg.norm(sums, axis=1) if spherical else mass
     scale = scale[:, None]
-    return np.where(scale > 1e-12, sums / np.maximum(scale, 1e-12), old).astype(rows.dtype)
+    return np.where(scale > 1e-12, sums / np.maximum(scale, 1e-12), old).astype(
+        rows.dtype
+    )
 
 
-def _start_products(rows, norms, weights, draw, max_iter: int, tol: float, spherical: bool):
-    """Run one start, each iteration one matrix product; for many rows, and for sparse ones."""
+def _start_products(
+    rows, norms, weights, draw, max_iter: int, tol: float, spherical: bool
+):
+    """Run one start, each iteration one matrix product; for many rows, and for sparse
+    ones.
+    """
     from embetter_reg.analysis.cluster._kernels import mend
 
     centers = _dense(rows[_seed(rows, norms, weights, draw)])
@@ -250,14 +360,23 @@ def _seed(rows, norms, weights, draw) -> np.ndarray:
 
     def pick(mass, shares, side):
         total = np.cumsum(mass)
-        return np.minimum(np.searchsorted(total, np.multiply(shares, total[-1]), side=side), len(mass) - 1)
+        return np.minimum(
+            np.searchsorted(total, np.multiply(shares, total[-1]), side=side),
+            len(mass) - 1,
+        )
 
     chosen = [int(pick(weights, first, "right"))]
     nearest = np.full(len(weights), np.inf)
     for shares in [None, *others]:
-        candidates = np.array(chosen) if shares is None else pick(weights * nearest, shares, "left")
+        candidates = (
+            np.array(chosen)
+            if shares is None
+            else pick(weights * nearest, shares, "left")
+        )
         products = safe_sparse_dot(rows[candidates], rows.T, dense_output=True)
-        gaps = np.minimum(np.maximum(norms + norms[candidates][:, None] - 2 * products, 0), nearest)
+        gaps = np.minimum(
+            np.maximum(norms + norms[candidates][:, None] - 2 * products, 0), nearest
+        )
         best = (gaps @ weights).argmin()
         nearest = gaps[best]
         if shares is not None:

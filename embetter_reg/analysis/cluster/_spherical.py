@@ -3,12 +3,21 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+)
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.mixture import BayesianGaussianMixture
 from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    validate_data,
+)
 
 from embetter_reg.analysis.cluster._kmeans import assign, cluster_rows, sum_rows
 
@@ -17,12 +26,15 @@ MINIBATCH_ABOVE = 50_000  # documents
 _FULL_COVARIANCE = 32  # dimensions
 
 
-class SphericalKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
+class SphericalKMeans(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator
+):
     """k-means with rows and centres on the unit sphere, so that only directions count.
 
-    Minimises the sum of cosine distances to the nearest centre (Dhillon & Modha 2001), seeded by
-    k-means++ on the sphere. A row of zeros has no direction; it joins the first cluster at distance 1.
-    A cluster that becomes empty takes the row that fits its own cluster worst.
+    Minimises the sum of cosine distances to the nearest centre (Dhillon & Modha 2001),
+    seeded by k-means++ on the sphere. A row of zeros has no direction; it joins the
+    first cluster at distance 1. A cluster that becomes empty takes the row that fits
+    its own cluster worst.
 
     Parameters
     ----------
@@ -42,7 +54,8 @@ class SphericalKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cluster
     labels_ : ndarray of int32, shape (n_documents,)
         Of the rows of ``fit``, or of the last ``partial_fit``.
     inertia_ : float
-        Weighted sum of their cosine distances (1 - cosine, in [0, 2] each) to the nearest centre; lower is tighter.
+        Weighted sum of their cosine distances (1 - cosine, in [0, 2] each) to the
+        nearest centre; lower is tighter.
     n_iter_ : int
         Iterations of the best start, or calls of ``partial_fit``.
 
@@ -62,7 +75,9 @@ class SphericalKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cluster
 
     """
 
-    def __init__(self, n_clusters=8, *, n_init=3, max_iter=300, tol=1e-4, random_state=None):
+    def __init__(
+        self, n_clusters=8, *, n_init=3, max_iter=300, tol=1e-4, random_state=None
+    ):
         self.n_clusters = n_clusters
         self.n_init = n_init
         self.max_iter = max_iter
@@ -77,12 +92,20 @@ class SphericalKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cluster
         rows, weights = self._check(X, sample_weight, reset=True)
         # Equal rows are made one, in an order that only their values give: a weight then is a repetition.
         direction = np.random.default_rng(0).standard_normal(rows.shape[1])
-        _, first, member = np.unique((rows @ direction).round(12), return_index=True, return_inverse=True)
+        _, first, member = np.unique(
+            (rows @ direction).round(12), return_index=True, return_inverse=True
+        )
         mass = np.bincount(member, weights)
         found = cluster_rows(
-            rows[first[mass > 0]], [self.n_clusters], spherical=True, n_init=self.n_init, max_iter=self.max_iter,
-            tol=self.tol, sample_weight=mass[mass > 0], random_state=self.random_state,
-        )[0]  # fmt: skip
+            rows[first[mass > 0]],
+            [self.n_clusters],
+            spherical=True,
+            n_init=self.n_init,
+            max_iter=self.max_iter,
+            tol=self.tol,
+            sample_weight=mass[mass > 0],
+            random_state=self.random_state,
+        )[0]
         self.cluster_centers_, self.n_iter_ = found.centers, found.n_iter
         self.labels_, gaps = assign(rows, self.cluster_centers_, spherical=True)
         self.inertia_ = float(gaps @ weights)
@@ -91,10 +114,11 @@ class SphericalKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cluster
         return self
 
     def partial_fit(self, X, y=None, sample_weight=None):
-        """Bring the centres up to date with the next rows of a stream; the first call is `fit`.
+        """Bring the centres up to date with the next rows of a stream; the first call
+        is `fit`.
 
-        Each centre is the direction of all rows that it was ever given. A cluster without rows takes the row of the
-        batch that fits worst.
+        Each centre is the direction of all rows that it was ever given. A cluster
+        without rows takes the row of the batch that fits worst.
         """
         if not hasattr(self, "cluster_centers_"):
             return self.fit(X, y, sample_weight)
@@ -102,11 +126,19 @@ class SphericalKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cluster
         labels, gaps = assign(rows, self.cluster_centers_, spherical=True)
         self._sums = self._sums + sum_rows(rows, weights, labels, self.n_clusters)
         norms = np.linalg.norm(self._sums, axis=1, keepdims=True)
-        for cluster, row in zip(np.flatnonzero(norms < 1e-12), np.argsort(-gaps, kind="stable"), strict=False):
-            self._sums[cluster] = rows[[row]].toarray()[0] if hasattr(rows, "toarray") else rows[row]
+        for cluster, row in zip(
+            np.flatnonzero(norms < 1e-12),
+            np.argsort(-gaps, kind="stable"),
+            strict=False,
+        ):
+            self._sums[cluster] = (
+                rows[[row]].toarray()[0] if hasattr(rows, "toarray") else rows[row]
+            )
             norms[cluster] = np.linalg.norm(self._sums[cluster])
         moved = self._sums / np.maximum(norms, 1e-12)
-        self.cluster_centers_ = np.where(norms > 1e-12, moved, self.cluster_centers_).astype(rows.dtype)
+        self.cluster_centers_ = np.where(
+            norms > 1e-12, moved, self.cluster_centers_
+        ).astype(rows.dtype)
         self.labels_, gaps = assign(rows, self.cluster_centers_, spherical=True)
         self.inertia_ = float(gaps @ weights)
         self.n_iter_ += 1
@@ -117,24 +149,42 @@ class SphericalKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cluster
         return assign(self._rows(X), self.cluster_centers_, spherical=True)[0]
 
     def transform(self, X):
-        """Return cosine distances to the centres, ``(n_documents, n_clusters)``, in [0, 2]."""
+        """Return cosine distances to the centres, ``(n_documents, n_clusters)``, in [0,
+        2].
+        """
         return 1 - safe_sparse_dot(self._rows(X), self.cluster_centers_.T)
 
     def _rows(self, X):
         check_is_fitted(self)
-        return normalize(validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False))
+        return normalize(
+            validate_data(
+                self,
+                X,
+                accept_sparse="csr",
+                dtype=[np.float64, np.float32],
+                reset=False,
+            )
+        )
 
     def _check(self, X, sample_weight, reset: bool):
         """Return unit rows and their weights."""
-        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset)
+        X = validate_data(
+            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset
+        )
         for name in ("n_clusters", "n_init", "max_iter"):
             value = getattr(self, name)
             if not isinstance(value, Integral) or value < 1:
-                raise ValueError(f"got {name}={value!r}, expected a whole number of at least 1; pass one")
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+                raise ValueError(
+                    f"got {name}={value!r}, expected a whole number of at least 1; "
+                    "pass one"
+                )
+        weights = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
         if reset and np.count_nonzero(weights) < self.n_clusters:
             raise ValueError(
-                f"got n_samples={np.count_nonzero(weights)} for n_clusters={self.n_clusters}, expected at least as "
+                f"got n_samples={np.count_nonzero(weights)} for "
+                f"n_clusters={self.n_clusters}, expected at least as "
                 "many rows (with a weight) as clusters; pass fewer clusters"
             )
         return normalize(X), weights
@@ -146,14 +196,18 @@ class SphericalKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cluster
         return tags
 
 
-def make_clusterer(name: str, k: int, *, n_documents=None, n_dims=None, random_state=None, **options):
-    """Return the clusterer called ``name`` for ``k`` clusters, with its own ``options``.
+def make_clusterer(
+    name: str, k: int, *, n_documents=None, n_dims=None, random_state=None, **options
+):
+    """Return the clusterer called ``name`` for ``k`` clusters, with its own
+    ``options``.
 
-    ``"kmeans"``: scikit-learn's ``KMeans`` from ten starts; above 50,000 documents, where ``n_documents`` says so,
-    ``MiniBatchKMeans`` from three. ``"spherical"``: `SphericalKMeans` from ten starts. ``"gaussian"``:
-    ``BayesianGaussianMixture``, whose weights have a Dirichlet distribution as prior, so that it may leave some of the
-    k components empty; covariances are full up to 32 dimensions, beyond (or where ``n_dims`` is not said) diagonal. All
-    repeat with a seed.
+    ``"kmeans"``: scikit-learn's ``KMeans`` from ten starts; above 50,000 documents,
+    where ``n_documents`` says so, ``MiniBatchKMeans`` from three. ``"spherical"``:
+    `SphericalKMeans` from ten starts. ``"gaussian"``: ``BayesianGaussianMixture``,
+    whose weights have a Dirichlet distribution as prior, so that it may leave some of
+    the k components empty; covariances are full up to 32 dimensions, beyond (or where
+    ``n_dims`` is not said) diagonal. All repeat with a seed.
 
     Raises
     ------
@@ -170,16 +224,26 @@ def make_clusterer(name: str, k: int, *, n_documents=None, n_dims=None, random_s
 
     """
     if name == "kmeans" and (n_documents or 0) > MINIBATCH_ABOVE:
-        return MiniBatchKMeans(k, random_state=random_state, **{"n_init": 3, "batch_size": 4096, **options})
+        return MiniBatchKMeans(
+            k, random_state=random_state, **{"n_init": 3, "batch_size": 4096, **options}
+        )
     if name == "kmeans":
         return KMeans(k, random_state=random_state, **{"n_init": 10, **options})
     if name == "spherical":
-        return SphericalKMeans(k, random_state=random_state, **{"n_init": 10, **options})
+        return SphericalKMeans(
+            k, random_state=random_state, **{"n_init": 10, **options}
+        )
     if name == "gaussian":
         defaults = {
-            "covariance_type": "full" if n_dims is not None and n_dims <= _FULL_COVARIANCE else "diag",
+            "covariance_type": "full"
+            if n_dims is not None and n_dims <= _FULL_COVARIANCE
+            else "diag",
             "weight_concentration_prior_type": "dirichlet_distribution",
             "max_iter": 300,
         }
-        return BayesianGaussianMixture(n_components=k, random_state=random_state, **{**defaults, **options})
-    raise ValueError(f"got the clusterer {name!r}, expected one of {list(CLUSTERERS)}; pick one")
+        return BayesianGaussianMixture(
+            n_components=k, random_state=random_state, **{**defaults, **options}
+        )
+    raise ValueError(
+        f"got the clusterer {name!r}, expected one of {list(CLUSTERERS)}; pick one"
+    )

@@ -1,4 +1,6 @@
-"""How far register and language go together in the documents themselves, and agreement where they do not."""
+"""How far register and language go together in the documents themselves, and agreement
+where they do not.
+"""
 
 import numpy as np
 import pandas as pd
@@ -10,9 +12,11 @@ _SMALLEST_CELL = 5  # documents of a register in a language below which balancin
 
 
 def cramers_v(first, second) -> float:
-    """Return how far two labels go together, in [0, 1]: 0 not at all, 1 where each tells the other.
+    """Return how far two labels go together, in [0, 1]: 0 not at all, 1 where each
+    tells the other.
 
-    Cramér's V with the correction for bias of Bergsma (2013), without which it is above 0 by chance.
+    Cramér's V with the correction for bias of Bergsma (2013), without which it is above
+    0 by chance.
 
     Parameters
     ----------
@@ -33,7 +37,9 @@ def cramers_v(first, second) -> float:
     0.0
 
     """
-    first, second = (check_groups("label", labels, len(first)) for labels in (first, second))
+    first, second = (
+        check_groups("label", labels, len(first)) for labels in (first, second)
+    )
     counts = pd.crosstab(first, second).to_numpy()
     n, shape = counts.sum(), np.array(counts.shape)
     expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / n
@@ -44,7 +50,8 @@ def cramers_v(first, second) -> float:
 
 
 def confounding_table(*, register, language) -> pd.DataFrame:
-    """Return the number of documents of each register (rows) in each language (columns).
+    """Return the number of documents of each register (rows) in each language
+    (columns).
 
     Examples
     --------
@@ -53,31 +60,60 @@ def confounding_table(*, register, language) -> pd.DataFrame:
     {'en': {'HI': 1, 'NA': 1}, 'fi': {'HI': 0, 'NA': 1}}
 
     """
-    register, language = (np.asarray(labels, dtype=str) for labels in (register, language))
-    return pd.crosstab(pd.Series(register, name="register"), pd.Series(language, name="language"))
+    register, language = (
+        np.asarray(labels, dtype=str) for labels in (register, language)
+    )
+    return pd.crosstab(
+        pd.Series(register, name="register"), pd.Series(language, name="language")
+    )
 
 
-def balanced_samples(register: np.ndarray, language: np.ndarray, n: int, rng) -> list[np.ndarray]:
-    """Draw ``n`` samples of documents without replacement, as many of each register in each language.
+def balanced_samples(
+    register: np.ndarray, language: np.ndarray, n: int, rng
+) -> list[np.ndarray]:
+    """Draw ``n`` samples of documents without replacement, as many of each register in
+    each language.
 
-    Registers of fewer than five documents in some language are left out; with fewer than two left there is no sample.
+    Registers of fewer than five documents in some language are left out; with fewer
+    than two left there is no sample.
     """
     counts = confounding_table(register=register, language=language)
     kept = counts[counts.min(axis=1) >= _SMALLEST_CELL]
     if len(kept) < 2:
         return []
     size = int(kept.to_numpy().min())
-    cells = [np.flatnonzero((register == r) & (language == lang)) for r in kept.index for lang in kept.columns]
-    return [np.concatenate([rng.choice(cell, size, replace=False) for cell in cells]) for _ in range(n)]
+    cells = [
+        np.flatnonzero((register == r) & (language == lang))
+        for r in kept.index
+        for lang in kept.columns
+    ]
+    return [
+        np.concatenate([rng.choice(cell, size, replace=False) for cell in cells])
+        for _ in range(n)
+    ]
 
 
-def balanced_agreement(runs: list[np.ndarray], gold: dict[str, np.ndarray], samples, confidence: float) -> dict:
-    """Return mean AMI of clusterings with each label over balanced samples, and of their difference the range."""
+def balanced_agreement(
+    runs: list[np.ndarray], gold: dict[str, np.ndarray], samples, confidence: float
+) -> dict:
+    """Return mean AMI of clusterings with each label over balanced samples, and of
+    their difference the range.
+    """
     amis = {
-        label: np.array([agreements(values[rows], [run[rows] for run in runs])["ami"].mean() for rows in samples])
+        label: np.array(
+            [
+                agreements(values[rows], [run[rows] for run in runs])["ami"].mean()
+                for rows in samples
+            ]
+        )
         for label, values in gold.items()
     }
     difference = amis["register"] - amis["language"]
     low, high = np.quantile(difference, [(1 - confidence) / 2, (1 + confidence) / 2])
     means = {label: float(values.mean()) for label, values in amis.items()}
-    return {**means, "difference": float(difference.mean()), "low": float(low), "high": float(high)}
+    return {
+        **means,
+        "difference": float(difference.mean()),
+        "low": float(low),
+        "high": float(high),
+    }

@@ -19,13 +19,22 @@ from tqdm.auto import tqdm
 
 from embetter_reg._files import write_atomically
 from embetter_reg._validation import check_labels, check_space
-from embetter_reg.analysis.cluster import CLUSTERERS, MINIBATCH_ABOVE, cluster_rows, make_clusterer
+from embetter_reg.analysis.cluster import (
+    CLUSTERERS,
+    MINIBATCH_ABOVE,
+    cluster_rows,
+    make_clusterer,
+)
 from embetter_reg.analysis.metrics import AGREEMENT, agreements, silhouettes
 from embetter_reg.analysis.reduce import make_reducer
 
 LABELS = ("register", "language")
 CELL = ["space", "reducer", "n_components", "clusterer", "k"]
-FIGURES = ["silhouette", *(f"{label}_{figure}" for label in LABELS for figure in AGREEMENT), "difference"]
+FIGURES = [
+    "silhouette",
+    *(f"{label}_{figure}" for label in LABELS for figure in AGREEMENT),
+    "difference",
+]
 _FORMAT = 1
 
 
@@ -44,7 +53,8 @@ def sweep(
     n_jobs: int | None = None,
     show_progress: bool = False,
 ) -> pd.DataFrame:
-    """Cluster every space in every way and return, for each clustering, how tight it is and what it agrees with.
+    """Cluster every space in every way and return, for each clustering, how tight it is
+    and what it agrees with.
 
     Parameters
     ----------
@@ -53,12 +63,13 @@ def sweep(
     register, language : array of labels (n_documents,)
         Gold labels; keyword-only, since swapping them turns every finding round.
     reducers : sequence of names, or mapping of names to options
-        As for `make_reducer`; ``"none"`` clusters the space itself. A reducer is fitted without labels.
+        As for `make_reducer`; ``"none"`` clusters the space itself. A reducer is fitted
+        without labels.
     n_components : sequence of int
         Dimensions to reduce to; ``"none"`` keeps those of the space.
     k : iterable of int or None
-        Numbers of clusters; None takes 2 to 33 with the numbers of registers, languages and their product, as far as a
-        cluster holds three documents on average.
+        Numbers of clusters; None takes 2 to 33 with the numbers of registers, languages
+        and their product, as far as a cluster holds three documents on average.
     clusterers : sequence of {"kmeans", "spherical", "gaussian"}
         As `make_clusterer` makes them.
     seeds : sequence of int
@@ -66,8 +77,9 @@ def sweep(
     n_init : int
         Starts of k-means and spherical k-means.
     folder : path or None
-        Keep each finished combination of space, reducer, dimensions and seed there, so that a sweep that was killed
-        goes on; `read_combination` gives its clusters. One with other data or settings is not taken up.
+        Keep each finished combination of space, reducer, dimensions and seed there, so
+        that a sweep that was killed goes on; `read_combination` gives its clusters. One
+        with other data or settings is not taken up.
     n_jobs : int or None
         Cores; None takes all. Results do not depend on it.
     show_progress : bool
@@ -75,16 +87,19 @@ def sweep(
     Returns
     -------
     DataFrame
-        One row a clustering: ``space, reducer, n_components, clusterer, k, seed``; ``n_clusters``, which a mixture may
-        leave below k; ``inertia``; ``silhouette`` in [-1, 1], NaN for a single cluster, under ``metric`` (cosine for
-        spherical k-means, else Euclidean); ``register_ari, register_ami, register_nmi, register_v_measure`` and the
-        same for language (see `agreements`); ``difference``, register AMI minus language AMI; ``n_registers``,
+        One row a clustering: ``space, reducer, n_components, clusterer, k, seed``;
+        ``n_clusters``, which a mixture may leave below k; ``inertia``; ``silhouette``
+        in [-1, 1], NaN for a single cluster, under ``metric`` (cosine for spherical
+        k-means, else Euclidean); ``register_ari, register_ami, register_nmi,
+        register_v_measure`` and the same for language (see `agreements`);
+        ``difference``, register AMI minus language AMI; ``n_registers``,
         ``n_languages``; and ``combination``, the name of the file in ``folder``.
 
     Raises
     ------
     ValueError
-        If a space or label array does not fit the others, or a name or k is not one that there is.
+        If a space or label array does not fit the others, or a name or k is not one
+        that there is.
 
     Examples
     --------
@@ -99,13 +114,27 @@ def sweep(
 
     """
     arrays, gold = _check(spaces, register, language)
-    options = {str(name): dict(reducers[name]) if isinstance(reducers, Mapping) else {} for name in reducers}
+    options = {
+        str(name): dict(reducers[name]) if isinstance(reducers, Mapping) else {}
+        for name in reducers
+    }
     counts = {label: len(np.unique(values)) for label, values in gold.items()}
     ks = _choose_k(k, counts, len(gold["register"]))
     _check_choices(options, clusterers, seeds, n_components)
-    facts = {"labels": _digest(*gold.values()), "k": ks, "clusterers": list(clusterers), "n_init": n_init}
+    facts = {
+        "labels": _digest(*gold.values()),
+        "k": ks,
+        "clusterers": list(clusterers),
+        "n_init": n_init,
+    }
     plan = [
-        Combination(space, reducer, size, int(seed), _digest({**facts, "options": options[reducer]}, arrays[space]))
+        Combination(
+            space,
+            reducer,
+            size,
+            int(seed),
+            _digest({**facts, "options": options[reducer]}, arrays[space]),
+        )
         for space in arrays
         for reducer in options
         for size in (n_components if reducer != "none" else [arrays[space].shape[1]])
@@ -113,18 +142,39 @@ def sweep(
     ]
     n_jobs = n_jobs or cpu_count()
     # A process each for what is slow on one core; otherwise the threads of one combination are enough.
-    n_slow = sum(each.reducer not in ("none", "pca") or "gaussian" in clusterers for each in plan)
+    n_slow = sum(
+        each.reducer not in ("none", "pca") or "gaussian" in clusterers for each in plan
+    )
     outer = min(n_jobs, len(plan)) if n_slow > 1 else 1
-    kept = {each.name: pd.read_parquet(path) for each in plan if folder and (path := each.path(folder)).exists()}
+    kept = {
+        each.name: pd.read_parquet(path)
+        for each in plan
+        if folder and (path := each.path(folder)).exists()
+    }
     todo = [each for each in plan if each.name not in kept]
     calls = (
         delayed(_run)(
-            each, arrays[each.space], gold, options[each.reducer], ks, clusterers, n_init, folder, n_jobs // outer
+            each,
+            arrays[each.space],
+            gold,
+            options[each.reducer],
+            ks,
+            clusterers,
+            n_init,
+            folder,
+            n_jobs // outer,
         )
         for each in todo
     )
     results = Parallel(outer, return_as="generator_unordered")(calls)
-    bar = tqdm(results, "sweeping", len(plan), initial=len(kept), unit="combination", disable=not show_progress)
+    bar = tqdm(
+        results,
+        "sweeping",
+        len(plan),
+        initial=len(kept),
+        unit="combination",
+        disable=not show_progress,
+    )
     tables = {**kept, **dict(bar)}
     found = pd.concat([tables[each.name] for each in plan], ignore_index=True)
     return found.assign(n_registers=counts["register"], n_languages=counts["language"])
@@ -151,8 +201,11 @@ class Combination:
         return Path(folder) / f"{self.name}.parquet"
 
 
-def read_combination(folder, combination: str) -> tuple[dict[tuple[str, int], np.ndarray], np.ndarray | None]:
-    """Return what `sweep` kept: clusters by clusterer and k, and the points where they have two dimensions.
+def read_combination(
+    folder, combination: str
+) -> tuple[dict[tuple[str, int], np.ndarray], np.ndarray | None]:
+    """Return what `sweep` kept: clusters by clusterer and k, and the points where they
+    have two dimensions.
 
     Raises
     ------
@@ -173,15 +226,25 @@ def read_combination(folder, combination: str) -> tuple[dict[tuple[str, int], np
     """
     path = Path(folder) / f"{combination}.parquet"
     if not path.exists():
-        raise FileNotFoundError(f"got {path}, which does not exist, expected a combination of a sweep; sweep again")
+        raise FileNotFoundError(
+            f"got {path}, which does not exist, expected a combination of a sweep; "
+            "sweep again"
+        )
     table = pd.read_parquet(path)
     with np.load(path.with_suffix(".npz")) as arrays:
-        clusters = dict(zip(zip(table["clusterer"], table["k"], strict=True), arrays["clusters"], strict=True))
+        clusters = dict(
+            zip(
+                zip(table["clusterer"], table["k"], strict=True),
+                arrays["clusters"],
+                strict=True,
+            )
+        )
         return clusters, arrays.get("points")
 
 
 def read_sweeps(runs) -> pd.DataFrame:
-    """Read the ``sweep.parquet`` of several folders of `embetter-reg sweep` into one table, numbered by ``run``.
+    """Read the ``sweep.parquet`` of several folders of `embetter-reg sweep` into one
+    table, numbered by ``run``.
 
     Raises
     ------
@@ -196,24 +259,33 @@ def read_sweeps(runs) -> pd.DataFrame:
     paths = [Path(run) / "sweep.parquet" for run in runs]
     for path in paths:
         if not path.exists():
-            raise FileNotFoundError(f"got {path}, which does not exist, expected a sweep; run embetter-reg sweep")
-    return pd.concat([pd.read_parquet(path).assign(run=n) for n, path in enumerate(paths)], ignore_index=True)
+            raise FileNotFoundError(
+                f"got {path}, which does not exist, expected a sweep; run "
+                "embetter-reg sweep"
+            )
+    return pd.concat(
+        [pd.read_parquet(path).assign(run=n) for n, path in enumerate(paths)],
+        ignore_index=True,
+    )
 
 
 def average(runs) -> pd.DataFrame:
-    """Return means and standard deviations over seeds, folds or model runs, one row a space, reducer, clusterer and k.
+    """Return means and standard deviations over seeds, folds or model runs, one row a
+    space, reducer, clusterer and k.
 
     Parameters
     ----------
     runs : DataFrame or sequence of DataFrames
-        Tables of `sweep`. All rows that share a space, reducer, dimensions, clusterer and k are averaged.
+        Tables of `sweep`. All rows that share a space, reducer, dimensions, clusterer
+        and k are averaged.
 
     Returns
     -------
     DataFrame
-        Each figure with its ``_sd`` (of the sample, NaN for one run), ``n_runs``, and what ``explains`` the clusters:
-        the label of higher AMI, or "undecided" where the difference is within twice its standard deviation over runs.
-        Chance among documents is not in it: `compare_spaces` has intervals by document and a null.
+        Each figure with its ``_sd`` (of the sample, NaN for one run), ``n_runs``, and
+        what ``explains`` the clusters: the label of higher AMI, or "undecided" where
+        the difference is within twice its standard deviation over runs. Chance among
+        documents is not in it: `compare_spaces` has intervals by document and a null.
 
     Raises
     ------
@@ -233,13 +305,20 @@ def average(runs) -> pd.DataFrame:
     for table in tables:
         lacking = sorted({*CELL, *FIGURES, *about} - set(table))
         if lacking:
-            raise ValueError(f"got a run without {', '.join(lacking)}, expected a table of sweep; pass one")
+            raise ValueError(
+                f"got a run without {', '.join(lacking)}, expected a table of sweep; "
+                "pass one"
+            )
     if not tables:
         raise ValueError("got no runs, expected at least one table of sweep; pass some")
     groups = pd.concat(tables, ignore_index=True).groupby(CELL, sort=False)
     means, spreads = groups[FIGURES].mean(), groups[FIGURES].std().add_suffix("_sd")
     order = [name for figure in FIGURES for name in (figure, f"{figure}_sd")]
-    found = means.join(spreads)[order].join(groups[about].first()).assign(n_runs=groups.size())
+    found = (
+        means.join(spreads)[order]
+        .join(groups[about].first())
+        .assign(n_runs=groups.size())
+    )
     spread = 2 * found["difference_sd"].fillna(0)
     explains = np.where(found["difference"] > spread, "register", "undecided")
     found["explains"] = np.where(found["difference"] < -spread, "language", explains)
@@ -247,10 +326,12 @@ def average(runs) -> pd.DataFrame:
 
 
 def best_k(averaged: pd.DataFrame) -> pd.DataFrame:
-    """Return the k at which each figure of `average` is highest, and which label explains the clusters there.
+    """Return the k at which each figure of `average` is highest, and which label
+    explains the clusters there.
 
-    One row a space, reducer, number of dimensions, clusterer and figure: ``k``, ``value``, ``explains``. Of equal
-    values the smallest k wins. A k chosen by a gold label says where clusters fit that label best, not that they do.
+    One row a space, reducer, number of dimensions, clusterer and figure: ``k``,
+    ``value``, ``explains``. Of equal values the smallest k wins. A k chosen by a gold
+    label says where clusters fit that label best, not that they do.
 
     Raises
     ------
@@ -259,24 +340,44 @@ def best_k(averaged: pd.DataFrame) -> pd.DataFrame:
 
     """
     if "explains" not in averaged:
-        raise ValueError("got a table without explains, expected one of average; average the runs first")
+        raise ValueError(
+            "got a table without explains, expected one of average; average the runs "
+            "first"
+        )
     rows = []
     for cell, group in averaged.sort_values("k").groupby(CELL[:-1], sort=False):
         for figure in FIGURES[:-1]:
             if group[figure].notna().any():
                 best = group.iloc[group[figure].argmax()]
-                row = {"figure": figure, "k": int(best["k"]), "value": best[figure], "explains": best["explains"]}
+                row = {
+                    "figure": figure,
+                    "k": int(best["k"]),
+                    "value": best[figure],
+                    "explains": best["explains"],
+                }
                 rows.append({**dict(zip(CELL, cell, strict=False)), **row})
     return pd.DataFrame(rows)
 
 
-def _run(each: Combination, X, gold, options, ks, clusterers, n_init: int, folder, n_jobs: int):
+def _run(
+    each: Combination,
+    X,
+    gold,
+    options,
+    ks,
+    clusterers,
+    n_init: int,
+    folder,
+    n_jobs: int,
+):
     """Run one combination, keep it, and return its name and table."""
     points = X
     if each.reducer != "none":
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            reducer = make_reducer(each.reducer, each.n_components, each.seed, **options)
+            reducer = make_reducer(
+                each.reducer, each.n_components, each.seed, **options
+            )
             points = np.asarray(reducer.fit_transform(X), dtype=np.float32)
     parts, labelings = [], []
     for clusterer in clusterers:
@@ -286,16 +387,22 @@ def _run(each: Combination, X, gold, options, ks, clusterers, n_init: int, folde
         apart = [n > 1 for n in n_clusters]  # a mixture may leave one cluster
         silhouette = np.full(len(ks), np.nan)
         if any(apart):
-            silhouette[apart] = silhouettes(points, list(compress(found, apart)), metric=metric)
-        table = pd.DataFrame({
-            "clusterer": clusterer,
-            "k": ks,
-            "n_clusters": n_clusters,
-            "inertia": inertia,
-            "metric": metric,
-            "silhouette": silhouette,
-        })  # fmt: skip
-        agreed = [agreements(gold[label], found).add_prefix(f"{label}_") for label in LABELS]
+            silhouette[apart] = silhouettes(
+                points, list(compress(found, apart)), metric=metric
+            )
+        table = pd.DataFrame(
+            {
+                "clusterer": clusterer,
+                "k": ks,
+                "n_clusters": n_clusters,
+                "inertia": inertia,
+                "metric": metric,
+                "silhouette": silhouette,
+            }
+        )
+        agreed = [
+            agreements(gold[label], found).add_prefix(f"{label}_") for label in LABELS
+        ]
         parts.append(pd.concat([table, *agreed], axis=1))
         labelings += found
     table = pd.concat(parts, ignore_index=True)
@@ -307,9 +414,13 @@ def _run(each: Combination, X, gold, options, ks, clusterers, n_init: int, folde
     if folder:
         path = each.path(folder)
         path.parent.mkdir(parents=True, exist_ok=True)
-        arrays = {"clusters": np.stack(labelings)} | ({"points": points} if points.shape[1] == 2 else {})
+        arrays = {"clusters": np.stack(labelings)} | (
+            {"points": points} if points.shape[1] == 2 else {}
+        )
         write_atomically(path.with_suffix(".npz"), lambda draft: _save(draft, arrays))
-        write_atomically(path, table.to_parquet)  # the last, so that it says that all is there
+        write_atomically(
+            path, table.to_parquet
+        )  # the last, so that it says that all is there
     return each.name, table
 
 
@@ -320,29 +431,51 @@ def _save(path: Path, arrays: dict[str, Any]) -> None:
 
 def _cluster(clusterer: str, points, ks, seed: int, n_init: int, n_jobs: int):
     """Return a labelling for each k, and inertias (NaN for a mixture)."""
-    if clusterer != "gaussian" and (clusterer == "spherical" or len(points) <= MINIBATCH_ABOVE):
+    if clusterer != "gaussian" and (
+        clusterer == "spherical" or len(points) <= MINIBATCH_ABOVE
+    ):
         spherical = clusterer == "spherical"
         rows = normalize(points) if spherical else points
-        found = cluster_rows(rows, ks, spherical=spherical, n_init=n_init, random_state=seed, n_jobs=n_jobs)
+        found = cluster_rows(
+            rows,
+            ks,
+            spherical=spherical,
+            n_init=n_init,
+            random_state=seed,
+            n_jobs=n_jobs,
+        )
         return [each.labels for each in found], [each.inertia for each in found]
 
     def fit(k):
-        model = make_clusterer(clusterer, k, n_documents=len(points), n_dims=points.shape[1], random_state=seed)
+        model = make_clusterer(
+            clusterer,
+            k,
+            n_documents=len(points),
+            n_dims=points.shape[1],
+            random_state=seed,
+        )
         with warnings.catch_warnings(), threadpool_limits(1):
             warnings.simplefilter("ignore", ConvergenceWarning)
             labels = model.fit_predict(points)
         return labels.astype(np.int32), getattr(model, "inertia_", np.nan)
 
-    return zip(*Parallel(n_jobs, prefer="threads")(delayed(fit)(k) for k in ks), strict=True)
+    return zip(
+        *Parallel(n_jobs, prefer="threads")(delayed(fit)(k) for k in ks), strict=True
+    )
 
 
 def _check(spaces, register, language):
     if not isinstance(spaces, Mapping) or not spaces:
-        raise ValueError('got no named spaces, expected a dict; pass {"original": X, "tuned": Z}')
+        raise ValueError(
+            'got no named spaces, expected a dict; pass {"original": X, "tuned": Z}'
+        )
     arrays = {str(name): check_space(name, X) for name, X in spaces.items()}
     lengths = {name: len(X) for name, X in arrays.items()}
     if len(set(lengths.values())) > 1:
-        raise ValueError(f"got spaces of {lengths} documents, expected the same documents in each; align them")
+        raise ValueError(
+            f"got spaces of {lengths} documents, expected the same documents in each; "
+            "align them"
+        )
     n_documents = next(iter(lengths.values()))
     return arrays, {
         "register": check_labels("register", register, n_documents),
@@ -352,13 +485,20 @@ def _check(spaces, register, language):
 
 def _choose_k(k, counts: dict[str, int], n_documents: int) -> list[int]:
     if k is None:
-        marks = {counts["register"], counts["language"], counts["register"] * counts["language"]}
-        ks = sorted(value for value in {*range(2, 34), *marks} if 2 <= value <= n_documents // 3)
+        marks = {
+            counts["register"],
+            counts["language"],
+            counts["register"] * counts["language"],
+        }
+        ks = sorted(
+            value for value in {*range(2, 34), *marks} if 2 <= value <= n_documents // 3
+        )
     else:
         ks = sorted({int(value) for value in k})
     if not ks or ks[0] < 2 or ks[-1] >= n_documents:
         raise ValueError(
-            f"got k={ks} for {n_documents} documents, expected numbers from 2 to {n_documents - 1}; pass more "
+            f"got k={ks} for {n_documents} documents, expected numbers from 2 to "
+            f"{n_documents - 1}; pass more "
             "documents or other k"
         )
     return ks
@@ -367,12 +507,16 @@ def _choose_k(k, counts: dict[str, int], n_documents: int) -> list[int]:
 def _check_choices(reducers, clusterers, seeds, n_components) -> None:
     unknown = set(clusterers) - set(CLUSTERERS)
     if unknown or not clusterers:
-        raise ValueError(f"got clusterers={list(clusterers)}, expected some of {list(CLUSTERERS)}; pick one")
+        raise ValueError(
+            f"got clusterers={list(clusterers)}, expected some of {list(CLUSTERERS)}; "
+            "pick one"
+        )
     for name in set(reducers) - {"none"}:
         make_reducer(name)  # says which there are
     if not (reducers and seeds and n_components):
         raise ValueError(
-            f"got reducers={list(reducers)}, seeds={list(seeds)}, n_components={list(n_components)}, expected at least "
+            f"got reducers={list(reducers)}, seeds={list(seeds)}, "
+            f"n_components={list(n_components)}, expected at least "
             "one of each; pass some"
         )
 
@@ -382,9 +526,16 @@ def _digest(*parts) -> str:
     digest = hashlib.blake2b(str(_FORMAT).encode(), digest_size=16)
     for part in parts:
         if isinstance(part, np.ndarray):
-            part = part.astype(str).astype(object).tolist() if part.dtype.kind in "UO" else part
+            part = (
+                part.astype(str).astype(object).tolist()
+                if part.dtype.kind in "UO"
+                else part
+            )
         if isinstance(part, np.ndarray):
-            digest.update(f"{part.dtype}{part.shape}".encode() + np.ascontiguousarray(part).tobytes())
+            digest.update(
+                f"{part.dtype}{part.shape}".encode()
+                + np.ascontiguousarray(part).tobytes()
+            )
         else:
             digest.update(json.dumps(part, sort_keys=True, default=repr).encode())
     return digest.hexdigest()

@@ -18,27 +18,49 @@ _SAYS = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one space is organised by: ``word`` is "register", "language" or "undecided"."""
+    """What one space is organised by: ``word`` is "register", "language" or
+    "undecided".
+    """
 
     word: str
     sentence: str
 
 
-def judge(space: str, tables: dict[str, pd.DataFrame], *, floor, n_labels, given, labels, confounded) -> Verdict:
-    """Return the verdict on a space from the tables of `Comparison`, which say what the words mean."""
+def judge(
+    space: str,
+    tables: dict[str, pd.DataFrame],
+    *,
+    floor,
+    n_labels,
+    given,
+    labels,
+    confounded,
+) -> Verdict:
+    """Return the verdict on a space from the tables of `Comparison`, which say what the
+    words mean.
+    """
     marks = set(n_labels.values())
     rows, differences, gains, balanced = (
         table[table["space"] == space] if len(table) else table
-        for table in (tables[name] for name in ("agreement", "balance", "gains", "balanced"))
+        for table in (
+            tables[name] for name in ("agreement", "balance", "gains", "balanced")
+        )
     )
-    rows, differences = rows[rows["k"].isin(marks)], differences[differences["k"].isin(marks)]
+    rows, differences = (
+        rows[rows["k"].isin(marks)],
+        differences[differences["k"].isin(marks)],
+    )
     explains = differences["explains"]
     word = "undecided"
     for label in LABELS:
         own = rows[rows["label"] == label]
-        if (explains == label).all() and (own["ami_low"] > np.maximum(own["ami_null"], floor)).all():
+        if (explains == label).all() and (
+            own["ami_low"] > np.maximum(own["ami_null"], floor)
+        ).all():
             word = label
-    sentence = f"The {space} space {_SAYS[word]}: {_figures(rows, n_labels['register'])}."
+    sentence = (
+        f"The {space} space {_SAYS[word]}: {_figures(rows, n_labels['register'])}."
+    )
     if word == "undecided" and explains.nunique() > 1:
         sentence += " The answer changes with the number of clusters or the clusterer."
     if space in given and (word == "register" or space != given[0]):
@@ -76,14 +98,20 @@ def _against_controls(gains: pd.DataFrame, word: str, raw: str) -> str:
     words = ""
     if CENTRED in first.index and word == "register":
         if beaten[CENTRED]:
-            words += f" It beats centring each language by {said[CENTRED]} register AMI."
+            words += (
+                f" It beats centring each language by {said[CENTRED]} register AMI."
+            )
         elif not better[CENTRED]:
             words += (
-                " But centring each language, which uses no register label, does about as well: "
+                " But centring each language, which uses no register label, does "
+                "about as well: "
                 f"{said[CENTRED]} register AMI."
             )
     told = {CENTRED} if words else set()
-    for which, says in ((~beaten & ~better, "does about as well"), (better, "does better")):
+    for which, says in (
+        (~beaten & ~better, "does about as well"),
+        (better, "does better"),
+    ):
         names = [
             f"{'the raw space, ' * (name == raw)}{name} ({said[name]} register AMI, "
             f"{first['language'][name]:+.2f} language AMI)"
@@ -99,4 +127,8 @@ def _against_controls(gains: pd.DataFrame, word: str, raw: str) -> str:
 
 
 def _holds(balanced: pd.DataFrame, word: str) -> bool:
-    return bool((balanced["low"] > 0).all() if word == "register" else (balanced["high"] < 0).all())
+    return bool(
+        (balanced["low"] > 0).all()
+        if word == "register"
+        else (balanced["high"] < 0).all()
+    )

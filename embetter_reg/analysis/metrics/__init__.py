@@ -13,7 +13,15 @@ from embetter_reg.analysis.metrics._agreement import (
     expected_information,
 )
 from embetter_reg.analysis.metrics._classification import classification_reports
-from embetter_reg.analysis.metrics._mixing import cilisi, cilisi_samples, clisi, graph_connectivity, ilisi, kbet, lisi
+from embetter_reg.analysis.metrics._mixing import (
+    cilisi,
+    cilisi_samples,
+    clisi,
+    graph_connectivity,
+    ilisi,
+    kbet,
+    lisi,
+)
 from embetter_reg.analysis.metrics._neighbors import Neighbors, Ranking, find_neighbors
 from embetter_reg.analysis.metrics._probes import (
     PROBES,
@@ -29,7 +37,12 @@ from embetter_reg.analysis.metrics._retrieval import (
     register_purity,
     retrieval_samples,
 )
-from embetter_reg.analysis.metrics._silhouette import bras, bras_samples, silhouette_samples, silhouettes
+from embetter_reg.analysis.metrics._silhouette import (
+    bras,
+    bras_samples,
+    silhouette_samples,
+    silhouettes,
+)
 
 __all__ = [
     "AGREEMENT",

@@ -1,4 +1,6 @@
-"""Figures that say how a space is organised. Pure functions: arrays in, numbers or tables out."""
+"""Figures that say how a space is organised. Pure functions: arrays in, numbers or
+tables out.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,12 +18,15 @@ AGREEMENT = ("ari", "ami", "nmi", "v_measure")
 
 
 def agreements(labels, labelings: Sequence) -> pd.DataFrame:
-    """Return ``ari, ami, nmi`` and ``v_measure`` of labels with each clustering, one row each.
+    """Return ``ari, ami, nmi`` and ``v_measure`` of labels with each clustering, one
+    row each.
 
-    Higher agrees more; 1 is identity. ARI (adjusted Rand index, Hubert & Arabie 1985) and AMI (adjusted mutual
-    information, Vinh, Epps & Bailey 2010) are 0 on average for chance. NMI and the V-measure (Rosenberg & Hirschberg
-    2007), in [0, 1], are the same number where entropies are averaged arithmetically, as here and in scikit-learn, and
-    grow with the number of clusters. The figures are those of scikit-learn, but many times faster.
+    Higher agrees more; 1 is identity. ARI (adjusted Rand index, Hubert & Arabie 1985)
+    and AMI (adjusted mutual information, Vinh, Epps & Bailey 2010) are 0 on average for
+    chance. NMI and the V-measure (Rosenberg & Hirschberg 2007), in [0, 1], are the same
+    number where entropies are averaged arithmetically, as here and in scikit-learn, and
+    grow with the number of clusters. The figures are those of scikit-learn, but many
+    times faster.
 
     Raises
     ------
@@ -41,12 +46,18 @@ def agreements(labels, labelings: Sequence) -> pd.DataFrame:
     announce(agreement)
     codes = label_codes(labels, len(labels))
     logs = _logs(len(codes))
-    rows = [agreement(codes, label_codes(clusters, len(codes)), *logs) for clusters in labelings]
+    rows = [
+        agreement(codes, label_codes(clusters, len(codes)), *logs)
+        for clusters in labelings
+    ]
     return pd.DataFrame(rows, columns=list(AGREEMENT))
 
 
-def agreement_table(clusterings: Mapping[Any, Any], *, register, language) -> pd.DataFrame:
-    """Return how far each clustering agrees with register and with language; higher agrees more.
+def agreement_table(
+    clusterings: Mapping[Any, Any], *, register, language
+) -> pd.DataFrame:
+    """Return how far each clustering agrees with register and with language; higher
+    agrees more.
 
     Parameters
     ----------
@@ -56,9 +67,11 @@ def agreement_table(clusterings: Mapping[Any, Any], *, register, language) -> pd
     Returns
     -------
     DataFrame
-        One row a clustering and label, with ``ari`` and ``ami`` (at most 1, 0 on average for chance) and ``nmi`` and
-        ``v_measure`` (0 to 1, not adjusted for chance, so they grow with the number of clusters). The V-measure
-        (Rosenberg & Hirschberg 2007) *is* NMI with the arithmetic mean; both stand here since papers report either.
+        One row a clustering and label, with ``ari`` and ``ami`` (at most 1, 0 on
+        average for chance) and ``nmi`` and ``v_measure`` (0 to 1, not adjusted for
+        chance, so they grow with the number of clusters). The V-measure (Rosenberg &
+        Hirschberg 2007) *is* NMI with the arithmetic mean; both stand here since papers
+        report either.
 
     Raises
     ------
@@ -79,14 +92,22 @@ def agreement_table(clusterings: Mapping[Any, Any], *, register, language) -> pd
     for label, values in (("register", register), ("language", language)):
         figures = agreements(values, list(clusterings.values()))
         tables.append(figures.assign(clustering=list(clusterings), label=label))
-    return pd.concat(tables).sort_index(kind="stable").reset_index(drop=True)[["clustering", "label", *AGREEMENT]]
+    return (
+        pd.concat(tables)
+        .sort_index(kind="stable")
+        .reset_index(drop=True)[["clustering", "label", *AGREEMENT]]
+    )
 
 
 def expected_information(labels: np.ndarray, clusters: np.ndarray) -> float:
-    """Return the mutual information (nats) that chance alone gives labels and clusters, as codes, of these sizes."""
+    """Return the mutual information (nats) that chance alone gives labels and clusters,
+    as codes, of these sizes.
+    """
     from embetter_reg.analysis.metrics._kernels import expected_information as expected
 
-    return float(expected(np.bincount(labels), np.bincount(clusters), *_logs(len(labels))))
+    return float(
+        expected(np.bincount(labels), np.bincount(clusters), *_logs(len(labels)))
+    )
 
 
 def _logs(n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -95,18 +116,21 @@ def _logs(n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def adjusted_information(tables: np.ndarray, expected: float) -> np.ndarray:
-    """Return the AMI of many contingency tables of counts, shape (..., n_labels, n_clusters) to (...).
+    """Return the AMI of many contingency tables of counts, shape (..., n_labels,
+    n_clusters) to (...).
 
     With ``expected`` from `expected_information`, one table gives scikit-learn's
-    ``adjusted_mutual_info_score`` (arithmetic mean). A bootstrap or a permutation passes all of its
-    tables at once with the expectation of the whole sample: a permutation leaves it as it is, a
-    bootstrap moves it very little.
+    ``adjusted_mutual_info_score`` (arithmetic mean). A bootstrap or a permutation
+    passes all of its tables at once with the expectation of the whole sample: a
+    permutation leaves it as it is, a bootstrap moves it very little.
     """
     label_entropy = _entropy(tables.sum(axis=-1), 1)
     cluster_entropy = _entropy(tables.sum(axis=-2), 1)
     mutual = label_entropy + cluster_entropy - _entropy(tables, 2)
     room = (label_entropy + cluster_entropy) / 2 - expected
-    return np.divide(mutual - expected, room, out=np.zeros_like(room), where=np.abs(room) > 1e-12)
+    return np.divide(
+        mutual - expected, room, out=np.zeros_like(room), where=np.abs(room) > 1e-12
+    )
 
 
 def _entropy(counts: np.ndarray, n_axes: int) -> np.ndarray:
@@ -132,11 +156,14 @@ def cosine_silhouette(X, labels) -> float:
 def cluster_table(clusters, labels, *, normalize: bool = True) -> pd.DataFrame:
     """Return the cluster × label table: one row a cluster, one column a label.
 
-    With ``normalize`` each row sums to 1 (the make-up of a cluster); else the cells are counts.
+    With ``normalize`` each row sums to 1 (the make-up of a cluster); else the cells are
+    counts.
     """
     clusters = np.asarray(clusters)
     labels = check_labels("true", labels, len(clusters))
-    counts = pd.crosstab(pd.Series(clusters, name="cluster"), pd.Series(labels, name="label"))
+    counts = pd.crosstab(
+        pd.Series(clusters, name="cluster"), pd.Series(labels, name="label")
+    )
     return counts.div(counts.sum(axis=1), axis=0) if normalize else counts
 
 
@@ -147,12 +174,13 @@ class Majority:
     Attributes
     ----------
     table : DataFrame
-        One row a cluster: ``size``, its majority ``label``, and its ``purity``, the share of that label, in (0, 1].
+        One row a cluster: ``size``, its majority ``label``, and its ``purity``, the
+        share of that label, in (0, 1].
     labels : ndarray of str, shape (n_documents,)
         The majority label of each document's cluster.
     accuracy : float
-        Share of documents whose label is the majority label of their cluster, in (0, 1]; higher is better. This is the
-        purity of the whole clustering.
+        Share of documents whose label is the majority label of their cluster, in (0,
+        1]; higher is better. This is the purity of the whole clustering.
 
     """
 
@@ -162,10 +190,12 @@ class Majority:
 
 
 def cluster_majority(clusters, labels) -> Majority:
-    """Call each cluster by its majority label, to compare a clustering with a classifier's accuracy.
+    """Call each cluster by its majority label, to compare a clustering with a
+    classifier's accuracy.
 
-    The labels name the clusters, so the accuracy is that of a perfect namer, never below the share of the most common
-    label, and it grows with the number of clusters to 1. Of equal counts the label first in the alphabet wins.
+    The labels name the clusters, so the accuracy is that of a perfect namer, never
+    below the share of the most common label, and it grows with the number of clusters
+    to 1. Of equal counts the label first in the alphabet wins.
 
     Raises
     ------
@@ -182,15 +212,24 @@ def cluster_majority(clusters, labels) -> Majority:
     clusters = np.asarray(clusters)
     counts = cluster_table(clusters, labels, normalize=False)
     size, most = counts.sum(axis=1), counts.max(axis=1)
-    table = pd.DataFrame({"size": size, "label": counts.idxmax(axis=1), "purity": most / size})
-    return Majority(table, table["label"].loc[clusters].to_numpy(dtype=str), float(most.sum() / size.sum()))
+    table = pd.DataFrame(
+        {"size": size, "label": counts.idxmax(axis=1), "purity": most / size}
+    )
+    return Majority(
+        table,
+        table["label"].loc[clusters].to_numpy(dtype=str),
+        float(most.sum() / size.sum()),
+    )
 
 
 def center_languages(X, *, language) -> np.ndarray:
-    """Return ``X`` with the mean of each document's language taken away, the simple control.
+    """Return ``X`` with the mean of each document's language taken away, the simple
+    control.
 
-    No register label is used. A head that does no better than this has learned little more than to
-    forget where each language lies.
+    No register label is used. A head that does no better than this has learned little
+    more than to forget where each language lies.
     """
     X = check_space("X", X)
-    return LanguageCentering().fit_transform(X, language=check_labels("language", language, len(X)))
+    return LanguageCentering().fit_transform(
+        X, language=check_labels("language", language, len(X))
+    )

@@ -11,11 +11,14 @@ METRICS = ("cosine", "euclidean")
 _BLOCK = 16_000_000  # distances a block: 64 MB as float32
 
 
-def distance_blocks(X: np.ndarray, queries: np.ndarray, metric: str) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield a slice of ``queries`` and their distances to all rows of ``X``, float32 (n_rows, n_documents).
+def distance_blocks(
+    X: np.ndarray, queries: np.ndarray, metric: str
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield a slice of ``queries`` and their distances to all rows of ``X``, float32
+    (n_rows, n_documents).
 
-    ``queries`` are numbers of documents; a document's distance to itself is exactly 0. Cosine distances are
-    1 - cosine, in [0, 2].
+    ``queries`` are numbers of documents; a document's distance to itself is exactly 0.
+    Cosine distances are 1 - cosine, in [0, 2].
 
     Raises
     ------
@@ -31,7 +34,9 @@ def distance_blocks(X: np.ndarray, queries: np.ndarray, metric: str) -> Iterator
         squares = np.einsum("ij,ij->i", rows, rows)
     for batch in gen_batches(len(queries), max(1, _BLOCK // len(X))):
         own = queries[batch]
-        block = rows[own] @ rows.T if metric == "cosine" else _euclidean(rows, squares, own)
+        block = (
+            rows[own] @ rows.T if metric == "cosine" else _euclidean(rows, squares, own)
+        )
         if metric == "cosine":
             np.maximum(np.subtract(1, block, out=block), 0, out=block)
         block[np.arange(len(own)), own] = 0
@@ -41,8 +46,8 @@ def distance_blocks(X: np.ndarray, queries: np.ndarray, metric: str) -> Iterator
 def _euclidean(rows: np.ndarray, squares: np.ndarray, own: np.ndarray) -> np.ndarray:
     """Return the distances of the rows numbered ``own`` to all.
 
-    In float32 the difference of two large squares says little about near rows. Rows that have such neighbours, as most
-    have in few dimensions, are computed in float64.
+    In float32 the difference of two large squares says little about near rows. Rows
+    that have such neighbours, as most have in few dimensions, are computed in float64.
     """
     if rows.shape[1] <= 16:
         return euclidean_distances(rows[own], rows)
@@ -60,13 +65,24 @@ def _euclidean(rows: np.ndarray, squares: np.ndarray, own: np.ndarray) -> np.nda
 def check_metric(metric: str) -> None:
     """Refuse a metric that is neither cosine nor Euclidean."""
     if metric not in METRICS:
-        raise ValueError(f"got metric={metric!r}, expected one of {list(METRICS)}; pick one")
+        raise ValueError(
+            f"got metric={metric!r}, expected one of {list(METRICS)}; pick one"
+        )
 
 
-def draw_queries(candidates: np.ndarray, max_queries: int | None, random_state) -> np.ndarray:
-    """Return the numbers of at most ``max_queries`` candidates, drawn with the seed where there are more, sorted."""
+def draw_queries(
+    candidates: np.ndarray, max_queries: int | None, random_state
+) -> np.ndarray:
+    """Return the numbers of at most ``max_queries`` candidates, drawn with the seed
+    where there are more, sorted.
+    """
     if max_queries is not None and max_queries < 1:
-        raise ValueError(f"got max_queries={max_queries}, expected at least 1; pass more, or None for all")
+        raise ValueError(
+            f"got max_queries={max_queries}, expected at least 1; pass more, or None "
+            "for all"
+        )
     if max_queries is None or len(candidates) <= max_queries:
         return candidates
-    return np.sort(check_random_state(random_state).choice(candidates, max_queries, replace=False))
+    return np.sort(
+        check_random_state(random_state).choice(candidates, max_queries, replace=False)
+    )

@@ -1,4 +1,5 @@
-"""Compiled loops of the metrics; `embetter_reg._compiled.announce` says so where they must be compiled first.
+"""Compiled loops of the metrics; `embetter_reg._compiled.announce` says so where they
+must be compiled first.
 
 Only `_silhouette` and `_agreement` load this file, when they are first used.
 """
@@ -11,7 +12,9 @@ from embetter_reg._compiled import FAST
 
 @njit(**FAST)
 def _square(X, i, Y, c):
-    """Return the squared distance of two rows; two dimensions, which maps have, are unrolled."""
+    """Return the squared distance of two rows; two dimensions, which maps have, are
+    unrolled.
+    """
     if X.shape[1] == 2:
         return (X[i, 0] - Y[c, 0]) ** 2 + (X[i, 1] - Y[c, 1]) ** 2
     gap = 0.0
@@ -22,10 +25,17 @@ def _square(X, i, Y, c):
 
 @njit(**FAST)
 def _sum_of_distances(X, i, columns, first, last, work):
-    """Return the summed distances of row i to ``columns[:, first:last]``; two dimensions are unrolled."""
+    """Return the summed distances of row i to ``columns[:, first:last]``; two
+    dimensions are unrolled.
+    """
     total, part = np.float32(0), work[first:last]
     if len(columns) == 2:
-        x, xs, y, ys = np.float32(X[i, 0]), columns[0, first:last], np.float32(X[i, 1]), columns[1, first:last]
+        x, xs, y, ys = (
+            np.float32(X[i, 0]),
+            columns[0, first:last],
+            np.float32(X[i, 1]),
+            columns[1, first:last],
+        )
         for m in range(len(part)):
             across, up = xs[m] - x, ys[m] - y
             total += np.sqrt(across * across + up * up)
@@ -43,10 +53,12 @@ def _sum_of_distances(X, i, columns, first, last, work):
 
 @njit(**FAST)
 def silhouettes_few(X, codes, k, out):
-    """Write the silhouette of every row under one labelling (0 to k - 1) in few dimensions.
+    """Write the silhouette of every row under one labelling (0 to k - 1) in few
+    dimensions.
 
-    The mean distance of a row to a cluster is no less than that to its middle, and no more than the root of the mean
-    squared one; only clusters that may be the nearest by these bounds are measured.
+    The mean distance of a row to a cluster is no less than that to its middle, and no
+    more than the root of the mean squared one; only clusters that may be the nearest by
+    these bounds are measured.
     """
     n, d = X.shape
     sizes = np.zeros(k + 1, np.int64)
@@ -63,7 +75,9 @@ def silhouettes_few(X, codes, k, out):
         places[codes[i]] += 1
     for i in range(n):
         for j in range(d):
-            spreads[codes[i]] += (X[i, j] - middles[codes[i], j]) ** 2 / sizes[codes[i] + 1]
+            spreads[codes[i]] += (X[i, j] - middles[codes[i], j]) ** 2 / sizes[
+                codes[i] + 1
+            ]
     least, work = np.empty(k), np.empty(n, np.float32)
     for i in range(n):
         own = codes[i]
@@ -76,12 +90,22 @@ def silhouettes_few(X, codes, k, out):
             least[c] = _square(X, i, middles, c)
             if c != own and least[c] + spreads[c] < limit:
                 limit, near = least[c] + spreads[c], c
-        least[own] = least[near] = np.inf  # done, the likeliest first, so that fewer others are measured
-        mine = _sum_of_distances(X, i, columns, starts[own], starts[own + 1], work) / (size - 1)
-        other = _sum_of_distances(X, i, columns, starts[near], starts[near + 1], work) / sizes[near + 1]
+        least[own] = least[near] = (
+            np.inf
+        )  # done, the likeliest first, so that fewer others are measured
+        mine = _sum_of_distances(X, i, columns, starts[own], starts[own + 1], work) / (
+            size - 1
+        )
+        other = (
+            _sum_of_distances(X, i, columns, starts[near], starts[near + 1], work)
+            / sizes[near + 1]
+        )
         for c in range(k):
             if least[c] <= min(limit, other * other) * (1 + 1e-6):
-                gap = _sum_of_distances(X, i, columns, starts[c], starts[c + 1], work) / sizes[c + 1]
+                gap = (
+                    _sum_of_distances(X, i, columns, starts[c], starts[c + 1], work)
+                    / sizes[c + 1]
+                )
                 other = min(other, gap)
         if max(mine, other) > 0:
             out[i] = (other - mine) / max(mine, other)
@@ -89,10 +113,11 @@ def silhouettes_few(X, codes, k, out):
 
 @njit(**FAST)
 def silhouettes_of_sums(sums, start, codes, sizes, to_all, out):
-    """Write the silhouettes of rows from their summed distances to the clusters of one labelling.
+    """Write the silhouettes of rows from their summed distances to the clusters of one
+    labelling.
 
-    Those stand in ``sums`` from column ``start`` on. With ``to_all`` the mean distance to all other rows takes the
-    place of that to the nearest cluster.
+    Those stand in ``sums`` from column ``start`` on. With ``to_all`` the mean distance
+    to all other rows takes the place of that to the nearest cluster.
     """
     n = sizes.sum()
     for i in range(len(codes)):
@@ -112,9 +137,11 @@ def silhouettes_of_sums(sums, start, codes, sizes, to_all, out):
 
 @njit(**FAST)
 def expected_information(a, b, logs, table):
-    """Return the mutual information (nats) of two random labellings with class sizes ``a`` and ``b``.
+    """Return the mutual information (nats) of two random labellings with class sizes
+    ``a`` and ``b``.
 
-    ``logs[m]`` is log(m), ``table[m]`` log(m!). Vinh, Epps & Bailey 2010; each probability follows from the one before.
+    ``logs[m]`` is log(m), ``table[m]`` log(m!). Vinh, Epps & Bailey 2010; each
+    probability follows from the one before.
     """
     n = a.sum()
     total = 0.0
@@ -122,11 +149,20 @@ def expected_information(a, b, logs, table):
         for y in b:
             share = logs[n] - logs[x] - logs[y]
             low, high = max(1, x + y - n), min(x, y)
-            mode = min(max((x + 1) * (y + 1) // (n + 2), low), high)  # chances fall on either side
+            mode = min(
+                max((x + 1) * (y + 1) // (n + 2), low), high
+            )  # chances fall on either side
             top = np.exp(
-                table[x] + table[y] + table[n - x] + table[n - y]
-                - table[n] - table[mode] - table[x - mode] - table[y - mode] - table[n - x - y + mode]
-            )  # fmt: skip
+                table[x]
+                + table[y]
+                + table[n - x]
+                + table[n - y]
+                - table[n]
+                - table[mode]
+                - table[x - mode]
+                - table[y - mode]
+                - table[n - x - y + mode]
+            )
             chance, m = top, mode
             while m <= high and chance > 1e-20:
                 total += m / n * (logs[m] + share) * chance
@@ -142,13 +178,18 @@ def expected_information(a, b, logs, table):
 
 @njit(**FAST)
 def agreement(labels, clusters, logs, table):
-    """Return ARI, AMI, NMI and V-measure of two labellings from 0 on; see `expected_information`."""
+    """Return ARI, AMI, NMI and V-measure of two labellings from 0 on; see
+    `expected_information`.
+    """
     n = len(labels)
     counts = np.zeros((labels.max() + 1, clusters.max() + 1), np.int64)
     for i in range(n):
         counts[labels[i], clusters[i]] += 1
     a, b = counts.sum(axis=1), counts.sum(axis=0)
-    (of_labels, h_labels), (of_clusters, h_clusters) = _pairs_and_entropy(a, logs), _pairs_and_entropy(b, logs)
+    (of_labels, h_labels), (of_clusters, h_clusters) = (
+        _pairs_and_entropy(a, logs),
+        _pairs_and_entropy(b, logs),
+    )
     together, h_both = _pairs_and_entropy(counts.ravel(), logs)
     chance = of_labels * of_clusters / max(n * (n - 1), 1)
     spare = (of_labels + of_clusters) / 2 - chance
@@ -157,7 +198,9 @@ def agreement(labels, clusters, logs, table):
     if mean < 1e-12:  # one label and one cluster
         return ari, 1.0, 1.0, 1.0
     expected = expected_information(a, b, logs, table)
-    ami = (mutual - expected) / (mean - expected) if abs(mean - expected) > 1e-12 else 1.0
+    ami = (
+        (mutual - expected) / (mean - expected) if abs(mean - expected) > 1e-12 else 1.0
+    )
     return ari, ami, mutual / mean, mutual / mean
 
 

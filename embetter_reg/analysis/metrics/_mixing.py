@@ -12,11 +12,13 @@ _SMALLEST = 10  # documents of a register below which CiLISI and kBET leave it o
 
 
 def lisi(ranking: Ranking, labels, *, perplexity: float = 30) -> np.ndarray:
-    """Return the effective number of labels around each query, from 1 to the number of labels.
+    """Return the effective number of labels around each query, from 1 to the number of
+    labels.
 
-    Local inverse Simpson's index (Korsunsky et al. 2019): neighbours are weighted by a Gaussian-like kernel whose width
-    is set for each document so that the entropy of the weights equals that of ``perplexity`` neighbours; the index is
-    1 / the chance that two neighbours so drawn share the label.
+    Local inverse Simpson's index (Korsunsky et al. 2019): neighbours are weighted by a
+    Gaussian-like kernel whose width is set for each document so that the entropy of the
+    weights equals that of ``perplexity`` neighbours; the index is 1 / the chance that
+    two neighbours so drawn share the label.
 
     Parameters
     ----------
@@ -48,21 +50,28 @@ def lisi(ranking: Ranking, labels, *, perplexity: float = 30) -> np.ndarray:
     documents, weights = ranking.documents, _weights(ranking, perplexity)
     if len(labels) <= documents.max(initial=-1):
         raise ValueError(
-            f"got {len(labels)} labels for neighbours up to document {documents.max()}, expected one label a "
+            f"got {len(labels)} labels for neighbours up to document "
+            f"{documents.max()}, expected one label a "
             "document; align the two"
         )
-    names, codes = np.unique(check_labels("neighbour", labels, len(labels)), return_inverse=True)
+    names, codes = np.unique(
+        check_labels("neighbour", labels, len(labels)), return_inverse=True
+    )
     cells = np.arange(len(documents))[:, None] * len(names) + codes[documents]
-    shares = np.bincount(cells.ravel(), weights.ravel(), len(documents) * len(names)).reshape(-1, len(names))
+    shares = np.bincount(
+        cells.ravel(), weights.ravel(), len(documents) * len(names)
+    ).reshape(-1, len(names))
     same = (shares**2).sum(axis=1)
     return np.divide(1, same, out=np.full(len(same), np.nan), where=same > 0)
 
 
 def clisi(neighbors: Neighbors, *, perplexity: float = 30) -> float:
-    """Return how far neighbours share the register, in [0, 1]; higher keeps registers apart better.
+    """Return how far neighbours share the register, in [0, 1]; higher keeps registers
+    apart better.
 
-    The median LISI of register, turned round and scaled: ``(n_registers - LISI) / (n_registers - 1)`` (Korsunsky et al.
-    2019; scaled as in scIB, Luecken et al. 2022). Neighbours may all be of the same language: read it beside `ilisi`.
+    The median LISI of register, turned round and scaled: ``(n_registers - LISI) /
+    (n_registers - 1)`` (Korsunsky et al. 2019; scaled as in scIB, Luecken et al. 2022).
+    Neighbours may all be of the same language: read it beside `ilisi`.
 
     Examples
     --------
@@ -74,14 +83,24 @@ def clisi(neighbors: Neighbors, *, perplexity: float = 30) -> float:
 
     """
     n = len(np.unique(neighbors.register))
-    return float((n - np.nanmedian(lisi(neighbors.nearest, neighbors.register, perplexity=perplexity))) / (n - 1))
+    return float(
+        (
+            n
+            - np.nanmedian(
+                lisi(neighbors.nearest, neighbors.register, perplexity=perplexity)
+            )
+        )
+        / (n - 1)
+    )
 
 
 def ilisi(neighbors: Neighbors, *, perplexity: float = 30) -> float:
-    """Return how far neighbours are of all languages, in [0, 1]; higher mixes languages better.
+    """Return how far neighbours are of all languages, in [0, 1]; higher mixes languages
+    better.
 
-    The median LISI of language, scaled: ``(LISI - 1) / (n_languages - 1)`` (Korsunsky et al. 2019; scaled as in scIB,
-    Luecken et al. 2022). 1 needs languages of equal size; a space without any structure mixes too.
+    The median LISI of language, scaled: ``(LISI - 1) / (n_languages - 1)`` (Korsunsky
+    et al. 2019; scaled as in scIB, Luecken et al. 2022). 1 needs languages of equal
+    size; a space without any structure mixes too.
 
     Examples
     --------
@@ -93,15 +112,24 @@ def ilisi(neighbors: Neighbors, *, perplexity: float = 30) -> float:
 
     """
     n = len(np.unique(neighbors.language))
-    return float((np.nanmedian(lisi(neighbors.nearest, neighbors.language, perplexity=perplexity)) - 1) / (n - 1))
+    return float(
+        (
+            np.nanmedian(
+                lisi(neighbors.nearest, neighbors.language, perplexity=perplexity)
+            )
+            - 1
+        )
+        / (n - 1)
+    )
 
 
 def cilisi(neighbors: Neighbors, *, perplexity: float = 30) -> float:
     """Return how far languages mix inside registers, in [0, 1]; higher mixes better.
 
-    LISI of language among the nearest documents of the *same register*, scaled by the number of languages in that
-    register, and averaged over documents (CiLISI, Andreatta et al. 2024). Unlike `ilisi`, it gains nothing from
-    throwing registers together. Registers in one language or of fewer than ten documents are left out.
+    LISI of language among the nearest documents of the *same register*, scaled by the
+    number of languages in that register, and averaged over documents (CiLISI, Andreatta
+    et al. 2024). Unlike `ilisi`, it gains nothing from throwing registers together.
+    Registers in one language or of fewer than ten documents are left out.
 
     Raises
     ------
@@ -121,24 +149,31 @@ def cilisi(neighbors: Neighbors, *, perplexity: float = 30) -> float:
 
 
 def cilisi_samples(neighbors: Neighbors, *, perplexity: float = 30) -> np.ndarray:
-    """Return each query's share of `cilisi`, float64 (n_queries,); NaN where its register is left out."""
+    """Return each query's share of `cilisi`, float64 (n_queries,); NaN where its
+    register is left out.
+    """
     _, codes, sizes = _table(neighbors)
     n_languages = (sizes > 0).sum(axis=1)[codes[neighbors.queries]]
     kept = _judged(sizes)[codes[neighbors.queries]]
     ranking = Ranking(*(array[kept] for array in neighbors.same_register))
     samples = np.full(len(kept), np.nan)
-    samples[kept] = (lisi(ranking, neighbors.language, perplexity=perplexity) - 1) / (n_languages[kept] - 1)
+    samples[kept] = (lisi(ranking, neighbors.language, perplexity=perplexity) - 1) / (
+        n_languages[kept] - 1
+    )
     return samples
 
 
 def kbet(neighbors: Neighbors, *, alpha: float = 0.05) -> float:
-    """Return the share of neighbourhoods whose languages look like the register's, in [0, 1]; higher mixes better.
+    """Return the share of neighbourhoods whose languages look like the register's, in
+    [0, 1]; higher mixes better.
 
-    A chi-squared test of each document: are the languages of its nearest documents of the same register those that the
-    register has (kBET, Büttner et al. 2019; by register and as the acceptance rate as in scIB, Luecken et al. 2022)?
-    The neighbourhood is a quarter of the register's mean language, from 10 to 70 documents. The mean over registers;
-    those in one language or of fewer than ten documents are left out. Perfect mixing reaches about ``1 - alpha``.
-    It is strict: with large registers a faint language difference is enough to reject.
+    A chi-squared test of each document: are the languages of its nearest documents of
+    the same register those that the register has (kBET, Büttner et al. 2019; by
+    register and as the acceptance rate as in scIB, Luecken et al. 2022)? The
+    neighbourhood is a quarter of the register's mean language, from 10 to 70 documents.
+    The mean over registers; those in one language or of fewer than ten documents are
+    left out. Perfect mixing reaches about ``1 - alpha``. It is strict: with large
+    registers a faint language difference is enough to reject.
 
     Parameters
     ----------
@@ -162,7 +197,9 @@ def kbet(neighbors: Neighbors, *, alpha: float = 0.05) -> float:
 
     """
     if not 0 < alpha < 1:
-        raise ValueError(f"got alpha={alpha}, expected between 0 and 1; pass for example 0.05")
+        raise ValueError(
+            f"got alpha={alpha}, expected between 0 and 1; pass for example 0.05"
+        )
     languages, codes, sizes = _table(neighbors)
     judged = _judged(sizes)
     own, own_language = codes[neighbors.queries], languages[neighbors.queries]
@@ -172,20 +209,38 @@ def kbet(neighbors: Neighbors, *, alpha: float = 0.05) -> float:
     reach = np.clip(totals // np.maximum(n_languages, 1) // 4, 10, 70)[own]
     inside = (documents >= 0) & (np.arange(documents.shape[1]) < reach[:, None])
     cells = np.arange(len(documents))[:, None] * sizes.shape[1] + languages[documents]
-    seen = np.bincount(cells[inside], minlength=len(documents) * sizes.shape[1]).reshape(len(documents), -1)
+    seen = np.bincount(
+        cells[inside], minlength=len(documents) * sizes.shape[1]
+    ).reshape(len(documents), -1)
     others = sizes[own] - (np.arange(sizes.shape[1]) == own_language[:, None])
     expected = others * (inside.sum(axis=1) / np.maximum(totals[own] - 1, 1))[:, None]
-    surprise = np.divide((seen - expected) ** 2, expected, out=np.zeros(expected.shape), where=expected > 0)
+    surprise = np.divide(
+        (seen - expected) ** 2,
+        expected,
+        out=np.zeros(expected.shape),
+        where=expected > 0,
+    )
     accepted = chi2.sf(surprise.sum(axis=1), n_languages[own] - 1) >= alpha
-    return float(np.mean([accepted[own == code].mean() for code in np.flatnonzero(judged) if (own == code).any()]))
+    return float(
+        np.mean(
+            [
+                accepted[own == code].mean()
+                for code in np.flatnonzero(judged)
+                if (own == code).any()
+            ]
+        )
+    )
 
 
 def graph_connectivity(neighbors: Neighbors, *, n_neighbors: int = 15) -> float:
-    """Return how far each register hangs together, in (0, 1]; higher means in one piece.
+    """Return how far each register hangs together, in (0, 1]; higher means in one
+    piece.
 
-    In the graph of nearest neighbours, taken without direction and cut down to one register: the share of its documents
-    in the largest connected piece, averaged over registers (scIB, Luecken et al. 2022). A register that falls into one
-    island a language scores about 1 / n_languages. Blind to registers that lie on top of each other.
+    In the graph of nearest neighbours, taken without direction and cut down to one
+    register: the share of its documents in the largest connected piece, averaged over
+    registers (scIB, Luecken et al. 2022). A register that falls into one island a
+    language scores about 1 / n_languages. Blind to registers that lie on top of each
+    other.
 
     Parameters
     ----------
@@ -212,22 +267,36 @@ def graph_connectivity(neighbors: Neighbors, *, n_neighbors: int = 15) -> float:
     n = len(neighbors.register)
     if len(neighbors.queries) < n:
         raise ValueError(
-            f"got neighbours of {len(neighbors.queries)} of {n} documents, expected those of all; "
+            f"got neighbours of {len(neighbors.queries)} of {n} documents, expected "
+            "those of all; "
             "pass find_neighbors max_queries=None"
         )
     codes = np.unique(neighbors.register, return_inverse=True)[1]
     ends = neighbors.nearest.documents[:, :n_neighbors]
     starts = np.broadcast_to(np.arange(n)[:, None], ends.shape)
     kept = codes[starts] == codes[ends]
-    graph = coo_matrix((np.ones(kept.sum(), bool), (starts[kept], ends[kept])), shape=(n, n))
+    graph = coo_matrix(
+        (np.ones(kept.sum(), bool), (starts[kept], ends[kept])), shape=(n, n)
+    )
     _, pieces = connected_components(graph, directed=False)
-    return float(np.mean([np.bincount(pieces[codes == code]).max() / (codes == code).sum() for code in set(codes)]))
+    return float(
+        np.mean(
+            [
+                np.bincount(pieces[codes == code]).max() / (codes == code).sum()
+                for code in set(codes)
+            ]
+        )
+    )
 
 
 def _weights(ranking: Ranking, perplexity: float) -> np.ndarray:
-    """Return the weights of neighbours, adding up to 1, whose entropy is that of ``perplexity`` equal ones."""
+    """Return the weights of neighbours, adding up to 1, whose entropy is that of
+    ``perplexity`` equal ones.
+    """
     if perplexity < 1:
-        raise ValueError(f"got perplexity={perplexity}, expected at least 1; pass for example 30")
+        raise ValueError(
+            f"got perplexity={perplexity}, expected at least 1; pass for example 30"
+        )
     there = ranking.documents >= 0
     n_there = there.sum(axis=1)
     # Only gaps to the nearest matter, on any scale; the mean gap is a good one to start from.
@@ -235,11 +304,17 @@ def _weights(ranking: Ranking, perplexity: float) -> np.ndarray:
     gaps = np.where(there, distances - distances[:, :1], 0)
     gaps /= np.maximum(gaps.sum(axis=1) / np.maximum(n_there, 1), 1e-300)[:, None]
     target = np.log(np.clip(n_there / 3, 1, perplexity))
-    low, high, beta = np.zeros(len(gaps)), np.full(len(gaps), np.inf), np.ones(len(gaps))
+    low, high, beta = (
+        np.zeros(len(gaps)),
+        np.full(len(gaps), np.inf),
+        np.ones(len(gaps)),
+    )
     for _ in range(60):
         weights = np.exp(-beta[:, None] * gaps) * there
         weights /= np.maximum(weights.sum(axis=1), 1e-300)[:, None]
-        entropy = -np.log(np.maximum(weights[:, 0], 1e-300)) + beta * (weights * gaps).sum(axis=1)
+        entropy = -np.log(np.maximum(weights[:, 0], 1e-300)) + beta * (
+            weights * gaps
+        ).sum(axis=1)
         wide = entropy > target
         if (np.abs(entropy - target) < 1e-6).all():
             break
@@ -251,17 +326,25 @@ def _weights(ranking: Ranking, perplexity: float) -> np.ndarray:
 def _table(neighbors: Neighbors) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return codes of languages and of registers, and the register × language counts."""
     languages, registers = (
-        np.unique(labels, return_inverse=True)[1] for labels in (neighbors.language, neighbors.register)
+        np.unique(labels, return_inverse=True)[1]
+        for labels in (neighbors.language, neighbors.register)
     )
     shape = registers.max() + 1, languages.max() + 1
-    return languages, registers, np.bincount(registers * shape[1] + languages, minlength=np.prod(shape)).reshape(shape)
+    return (
+        languages,
+        registers,
+        np.bincount(registers * shape[1] + languages, minlength=np.prod(shape)).reshape(
+            shape
+        ),
+    )
 
 
 def _judged(sizes: np.ndarray) -> np.ndarray:
     judged = ((sizes > 0).sum(axis=1) > 1) & (sizes.sum(axis=1) >= _SMALLEST)
     if not judged.any():
         raise ValueError(
-            f"got no register of at least {_SMALLEST} documents in two languages, expected one to judge mixing; "
+            f"got no register of at least {_SMALLEST} documents in two languages, "
+            "expected one to judge mixing; "
             "pass more documents"
         )
     return judged

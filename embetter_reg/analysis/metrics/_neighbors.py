@@ -10,9 +10,11 @@ from embetter_reg.analysis.metrics._distances import distance_blocks, draw_queri
 
 
 class Ranking(NamedTuple):
-    """Neighbours of each query, nearest first: both arrays have the shape (n_queries, n_neighbors).
+    """Neighbours of each query, nearest first: both arrays have the shape (n_queries,
+    n_neighbors).
 
-    ``documents`` (int32) are their numbers, -1 where there are no more, and ``distances`` (float32) there infinity.
+    ``documents`` (int32) are their numbers, -1 where there are no more, and
+    ``distances`` (float32) there infinity.
     """
 
     documents: np.ndarray
@@ -21,7 +23,8 @@ class Ranking(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Neighbors:
-    """The neighbours of documents, none its own, with the labels by which they were searched.
+    """The neighbours of documents, none its own, with the labels by which they were
+    searched.
 
     Attributes
     ----------
@@ -57,20 +60,23 @@ def find_neighbors(
     max_queries: int | None = 20_000,
     random_state=0,
 ) -> Neighbors:
-    """Return exact nearest neighbours: of all documents, within the register, and in other languages.
+    """Return exact nearest neighbours: of all documents, within the register, and in
+    other languages.
 
-    One pass over the distances in blocks; memory grows with ``max_queries * n_neighbors``, never with
-    ``n_documents ** 2``.
+    One pass over the distances in blocks; memory grows with ``max_queries *
+    n_neighbors``, never with ``n_documents ** 2``.
 
     Parameters
     ----------
     X : array of shape (n_documents, n_dims)
     register, language : arrays of labels (n_documents,)
     n_neighbors : int
-        At most so many for each document; three times the perplexity of `lisi` is its source's choice.
+        At most so many for each document; three times the perplexity of `lisi` is its
+        source's choice.
     metric : {"cosine", "euclidean"}
     max_queries : int or None
-        Above so many documents, a sample of that size is asked for its neighbours (among all). None asks all.
+        Above so many documents, a sample of that size is asked for its neighbours
+        (among all). None asks all.
     random_state : int or RandomState
         Decides the sample.
 
@@ -81,7 +87,8 @@ def find_neighbors(
     Raises
     ------
     ValueError
-        If there is one register or one language only, labels do not fit, or a number is below 1.
+        If there is one register or one language only, labels do not fit, or a number is
+        below 1.
 
     Examples
     --------
@@ -104,42 +111,61 @@ def find_neighbors(
     registers = check_groups("register", register, len(X))
     languages = check_groups("language", language, len(X))
     if n_neighbors < 1:
-        raise ValueError(f"got n_neighbors={n_neighbors}, expected at least 1; pass more")
+        raise ValueError(
+            f"got n_neighbors={n_neighbors}, expected at least 1; pass more"
+        )
     queries = draw_queries(np.arange(len(X)), max_queries, random_state)
     k = min(n_neighbors, len(X) - 1)
     nearest, same_register, other_language = (
-        Ranking(np.empty((len(queries), k), np.int32), np.empty((len(queries), k), np.float32)) for _ in range(3)
+        Ranking(
+            np.empty((len(queries), k), np.int32),
+            np.empty((len(queries), k), np.float32),
+        )
+        for _ in range(3)
     )
-    codes = [np.unique(labels, return_inverse=True)[1] for labels in (registers, languages)]
+    codes = [
+        np.unique(labels, return_inverse=True)[1] for labels in (registers, languages)
+    ]
     for batch, block in distance_blocks(X, queries, metric):
         own = queries[batch]
         block[np.arange(len(own)), own] = np.inf
-        register_is_own, language_is_own = (code[own][:, None] == code for code in codes)
+        register_is_own, language_is_own = (
+            code[own][:, None] == code for code in codes
+        )
         for ranking, allowed in (
             (nearest, block),
             (same_register, np.where(register_is_own, block, np.inf)),
             (other_language, np.where(language_is_own, np.inf, block)),
         ):
             ranking.documents[batch], ranking.distances[batch] = _nearest(allowed, k)
-    return Neighbors(queries, registers, languages, nearest, same_register, other_language, metric)
+    return Neighbors(
+        queries, registers, languages, nearest, same_register, other_language, metric
+    )
 
 
 def _nearest(block: np.ndarray, k: int) -> Ranking:
-    """Return the k smallest distances of each row, in order; infinite ones are no neighbours.
+    """Return the k smallest distances of each row, in order; infinite ones are no
+    neighbours.
 
-    A limit is guessed from a part of each row, since partitioning it whole takes most of the search; where the guess
-    leaves too few, every distance is looked at.
+    A limit is guessed from a part of each row, since partitioning it whole takes most
+    of the search; where the guess leaves too few, every distance is looked at.
     """
     step = max(1, block.shape[1] // 4096) | 1
     part = block[:, ::step]
     place = min(k - 1 if step == 1 else 3 * k // (2 * step) + 10, part.shape[1] - 1)
     limit = np.partition(part, place, axis=1)[:, [place]]
     limit[(block <= limit).sum(axis=1) < k] = np.inf
-    rows, columns = divmod(np.flatnonzero(block <= np.minimum(limit, np.finfo(np.float32).max)), block.shape[1])
+    rows, columns = divmod(
+        np.flatnonzero(block <= np.minimum(limit, np.finfo(np.float32).max)),
+        block.shape[1],
+    )
     counts = np.bincount(rows, minlength=len(block))
     places = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
     documents = np.full((len(block), max(k, counts.max())), -1, np.int32)
     distances = np.full(documents.shape, np.inf, np.float32)
     documents[rows, places], distances[rows, places] = columns, block[rows, columns]
     order = np.argsort(distances, axis=1, kind="stable")[:, :k]
-    return Ranking(np.take_along_axis(documents, order, axis=1), np.take_along_axis(distances, order, axis=1))
+    return Ranking(
+        np.take_along_axis(documents, order, axis=1),
+        np.take_along_axis(distances, order, axis=1),
+    )

@@ -32,10 +32,11 @@ def probe_space(
 ) -> pd.DataFrame:
     """Return how well small classifiers read register and language from a space.
 
-    A linear probe (logistic regression) shows what a straight boundary tells, an MLP (one hidden layer of 128) what a
-    curved one does (Alain & Bengio 2016; Hewitt & Liang 2019 warn that a probe may learn its task by itself). In a
-    space freed of language, language probes fall to the majority rate; where language was taken out with the very
-    documents probed, they may fall below it.
+    A linear probe (logistic regression) shows what a straight boundary tells, an MLP
+    (one hidden layer of 128) what a curved one does (Alain & Bengio 2016; Hewitt &
+    Liang 2019 warn that a probe may learn its task by itself). In a space freed of
+    language, language probes fall to the majority rate; where language was taken out
+    with the very documents probed, they may fall below it.
 
     Parameters
     ----------
@@ -53,15 +54,17 @@ def probe_space(
     Returns
     -------
     DataFrame
-        One row a label and probe: ``accuracy`` (0 to 1) with ``sd`` over folds, ``majority``, the accuracy of always
-        saying the most frequent training label, ``gain``, how much of the way from there to 1 the probe goes (at most
-        1; 0 is no better than the majority), ``macro_f1`` (0 to 1) and ``n_scored``. Higher means that more can be
-        read: good for register, bad for language.
+        One row a label and probe: ``accuracy`` (0 to 1) with ``sd`` over folds,
+        ``majority``, the accuracy of always saying the most frequent training label,
+        ``gain``, how much of the way from there to 1 the probe goes (at most 1; 0 is no
+        better than the majority), ``macro_f1`` (0 to 1) and ``n_scored``. Higher means
+        that more can be read: good for register, bad for language.
 
     Raises
     ------
     ValueError
-        If there is one register or language, labels or ``train`` do not fit, or a choice is unknown.
+        If there is one register or language, labels or ``train`` do not fit, or a
+        choice is unknown.
 
     Examples
     --------
@@ -79,12 +82,15 @@ def probe_space(
         "language": check_groups("language", language, len(X)),
     }
     if not set(probes) <= set(PROBES) or not probes:
-        raise ValueError(f"got probes={list(probes)}, expected some of {list(PROBES)}; pick one")
+        raise ValueError(
+            f"got probes={list(probes)}, expected some of {list(PROBES)}; pick one"
+        )
     rng = check_random_state(random_state)
     train = None if train is None else np.asarray(train)
     if train is not None and (train.dtype != bool or train.shape != (len(X),)):
         raise ValueError(
-            f"got train of type {train.dtype} and shape {train.shape}, expected one bool a document; pass a mask"
+            f"got train of type {train.dtype} and shape {train.shape}, expected one "
+            "bool a document; pass a mask"
         )
     chosen = _sample(np.ones(len(X), bool), max_documents, rng)
     X, gold = X[chosen], {label: values[chosen] for label, values in gold.items()}
@@ -97,7 +103,12 @@ def probe_space(
             for fitted in folds:
                 guess = _guess(name, X, values, fitted, ~fitted, seed)
                 common = _majority(values[fitted])
-                scores.append([(guess == values[~fitted]).mean(), (values[~fitted] == common).mean()])
+                scores.append(
+                    [
+                        (guess == values[~fitted]).mean(),
+                        (values[~fitted] == common).mean(),
+                    ]
+                )
                 guesses.append(guess)
                 scored.append(values[~fitted])
             accuracy, majority = np.mean(scores, axis=0)
@@ -109,8 +120,12 @@ def probe_space(
                     "accuracy": accuracy,
                     "sd": np.std([score for score, _ in scores]),
                     "majority": majority,
-                    "gain": (accuracy - majority) / (1 - majority) if majority < 1 else 0.0,
-                    "macro_f1": f1_score(truth, np.concatenate(guesses), average="macro", zero_division=0),
+                    "gain": (accuracy - majority) / (1 - majority)
+                    if majority < 1
+                    else 0.0,
+                    "macro_f1": f1_score(
+                        truth, np.concatenate(guesses), average="macro", zero_division=0
+                    ),
                     "n_scored": len(truth),
                 }
             )
@@ -118,7 +133,13 @@ def probe_space(
 
 
 def leave_one_language_out(
-    X, *, register, language, probe: str = "linear", max_documents: int = 10_000, random_state=0
+    X,
+    *,
+    register,
+    language,
+    probe: str = "linear",
+    max_documents: int = 10_000,
+    random_state=0,
 ) -> pd.DataFrame:
     """Return register F1 on each language of a probe fitted on all other languages.
 
@@ -161,7 +182,9 @@ def leave_one_language_out(
     registers = check_groups("register", register, len(X))
     languages = check_groups("language", language, len(X))
     if probe not in PROBES:
-        raise ValueError(f"got probe={probe!r}, expected one of {list(PROBES)}; pick one")
+        raise ValueError(
+            f"got probe={probe!r}, expected one of {list(PROBES)}; pick one"
+        )
     rng = check_random_state(random_state)
     guesses, common = abroad_guesses(X, registers, languages, probe, max_documents, rng)
     rows = []
@@ -174,33 +197,52 @@ def leave_one_language_out(
             "majority": (truth == common[chosen]).mean(),
         }
         labels, support = np.unique(truth, return_counts=True)
-        figures |= dict(zip(labels, f1_score(truth, guess, labels=labels, average=None, zero_division=0), strict=True))
+        figures |= dict(
+            zip(
+                labels,
+                f1_score(truth, guess, labels=labels, average=None, zero_division=0),
+                strict=True,
+            )
+        )
         counts = dict(zip(labels, support, strict=True))
         rows += [
-            {"language": name, "label": label, "f1": f1, "support": int(counts.get(label, len(truth)))}
+            {
+                "language": name,
+                "label": label,
+                "f1": f1,
+                "support": int(counts.get(label, len(truth))),
+            }
             for label, f1 in figures.items()
         ]
     return pd.DataFrame(rows)
 
 
-def abroad_guesses(X, registers, languages, probe: str, max_documents: int, rng) -> tuple[np.ndarray, np.ndarray]:
-    """Return what a probe fitted on all other languages guesses for each document, and their common register."""
+def abroad_guesses(
+    X, registers, languages, probe: str, max_documents: int, rng
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what a probe fitted on all other languages guesses for each document, and
+    their common register.
+    """
     guesses, common = np.empty_like(registers), np.empty_like(registers)
     for name in np.unique(languages):
         held_out = languages == name
         fitted = _sample(~held_out, max_documents, rng)
         if len(np.unique(registers[fitted])) < 2:
             raise ValueError(
-                f"got one register outside {name}, expected at least two to fit a probe on; pass more documents"
+                f"got one register outside {name}, expected at least two to fit a "
+                "probe on; pass more documents"
             )
-        guesses[held_out] = _guess(probe, X, registers, fitted, held_out, draw_seed(rng))
+        guesses[held_out] = _guess(
+            probe, X, registers, fitted, held_out, draw_seed(rng)
+        )
         common[held_out] = _majority(registers[fitted])
     return guesses, common
 
 
 def cross_guesses(X, labels, probe: str, n_folds: int, max_documents: int, rng):
-    """Return a seeded sample of documents, each one's label as guessed by a probe that was fitted without it, and the
-    accuracy of always guessing the most frequent training label.
+    """Return a seeded sample of documents, each one's label as guessed by a probe that
+    was fitted without it, and the accuracy of always guessing the most frequent
+    training label.
     """
     chosen = np.flatnonzero(_sample(np.ones(len(X), bool), max_documents, rng))
     rows, truth = X[chosen], labels[chosen]
@@ -217,31 +259,55 @@ def _sample(among: np.ndarray, n: int, rng) -> np.ndarray:
 
 
 def _folds(labels: np.ndarray, n_folds: int, rng) -> list[np.ndarray]:
-    """Return a training mask a fold; every fold holds out its share of each label, even of rare ones."""
+    """Return a training mask a fold; every fold holds out its share of each label, even
+    of rare ones.
+    """
     if not 2 <= n_folds <= len(labels):
-        raise ValueError(f"got n_folds={n_folds} for {len(labels)} documents, expected from 2 to as many; pass another")
+        raise ValueError(
+            f"got n_folds={n_folds} for {len(labels)} documents, expected from 2 to "
+            "as many; pass another"
+        )
     fold = np.empty(len(labels), int)
-    fold[np.lexsort((rng.random_sample(len(labels)), labels))] = np.arange(len(labels)) % n_folds
+    fold[np.lexsort((rng.random_sample(len(labels)), labels))] = (
+        np.arange(len(labels)) % n_folds
+    )
     return [fold != place for place in range(n_folds)]
 
 
-def _guess(name: str, X: np.ndarray, labels: np.ndarray, fitted: np.ndarray, scored: np.ndarray, seed: int):
+def _guess(
+    name: str,
+    X: np.ndarray,
+    labels: np.ndarray,
+    fitted: np.ndarray,
+    scored: np.ndarray,
+    seed: int,
+):
     """Fit a probe on ``fitted`` rows and return its guesses for ``scored`` rows."""
     if not scored.any() or len(np.unique(labels[fitted])) < 2:
         raise ValueError(
-            f"got {fitted.sum()} documents to fit on and {scored.sum()} to score, expected some to score and at least "
+            f"got {fitted.sum()} documents to fit on and {scored.sum()} to score, "
+            "expected some to score and at least "
             "two labels to fit on; pass another train"
         )
     rows = X[fitted]
     center = rows.mean(axis=0)
     rows = rows - center
-    scale = np.sqrt(np.mean(rows**2)) or 1.0  # one scale for all dimensions, so that the space keeps its shape
+    scale = (
+        np.sqrt(np.mean(rows**2)) or 1.0
+    )  # one scale for all dimensions, so that the space keeps its shape
     if name == "linear":
         model = LogisticRegression(C=10 / X.shape[1], max_iter=1000)
     else:
-        model = MLPClassifier((128,), alpha=1e-2, learning_rate_init=3e-3, max_iter=40, random_state=seed)
-    with warnings.catch_warnings(), threadpool_limits(1):  # many small products: threads would wait for each other
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the MLP's passes are fixed on purpose
+        model = MLPClassifier(
+            (128,), alpha=1e-2, learning_rate_init=3e-3, max_iter=40, random_state=seed
+        )
+    with (
+        warnings.catch_warnings(),
+        threadpool_limits(1),
+    ):  # many small products: threads would wait for each other
+        warnings.simplefilter(
+            "ignore", ConvergenceWarning
+        )  # the MLP's passes are fixed on purpose
         model.fit(rows / scale, labels[fitted])
     return model.predict((X[scored] - center) / scale)
 

@@ -1,4 +1,6 @@
-"""Silhouettes: exact, many labelings in one pass over the distances; and BRAS, the one for mixing."""
+"""Silhouettes: exact, many labelings in one pass over the distances; and BRAS, the one
+for mixing.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,21 +16,26 @@ from embetter_reg.analysis.metrics._distances import check_metric, distance_bloc
 _FEW_DIMS = 16
 
 
-def silhouettes(X, labelings: Sequence[Any], *, metric: str = "euclidean") -> np.ndarray:
-    """Return the mean silhouette of each labeling, in [-1, 1]; higher means tighter and better apart.
+def silhouettes(
+    X, labelings: Sequence[Any], *, metric: str = "euclidean"
+) -> np.ndarray:
+    """Return the mean silhouette of each labeling, in [-1, 1]; higher means tighter and
+    better apart.
 
-    0 means that documents lie as near to another group as to their own (Rousseeuw 1987). Exact, equal to
-    scikit-learn's ``silhouette_score`` to 1e-4. All labelings, such as clusterings at every k, share one pass.
+    0 means that documents lie as near to another group as to their own (Rousseeuw
+    1987). Exact, equal to scikit-learn's ``silhouette_score`` to 1e-4. All labelings,
+    such as clusterings at every k, share one pass.
 
-    A silhouette of *language* labels rewards separation by language. It is no measure of mixing (Rautenstrauch & Ohler
-    2025): use `bras`.
+    A silhouette of *language* labels rewards separation by language. It is no measure
+    of mixing (Rautenstrauch & Ohler 2025): use `bras`.
 
     Parameters
     ----------
     X : array of shape (n_documents, n_dims)
     labelings : sequence of label arrays, each (n_documents,)
     metric : {"euclidean", "cosine"}
-        Cosine takes time in proportion to ``n_documents * n_dims``, Euclidean to ``n_documents ** 2``.
+        Cosine takes time in proportion to ``n_documents * n_dims``, Euclidean to
+        ``n_documents ** 2``.
 
     Returns
     -------
@@ -37,7 +44,8 @@ def silhouettes(X, labelings: Sequence[Any], *, metric: str = "euclidean") -> np
     Raises
     ------
     ValueError
-        If a labeling has not between 2 and n_documents - 1 labels, or the metric is another.
+        If a labeling has not between 2 and n_documents - 1 labels, or the metric is
+        another.
 
     Examples
     --------
@@ -51,10 +59,14 @@ def silhouettes(X, labelings: Sequence[Any], *, metric: str = "euclidean") -> np
     return silhouette_samples(X, labelings, metric=metric).mean(axis=1)
 
 
-def silhouette_samples(X, labelings: Sequence[Any], *, metric: str = "euclidean") -> np.ndarray:
-    """Return each document's silhouette under each labeling, float64 ``(n_labelings, n_documents)``, in [-1, 1].
+def silhouette_samples(
+    X, labelings: Sequence[Any], *, metric: str = "euclidean"
+) -> np.ndarray:
+    """Return each document's silhouette under each labeling, float64 ``(n_labelings,
+    n_documents)``, in [-1, 1].
 
-    The only document of a label has 0. Parameters and errors are those of `silhouettes`.
+    The only document of a label has 0. Parameters and errors are those of
+    `silhouettes`.
 
     Examples
     --------
@@ -71,10 +83,12 @@ def silhouette_samples(X, labelings: Sequence[Any], *, metric: str = "euclidean"
 def bras(X, *, register, language, metric: str = "cosine") -> float:
     """Return how well languages mix inside registers, in [0, 1]; higher mixes better.
 
-    Batch-removal-adapted silhouette (Rautenstrauch & Ohler 2025). Inside each register, every document's silhouette of
-    language is taken with the mean distance to *all* documents of other languages (not only those of the nearest one,
-    which hides languages that mix in pairs), and 1 minus its absolute value is averaged over documents, then over
-    registers. Registers in one language are left out. It says nothing about whether registers are apart.
+    Batch-removal-adapted silhouette (Rautenstrauch & Ohler 2025). Inside each register,
+    every document's silhouette of language is taken with the mean distance to *all*
+    documents of other languages (not only those of the nearest one, which hides
+    languages that mix in pairs), and 1 minus its absolute value is averaged over
+    documents, then over registers. Registers in one language are left out. It says
+    nothing about whether registers are apart.
 
     Parameters
     ----------
@@ -85,7 +99,8 @@ def bras(X, *, register, language, metric: str = "cosine") -> float:
     Raises
     ------
     ValueError
-        If no register has two languages with at least two documents in one of them, or labels do not fit.
+        If no register has two languages with at least two documents in one of them, or
+        labels do not fit.
 
     Examples
     --------
@@ -107,20 +122,29 @@ def bras(X, *, register, language, metric: str = "cosine") -> float:
         if 1 < len(np.unique(languages[chosen])) < chosen.sum():
             means.append(bras_samples(X[chosen], languages[chosen], metric).mean())
     if not means:
-        raise ValueError("got no register in two languages, expected at least one to judge mixing; pass more documents")
+        raise ValueError(
+            "got no register in two languages, expected at least one to judge mixing; "
+            "pass more documents"
+        )
     return float(np.mean(means))
 
 
-def bras_samples(X: np.ndarray, language: np.ndarray, metric: str = "cosine") -> np.ndarray:
+def bras_samples(
+    X: np.ndarray, language: np.ndarray, metric: str = "cosine"
+) -> np.ndarray:
     """Return how well languages mix around each document of one register, in [0, 1]."""
     return 1 - np.abs(_samples(X, [language], metric, "all")[0])
 
 
-def _samples(X: np.ndarray, labelings: Sequence[Any], metric: str, others: str) -> np.ndarray:
+def _samples(
+    X: np.ndarray, labelings: Sequence[Any], metric: str, others: str
+) -> np.ndarray:
     check_metric(metric)
     coded = [_codes(labels, len(X), place) for place, labels in enumerate(labelings)]
     if not coded:
-        raise ValueError("got no labelings, expected at least one; pass a list of label arrays")
+        raise ValueError(
+            "got no labelings, expected at least one; pass a list of label arrays"
+        )
     if metric == "euclidean" and others == "nearest" and X.shape[1] <= _FEW_DIMS:
         return _few_dims(X, coded)
     from embetter_reg._compiled import announce
@@ -129,15 +153,31 @@ def _samples(X: np.ndarray, labelings: Sequence[Any], metric: str, others: str) 
     announce(silhouettes_of_sums)
     sizes = [np.bincount(codes) for codes in coded]
     starts = np.cumsum([0, *map(len, sizes)])
-    columns = np.stack([codes + start for codes, start in zip(coded, starts[:-1], strict=True)], axis=1)
+    columns = np.stack(
+        [codes + start for codes, start in zip(coded, starts[:-1], strict=True)], axis=1
+    )
     n, n_labelings = columns.shape
     members = csr_matrix(
-        (np.ones(columns.size), columns.ravel(), np.arange(0, columns.size + 1, n_labelings)), shape=(n, starts[-1])
+        (
+            np.ones(columns.size),
+            columns.ravel(),
+            np.arange(0, columns.size + 1, n_labelings),
+        ),
+        shape=(n, starts[-1]),
     )
     scores = np.empty((n_labelings, n))
-    for batch, sums in (_cosine_sums if metric == "cosine" else _euclidean_sums)(X, members):
+    for batch, sums in (_cosine_sums if metric == "cosine" else _euclidean_sums)(
+        X, members
+    ):
         for place, codes in enumerate(coded):
-            silhouettes_of_sums(sums, starts[place], codes[batch], sizes[place], others == "all", scores[place, batch])
+            silhouettes_of_sums(
+                sums,
+                starts[place],
+                codes[batch],
+                sizes[place],
+                others == "all",
+                scores[place, batch],
+            )
     return scores
 
 
@@ -146,7 +186,8 @@ def _codes(labels, n_documents: int, place: int) -> np.ndarray:
     n_labels = codes.max() + 1
     if not 2 <= n_labels < n_documents:
         raise ValueError(
-            f"got {n_labels} labels for {n_documents} documents in labeling {place}, expected from 2 to "
+            f"got {n_labels} labels for {n_documents} documents in labeling {place}, "
+            "expected from 2 to "
             f"{n_documents - 1}; check the labels"
         )
     return codes
@@ -164,7 +205,9 @@ def label_codes(labels, n_documents: int) -> np.ndarray:
 
 
 def _few_dims(X: np.ndarray, coded: list[np.ndarray]) -> np.ndarray:
-    """Return silhouettes where bounds on mean distances leave out most clusters of a document."""
+    """Return silhouettes where bounds on mean distances leave out most clusters of a
+    document.
+    """
     from embetter_reg._compiled import announce
     from embetter_reg.analysis.metrics._kernels import silhouettes_few
 
@@ -176,15 +219,23 @@ def _few_dims(X: np.ndarray, coded: list[np.ndarray]) -> np.ndarray:
     return scores
 
 
-def _euclidean_sums(X: np.ndarray, members: csr_matrix) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield rows and their summed distances to each cluster of every labeling, (n_rows, n_clusters)."""
+def _euclidean_sums(
+    X: np.ndarray, members: csr_matrix
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield rows and their summed distances to each cluster of every labeling, (n_rows,
+    n_clusters).
+    """
     dense = members.astype(np.float32).toarray()
     for batch, block in distance_blocks(X, np.arange(len(X)), "euclidean"):
         yield batch, block @ dense
 
 
-def _cosine_sums(X: np.ndarray, members: csr_matrix) -> Iterator[tuple[slice, np.ndarray]]:
-    """The same without distances: those of a row to a cluster add up to ``size - row · sum of its unit rows``."""
+def _cosine_sums(
+    X: np.ndarray, members: csr_matrix
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """The same without distances: those of a row to a cluster add up to ``size - row ·
+    sum of its unit rows``.
+    """
     n, n_clusters = members.shape
     batches = list(gen_batches(n, max(1, 500_000 // max(n_clusters, X.shape[1]))))
     totals = np.zeros((n_clusters, X.shape[1]))

@@ -3,7 +3,10 @@
 from embetter_reg.analysis.reduce._lda import LDA
 from embetter_reg.analysis.reduce._make import make_reducer
 from embetter_reg.analysis.reduce._pacmap import PaCMAP
-from embetter_reg.analysis.reduce._shared_neighbors import NeighborGraph, SharedNeighbors
+from embetter_reg.analysis.reduce._shared_neighbors import (
+    NeighborGraph,
+    SharedNeighbors,
+)
 from embetter_reg.analysis.reduce._supervised import CenterProjection, LabelAppended
 from embetter_reg.analysis.reduce._trimap import TriMap
 from embetter_reg.analysis.reduce._tsne import TSNE

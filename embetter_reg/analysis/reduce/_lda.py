@@ -1,7 +1,11 @@
 """Linear discriminant analysis as a reducer."""
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -9,7 +13,8 @@ from embetter_reg.analysis.reduce._labels import known_classes
 
 
 class LDA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """The directions that tell classes apart best relative to their inner spread (Fisher 1936), by scikit-learn.
+    """The directions that tell classes apart best relative to their inner spread
+    (Fisher 1936), by scikit-learn.
 
     `transform` of the training rows equals `fit_transform`, and nothing is random.
 
@@ -18,7 +23,8 @@ class LDA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     n_components : int
         Dimensions kept, fewer than there are classes.
     options : dict or None
-        More arguments of ``LinearDiscriminantAnalysis``, such as ``{"solver": "eigen", "shrinkage": "auto"}``.
+        More arguments of ``LinearDiscriminantAnalysis``, such as ``{"solver": "eigen",
+        "shrinkage": "auto"}``.
 
     Attributes
     ----------
@@ -28,7 +34,8 @@ class LDA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     Raises
     ------
     ValueError
-        If ``y`` is missing, or there are not more classes and at least as many features as components.
+        If ``y`` is missing, or there are not more classes and at least as many features
+        as components.
 
     Examples
     --------
@@ -45,25 +52,34 @@ class LDA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.options = options
 
     def fit(self, X, y=None):
-        """Fit on the rows of ``X`` (n_documents, n_dims) whose label ``y`` is not None, NaN or -1."""
+        """Fit on the rows of ``X`` (n_documents, n_dims) whose label ``y`` is not None,
+        NaN or -1.
+        """
         X = validate_data(self, X, dtype=(np.float64, np.float32), ensure_min_samples=2)
         self.classes_, codes = known_classes(y, X, "LDA")
         most = min(len(self.classes_) - 1, X.shape[1])
         if self.n_components > most:
             raise ValueError(
-                f"got n_components={self.n_components} for {len(self.classes_)} classes in {X.shape[1]} dimensions, "
+                f"got n_components={self.n_components} for {len(self.classes_)} "
+                f"classes in {X.shape[1]} dimensions, "
                 f"expected at most {most} for LDA; pass fewer"
             )
         known = codes >= 0
-        self.reducer_ = LinearDiscriminantAnalysis(n_components=self.n_components, **(self.options or {}))
+        self.reducer_ = LinearDiscriminantAnalysis(
+            n_components=self.n_components, **(self.options or {})
+        )
         self.reducer_.fit(X[known], codes[known])
         self._n_features_out = self.n_components
         return self
 
     def transform(self, X):
-        """Return the rows of ``X`` along the directions, ``(n_documents, n_components)``."""
+        """Return the rows of ``X`` along the directions, ``(n_documents,
+        n_components)``.
+        """
         check_is_fitted(self)
-        return self.reducer_.transform(validate_data(self, X, dtype=(np.float64, np.float32), reset=False))
+        return self.reducer_.transform(
+            validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
+        )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

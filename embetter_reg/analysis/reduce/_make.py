@@ -25,7 +25,15 @@ REDUCERS = {
 BEFORE = ("scale", "normalize", "pca")
 
 
-def make_reducer(name: str, n_components: int = 2, random_state=None, *, before=None, n_before: int = 50, **options):
+def make_reducer(
+    name: str,
+    n_components: int = 2,
+    random_state=None,
+    *,
+    before=None,
+    n_before: int = 50,
+    **options,
+):
     """Return the reducer called ``name``, alone or after a first step.
 
     | name | uses labels | extra | `transform` of the training rows equals `fit_transform` | a seed repeats |
@@ -38,8 +46,9 @@ def make_reducer(name: str, n_components: int = 2, random_state=None, *, before=
     | `pacmap` | no | `reducers` | no, some far | yes |
     | `trimap` | no | `reducers` | there is no `transform` | yes, on the CPU |
 
-    Labels may be missing (None, NaN or -1) for some documents. A first step changes none of this, but for one thing:
-    PCA's own `transform` may differ by rounding, and UMAP then places the whole array anew.
+    Labels may be missing (None, NaN or -1) for some documents. A first step changes
+    none of this, but for one thing: PCA's own `transform` may differ by rounding, and
+    UMAP then places the whole array anew.
 
     Parameters
     ----------
@@ -49,8 +58,9 @@ def make_reducer(name: str, n_components: int = 2, random_state=None, *, before=
         Dimensions of the result.
     random_state : int, RandomState or None
     before : {None, "scale", "normalize", "pca"}
-        First bring every dimension to mean 0 and variance 1, or every row to unit length, or reduce by PCA. The result
-        is then a pipeline of the steps ``before`` and ``reduce``.
+        First bring every dimension to mean 0 and variance 1, or every row to unit
+        length, or reduce by PCA. The result is then a pipeline of the steps ``before``
+        and ``reduce``.
     n_before : int
         Dimensions that ``before="pca"`` keeps.
     **options
@@ -73,7 +83,9 @@ def make_reducer(name: str, n_components: int = 2, random_state=None, *, before=
 
     """
     if name not in REDUCERS:
-        raise ValueError(f"got the reducer {name!r}, expected one of {list(REDUCERS)}; pick one")
+        raise ValueError(
+            f"got the reducer {name!r}, expected one of {list(REDUCERS)}; pick one"
+        )
     make = REDUCERS[name]
     known = signature(make).parameters
     arguments = {"n_components": n_components, "random_state": random_state, **options}
@@ -86,7 +98,9 @@ def make_reducer(name: str, n_components: int = 2, random_state=None, *, before=
     if before is None:
         return reducer
     if before not in BEFORE:
-        raise ValueError(f"got before={before!r}, expected None or one of {list(BEFORE)}; pick one")
+        raise ValueError(
+            f"got before={before!r}, expected None or one of {list(BEFORE)}; pick one"
+        )
     first = {
         "scale": StandardScaler(),
         "normalize": Normalizer(),

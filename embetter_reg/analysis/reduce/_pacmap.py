@@ -5,7 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from embetter_reg._optional import optional_import
@@ -13,10 +17,12 @@ from embetter_reg._random import draw_seed
 
 
 class PaCMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Pairwise controlled manifold approximation (Wang, Huang, Rudin & Shaposhnik 2021), by pacmap.
+    """Pairwise controlled manifold approximation (Wang, Huang, Rudin & Shaposhnik
+    2021), by pacmap.
 
-    `transform` of the training rows does not equal `fit_transform`: each row is treated as a new one, and some land
-    far from their first place. With a seed both repeat exactly, and the neighbours are searched on one core.
+    `transform` of the training rows does not equal `fit_transform`: each row is treated
+    as a new one, and some land far from their first place. With a seed both repeat
+    exactly, and the neighbours are searched on one core.
 
     Parameters
     ----------
@@ -48,7 +54,9 @@ class PaCMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     """
 
-    def __init__(self, n_components=2, *, n_neighbors=10, random_state=None, options=None):
+    def __init__(
+        self, n_components=2, *, n_neighbors=10, random_state=None, options=None
+    ):
         self.n_components = n_components
         self.n_neighbors = n_neighbors
         self.random_state = random_state
@@ -56,14 +64,23 @@ class PaCMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def fit(self, X, y=None):
         """Lay out the rows of ``X`` (n_documents, n_dims)."""
-        library = optional_import("pacmap", package="embetter-reg[reducers]", purpose="PaCMAP")
+        library = optional_import(
+            "pacmap", package="embetter-reg[reducers]", purpose="PaCMAP"
+        )
         X = validate_data(
-            self, X, dtype=np.float32, order="C", ensure_min_samples=8, ensure_min_features=self.n_components
+            self,
+            X,
+            dtype=np.float32,
+            order="C",
+            ensure_min_samples=8,
+            ensure_min_features=self.n_components,
         )
         settings = {
             "n_components": self.n_components,
             "n_neighbors": self.n_neighbors,
-            "random_state": None if self.random_state is None else draw_seed(self.random_state),
+            "random_state": None
+            if self.random_state is None
+            else draw_seed(self.random_state),
             "save_tree": True,
             **(self.options or {}),
         }
@@ -78,7 +95,9 @@ class PaCMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return self.fit(X).embedding_
 
     def transform(self, X):
-        """Place the rows of ``X`` among the fitted ones, ``float32 (n_documents, n_components)``."""
+        """Place the rows of ``X`` among the fitted ones, ``float32 (n_documents,
+        n_components)``.
+        """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float32, order="C", reset=False)
         with _process_unchanged():
@@ -92,7 +111,9 @@ class PaCMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
 @contextmanager
 def _process_unchanged() -> Iterator[None]:
-    """Silence pacmap's remarks on seeds, and undo that it sets the number of threads for the whole process."""
+    """Silence pacmap's remarks on seeds, and undo that it sets the number of threads
+    for the whole process.
+    """
     import faiss
 
     logger = logging.getLogger("pacmap.pacmap")

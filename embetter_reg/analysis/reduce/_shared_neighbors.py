@@ -30,14 +30,17 @@ class NeighborGraph:
 
 
 class SharedNeighbors:
-    """Nearest neighbours, searched once and lent to every `UMAP` that holds this object.
+    """Nearest neighbours, searched once and lent to every `UMAP` that holds this
+    object.
 
-    Rows are known by their content: the same vectors with the same metric and number of neighbours are searched once,
-    whatever the number of dimensions, ``min_dist`` or the labels of the UMAP that asks. A clone of a reducer holds the
-    same object; a copy sent to another process searches for itself.
+    Rows are known by their content: the same vectors with the same metric and number of
+    neighbours are searched once, whatever the number of dimensions, ``min_dist`` or the
+    labels of the UMAP that asks. A clone of a reducer holds the same object; a copy
+    sent to another process searches for itself.
 
-    Up to 10,000 rows the search is exact and knows no seed; beyond, it is NN-descent (Dong, Moses & Li 2011), whose
-    result is kept for each seed and whose first search in a process compiles for up to a minute.
+    Up to 10,000 rows the search is exact and knows no seed; beyond, it is NN-descent
+    (Dong, Moses & Li 2011), whose result is kept for each seed and whose first search
+    in a process compiles for up to a minute.
 
     Parameters
     ----------
@@ -73,12 +76,18 @@ class SharedNeighbors:
     def __sklearn_clone__(self) -> "SharedNeighbors":
         return self
 
-    def find(self, X, n_neighbors: int, *, metric: str = "cosine", seed: int | None = None) -> NeighborGraph:
-        """Return the ``n_neighbors`` nearest of each row of ``X`` (n_documents, n_dims), the row itself among them."""
+    def find(
+        self, X, n_neighbors: int, *, metric: str = "cosine", seed: int | None = None
+    ) -> NeighborGraph:
+        """Return the ``n_neighbors`` nearest of each row of ``X`` (n_documents,
+        n_dims), the row itself among them.
+        """
         exact = X.shape[0] <= _EXACT_ROWS and metric in VALID_METRICS["brute"]
         key = (joblib.hash(X), n_neighbors, metric, None if exact else seed)
         if key not in self._graphs:
-            self._graphs[key] = (_exact if exact else _approximate)(X, n_neighbors, metric, seed)
+            self._graphs[key] = (_exact if exact else _approximate)(
+                X, n_neighbors, metric, seed
+            )
             self.n_searches += 1
             for oldest in list(self._graphs)[: -self.n_kept]:
                 del self._graphs[oldest]
@@ -100,7 +109,9 @@ class _ExactIndex:
 
 def _exact(X, n_neighbors: int, metric: str, seed: int | None) -> NeighborGraph:
     search = NearestNeighbors(metric=metric, algorithm="brute").fit(X)
-    distances, indices = search.kneighbors(n_neighbors=n_neighbors - 1)  # a row is no neighbour of its own here
+    distances, indices = search.kneighbors(
+        n_neighbors=n_neighbors - 1
+    )  # a row is no neighbour of its own here
     itself = np.arange(X.shape[0])[:, None]
     return NeighborGraph(
         np.hstack([itself, indices]).astype(np.int32),
@@ -113,4 +124,6 @@ def _approximate(X, n_neighbors: int, metric: str, seed: int | None) -> Neighbor
     from umap.umap_ import nearest_neighbors
 
     rng, n_jobs = np.random.RandomState(seed), -1 if seed is None else 1
-    return NeighborGraph(*nearest_neighbors(X, n_neighbors, metric, {}, False, rng, n_jobs=n_jobs))
+    return NeighborGraph(
+        *nearest_neighbors(X, n_neighbors, metric, {}, False, rng, n_jobs=n_jobs)
+    )

@@ -1,4 +1,6 @@
-"""Reducers around reducers: fitted on averages only, or with the labels joined to the vectors."""
+"""Reducers around reducers: fitted on averages only, or with the labels joined to the
+vectors.
+"""
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, clone
@@ -21,25 +23,33 @@ class _NeedsLabels(TransformerMixin, BaseEstimator):
         return tags
 
     def _averages(self, X, y) -> tuple[np.ndarray, np.ndarray]:
-        """Store the classes and their averages; return checked rows and the class number of each, -1 for unknown."""
+        """Store the classes and their averages; return checked rows and the class
+        number of each, -1 for unknown.
+        """
         X = validate_data(self, X, dtype=(np.float64, np.float32), ensure_min_samples=2)
         self.classes_, codes = known_classes(y, X, type(self).__name__)
-        self.centers_ = np.stack([X[codes == code].mean(axis=0) for code in range(len(self.classes_))])
+        self.centers_ = np.stack(
+            [X[codes == code].mean(axis=0) for code in range(len(self.classes_))]
+        )
         return X, codes
 
 
 class CenterProjection(_NeedsLabels):
-    """A reducer fitted on the averages of classes or clusters only, then applied to every document.
+    """A reducer fitted on the averages of classes or clusters only, then applied to
+    every document.
 
-    Directions that tell the averages apart are kept, the spread inside a class has no say: with PCA, the first step of
-    a discriminant analysis. `transform` of the training rows equals `fit_transform`. A seed in the reducer repeats.
+    Directions that tell the averages apart are kept, the spread inside a class has no
+    say: with PCA, the first step of a discriminant analysis. `transform` of the
+    training rows equals `fit_transform`. A seed in the reducer repeats.
 
     Parameters
     ----------
     reducer : transformer
-        With a `transform` for new rows, such as PCA or UMAP. It is fitted on as many rows as there are classes: PCA can
-        keep at most that many dimensions, and UMAP places documents well with ``n_neighbors`` of 2 or 3. A first step
-        inside it sees the averages only; to scale by all documents, put the scaler before this in a pipeline.
+        With a `transform` for new rows, such as PCA or UMAP. It is fitted on as many
+        rows as there are classes: PCA can keep at most that many dimensions, and UMAP
+        places documents well with ``n_neighbors`` of 2 or 3. A first step inside it
+        sees the averages only; to scale by all documents, put the scaler before this in
+        a pipeline.
 
     Attributes
     ----------
@@ -70,14 +80,18 @@ class CenterProjection(_NeedsLabels):
         self.reducer = reducer
 
     def fit(self, X, y=None):
-        """Fit on the averages of the labels ``y`` (None, NaN or -1: left out) over ``X`` (n_documents, n_dims)."""
+        """Fit on the averages of the labels ``y`` (None, NaN or -1: left out) over
+        ``X`` (n_documents, n_dims).
+        """
         _check_transforms(self.reducer)
         self._averages(X, y)
         self.reducer_ = clone(self.reducer).fit(self.centers_)
         return self
 
     def transform(self, X):
-        """Return every row of ``X`` in the reduced space, ``(n_documents, n_components)``."""
+        """Return every row of ``X`` in the reduced space, ``(n_documents,
+        n_components)``.
+        """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
         return self.reducer_.transform(X)
@@ -86,18 +100,22 @@ class CenterProjection(_NeedsLabels):
 class LabelAppended(_NeedsLabels):
     """A reducer of vectors joined with the class or cluster of each document.
 
-    A map drawn like this shows the clusters more clearly than the vectors do: it illustrates a clustering and is no
-    evidence for it. A document without a label (None, NaN, -1, or given to `transform`) joins the class whose average
-    is nearest. `transform` of the training rows therefore equals `fit_transform` where it does for the reducer and
-    each row lies nearest to the average of its own class. A seed in the reducer repeats.
+    A map drawn like this shows the clusters more clearly than the vectors do: it
+    illustrates a clustering and is no evidence for it. A document without a label
+    (None, NaN, -1, or given to `transform`) joins the class whose average is nearest.
+    `transform` of the training rows therefore equals `fit_transform` where it does for
+    the reducer and each row lies nearest to the average of its own class. A seed in the
+    reducer repeats.
 
     Parameters
     ----------
     reducer : transformer
     weight : float
-        Spread of the joined columns relative to the vectors': 0 joins nothing, 1 gives them the same total variance.
+        Spread of the joined columns relative to the vectors': 0 joins nothing, 1 gives
+        them the same total variance.
     kind : {"one_hot", "centroid"}
-        Join an indicator of the class, or the average of the class; in the second, near classes stay near.
+        Join an indicator of the class, or the average of the class; in the second, near
+        classes stay near.
 
     Attributes
     ----------
@@ -111,7 +129,8 @@ class LabelAppended(_NeedsLabels):
     Raises
     ------
     ValueError
-        If ``y`` is missing or has fewer than two known labels, or a parameter is out of range.
+        If ``y`` is missing or has fewer than two known labels, or a parameter is out of
+        range.
     TypeError
         From `transform`, if the reducer has none.
 
@@ -137,16 +156,28 @@ class LabelAppended(_NeedsLabels):
         return self
 
     def fit_transform(self, X, y=None):
-        """Fit on ``X`` joined with the labels ``y`` and return it reduced, ``(n_documents, n_components)``."""
+        """Fit on ``X`` joined with the labels ``y`` and return it reduced,
+        ``(n_documents, n_components)``.
+        """
         if self.kind not in ("one_hot", "centroid"):
-            raise ValueError(f"got kind={self.kind!r}, expected 'one_hot' or 'centroid'; pick one")
+            raise ValueError(
+                f"got kind={self.kind!r}, expected 'one_hot' or 'centroid'; pick one"
+            )
         if self.weight < 0:
-            raise ValueError(f"got weight={self.weight}, expected 0 or more; pass for example 1")
+            raise ValueError(
+                f"got weight={self.weight}, expected 0 or more; pass for example 1"
+            )
         X, codes = self._averages(X, y)
         codes = np.where(codes < 0, self._nearest(X), codes)
-        joined = self.centers_ if self.kind == "centroid" else np.eye(len(self.classes_), dtype=X.dtype)
+        joined = (
+            self.centers_
+            if self.kind == "centroid"
+            else np.eye(len(self.classes_), dtype=X.dtype)
+        )
         spread = _spread(joined[codes])
-        self.joined_ = joined * X.dtype.type(self.weight * _spread(X) / spread if spread > 0 else 0)
+        self.joined_ = joined * X.dtype.type(
+            self.weight * _spread(X) / spread if spread > 0 else 0
+        )
         self.reducer_ = clone(self.reducer)
         return self.reducer_.fit_transform(np.hstack([X, self.joined_[codes]]), y)
 
@@ -165,7 +196,8 @@ def _check_transforms(reducer) -> None:
     if not hasattr(reducer, "transform"):
         last = reducer[-1] if isinstance(reducer, Pipeline) else reducer
         raise TypeError(
-            f"got {type(last).__name__}, expected a reducer with transform to place new documents; use PCA or UMAP"
+            f"got {type(last).__name__}, expected a reducer with transform to place "
+            "new documents; use PCA or UMAP"
         )
 
 

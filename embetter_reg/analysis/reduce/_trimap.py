@@ -1,7 +1,11 @@
 """TriMap."""
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
 from sklearn.utils.validation import validate_data
 
 from embetter_reg._optional import optional_import
@@ -9,19 +13,23 @@ from embetter_reg._random import draw_seed
 
 
 class TriMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """A map that keeps triplets: "this row is nearer to that one than to a third" (Amid & Warmuth 2019), by trimap.
+    """A map that keeps triplets: "this row is nearer to that one than to a third" (Amid
+    & Warmuth 2019), by trimap.
 
-    There is no `transform`: new rows cannot be placed. With a seed `fit_transform` repeats exactly, on the CPU.
+    There is no `transform`: new rows cannot be placed. With a seed `fit_transform`
+    repeats exactly, on the CPU.
 
     Parameters
     ----------
     n_components : int
         Dimensions of the map, at least 2.
     n_inliers : int
-        Near neighbours that a row's triplets are made of; fewer where there are fewer rows.
+        Near neighbours that a row's triplets are made of; fewer where there are fewer
+        rows.
     random_state : int, RandomState or None
     options : dict or None
-        More arguments of ``trimap.TorchTRIMAP``, such as ``{"distance": "cosine", "device": "cuda"}``.
+        More arguments of ``trimap.TorchTRIMAP``, such as ``{"distance": "cosine",
+        "device": "cuda"}``.
 
     Attributes
     ----------
@@ -44,7 +52,9 @@ class TriMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     """
 
-    def __init__(self, n_components=2, *, n_inliers=12, random_state=None, options=None):
+    def __init__(
+        self, n_components=2, *, n_inliers=12, random_state=None, options=None
+    ):
         self.n_components = n_components
         self.n_inliers = n_inliers
         self.random_state = random_state
@@ -52,12 +62,22 @@ class TriMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def fit(self, X, y=None):
         """Lay out the rows of ``X`` (n_documents, n_dims)."""
-        library = optional_import("trimap", package="embetter-reg[reducers]", purpose="TriMap")
+        library = optional_import(
+            "trimap", package="embetter-reg[reducers]", purpose="TriMap"
+        )
         X = validate_data(
-            self, X, dtype=np.float32, order="C", ensure_min_samples=8, ensure_min_features=self.n_components
+            self,
+            X,
+            dtype=np.float32,
+            order="C",
+            ensure_min_samples=8,
+            ensure_min_features=self.n_components,
         )
         if self.n_components < 2:
-            raise ValueError(f"got n_components={self.n_components}, expected at least 2 for TriMap; pass 2")
+            raise ValueError(
+                f"got n_components={self.n_components}, expected at least 2 for "
+                "TriMap; pass 2"
+            )
         settings = {
             "n_dims": self.n_components,
             "n_inliers": min(self.n_inliers, len(X) - 6),

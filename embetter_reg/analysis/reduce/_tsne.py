@@ -1,7 +1,11 @@
 """t-SNE."""
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
 from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -10,23 +14,26 @@ from embetter_reg._random import draw_seed
 
 
 class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """t-distributed stochastic neighbour embedding (van der Maaten & Hinton 2008), by openTSNE.
+    """t-distributed stochastic neighbour embedding (van der Maaten & Hinton 2008), by
+    openTSNE.
 
-    `transform` of the training rows does not equal `fit_transform`: each row is placed anew among the fitted ones and
-    lands near its first place (Poličar, Stražar & Zupan 2023). With a seed both repeat exactly.
+    `transform` of the training rows does not equal `fit_transform`: each row is placed
+    anew among the fitted ones and lands near its first place (Poličar, Stražar & Zupan
+    2023). With a seed both repeat exactly.
 
     Parameters
     ----------
     n_components : int
         Dimensions of the map. Above two the slower Barnes-Hut gradient is used.
     perplexity : float
-        Neighbours that a row attends to, softly; openTSNE warns and lowers it where there are fewer rows than three
-        times as many.
+        Neighbours that a row attends to, softly; openTSNE warns and lowers it where
+        there are fewer rows than three times as many.
     metric : str
         Any metric of openTSNE; "cosine" is Euclidean between rows of unit length.
     random_state : int, RandomState or None
     options : dict or None
-        More arguments of ``openTSNE.TSNE``, such as ``{"n_jobs": 2, "exaggeration": 2}``.
+        More arguments of ``openTSNE.TSNE``, such as ``{"n_jobs": 2, "exaggeration":
+        2}``.
 
     Attributes
     ----------
@@ -47,7 +54,15 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     """
 
-    def __init__(self, n_components=2, *, perplexity=30, metric="cosine", random_state=None, options=None):
+    def __init__(
+        self,
+        n_components=2,
+        *,
+        perplexity=30,
+        metric="cosine",
+        random_state=None,
+        options=None,
+    ):
         self.n_components = n_components
         self.perplexity = perplexity
         self.metric = metric
@@ -61,15 +76,23 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def fit_transform(self, X, y=None):
         """Fit on ``X`` and return the map, ``(n_documents, n_components)``."""
-        library = optional_import("openTSNE", package="embetter-reg[reducers]", purpose="t-SNE")
+        library = optional_import(
+            "openTSNE", package="embetter-reg[reducers]", purpose="t-SNE"
+        )
         X = validate_data(
-            self, X, dtype=[np.float64, np.float32], ensure_min_samples=4, ensure_min_features=self.n_components
+            self,
+            X,
+            dtype=[np.float64, np.float32],
+            ensure_min_samples=4,
+            ensure_min_features=self.n_components,
         )
         settings = {
             "n_components": self.n_components,
             "perplexity": self.perplexity,
             "metric": "euclidean" if self.metric == "cosine" else self.metric,
-            "random_state": None if self.random_state is None else draw_seed(self.random_state),
+            "random_state": None
+            if self.random_state is None
+            else draw_seed(self.random_state),
             "negative_gradient_method": "auto" if self.n_components <= 2 else "bh",
             **(self.options or {}),
         }
@@ -78,7 +101,9 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return np.array(self.embedding_)
 
     def transform(self, X):
-        """Place the rows of ``X`` among the fitted ones, ``(n_documents, n_components)``."""
+        """Place the rows of ``X`` among the fitted ones, ``(n_documents,
+        n_components)``.
+        """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         return np.array(self.embedding_.transform(self._rows(X)))

@@ -3,7 +3,11 @@
 import warnings
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from embetter_reg._random import draw_seed
@@ -12,11 +16,13 @@ from embetter_reg.analysis.reduce._shared_neighbors import SharedNeighbors
 
 
 class UMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Uniform manifold approximation and projection (McInnes, Healy & Melville 2018), by umap-learn.
+    """Uniform manifold approximation and projection (McInnes, Healy & Melville 2018),
+    by umap-learn.
 
-    `transform` of the training rows: the whole array, unchanged, gives back `fit_transform`; a part of it, or another
-    order, is placed anew among the fitted rows and lands near, not on, the first places. With a seed both repeat
-    exactly, and the layout runs on one core; without one, they do not.
+    `transform` of the training rows: the whole array, unchanged, gives back
+    `fit_transform`; a part of it, or another order, is placed anew among the fitted
+    rows and lands near, not on, the first places. With a seed both repeat exactly, and
+    the layout runs on one core; without one, they do not.
 
     Parameters
     ----------
@@ -29,10 +35,12 @@ class UMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     metric : str or callable
         Any metric of umap-learn.
     supervised : bool
-        Draw rows of one label together. `fit` then needs ``y``, of str or numbers, with None, NaN or -1 where a label
-        is unknown; without ``supervised`` it ignores ``y``.
+        Draw rows of one label together. `fit` then needs ``y``, of str or numbers, with
+        None, NaN or -1 where a label is unknown; without ``supervised`` it ignores
+        ``y``.
     neighbors : SharedNeighbors or None
-        Give several UMAPs the same object, and the neighbours of the same rows are searched once.
+        Give several UMAPs the same object, and the neighbours of the same rows are
+        searched once.
     random_state : int, RandomState or None
     options : dict or None
         More arguments of ``umap.UMAP``, such as ``{"target_weight": 0.7}``.
@@ -83,7 +91,9 @@ class UMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.options = options
 
     def fit(self, X, y=None):
-        """Lay out the rows of ``X`` (n_documents, n_dims), drawn together by ``y`` if ``supervised``."""
+        """Lay out the rows of ``X`` (n_documents, n_dims), drawn together by ``y`` if
+        ``supervised``.
+        """
         import umap
 
         X = validate_data(self, X, dtype=np.float32, order="C", ensure_min_samples=3)
@@ -98,11 +108,21 @@ class UMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             "init": "spectral" if len(X) > self.n_components + 1 else "random",
             **(self.options or {}),
         }
-        if isinstance(self.metric, str) and self.metric != "precomputed" and not settings.get("metric_kwds"):
+        if (
+            isinstance(self.metric, str)
+            and self.metric != "precomputed"
+            and not settings.get("metric_kwds")
+        ):
             neighbors = SharedNeighbors() if self.neighbors is None else self.neighbors
-            graph = neighbors.find(X, settings["n_neighbors"], metric=self.metric, seed=seed)
+            graph = neighbors.find(
+                X, settings["n_neighbors"], metric=self.metric, seed=seed
+            )
             # umap-learn writes into the arrays that it is given.
-            settings["precomputed_knn"] = (graph.indices.copy(), graph.distances.copy(), graph.index)
+            settings["precomputed_knn"] = (
+                graph.indices.copy(),
+                graph.distances.copy(),
+                graph.index,
+            )
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", r"precomputed_knn\[2\]")
             warnings.filterwarnings("ignore", "n_jobs value 1 overridden")
@@ -116,7 +136,9 @@ class UMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return self.fit(X, y).embedding_
 
     def transform(self, X):
-        """Place the rows of ``X`` among the fitted ones, ``float32 (n_documents, n_components)``."""
+        """Place the rows of ``X`` among the fitted ones, ``float32 (n_documents,
+        n_components)``.
+        """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float32, order="C", reset=False)
         return self.reducer_.transform(X)

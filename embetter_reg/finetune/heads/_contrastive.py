@@ -34,13 +34,15 @@ class ContrastiveLearner(Head):
     learning_rate : float
         Of Adam with decoupled weight decay, at its highest.
     loss : {"cosine", "margin"}
-        ``"cosine"``: squared difference of cosine and similarity. ``"margin"``: similar pairs as near as possible,
-        dissimilar ones at least ``margin`` apart (Hadsell, Chopra & LeCun 2006, "Dimensionality Reduction by Learning
-        an Invariant Mapping").
+        ``"cosine"``: squared difference of cosine and similarity. ``"margin"``: similar
+        pairs as near as possible, dissimilar ones at least ``margin`` apart (Hadsell,
+        Chopra & LeCun 2006, "Dimensionality Reduction by Learning an Invariant
+        Mapping").
     margin : float
         Cosine distance, in (0, 2], that dissimilar pairs should keep.
     hidden_layers : tuple of int or None
-        Widths of the layers before the tuned space, whose layer is linear; None is one of ``shape_out``.
+        Widths of the layers before the tuned space, whose layer is linear; None is one
+        of ``shape_out``.
     activation : {"relu", "tanh", "gelu", "sigmoid"}
         Of the hidden layers.
     dropout, input_dropout : float
@@ -140,21 +142,27 @@ class ContrastiveLearner(Head):
         X1, X2, y, weights = self._check_pairs(X1, X2, y, sample_weight, reset=True)
         rows, held = np.arange(len(y)), None
         if self.early_stopping:
-            rows, held = train_test_split(rows, test_size=self.validation_fraction, random_state=self._seed)
+            rows, held = train_test_split(
+                rows, test_size=self.validation_fraction, random_state=self._seed
+            )
         self._build(self._tensor(np.concatenate([X1[rows], X2[rows]])))
         trainer = self._trainer()
         with self._frugal(), seeded_torch(self._seed):
             trainer.fit(
                 self._pairs(X1[rows], X2[rows], y[rows], weights[rows]),
                 self.epochs,
-                validation=None if held is None else self._pairs(X1[held], X2[held], y[held], weights[held]),
+                validation=None
+                if held is None
+                else self._pairs(X1[held], X2[held], y[held], weights[held]),
                 patience=self.n_iter_no_change,
                 show_progress=self.show_progress,
             )
         return self
 
     def partial_fit(self, X1, X2, y, sample_weight=None):
-        """Continue training: one pass over these pairs at the full learning rate, scaled as at the first call."""
+        """Continue training: one pass over these pairs at the full learning rate,
+        scaled as at the first call.
+        """
         first = not hasattr(self, "network_")
         if first:
             self._open()
@@ -167,10 +175,15 @@ class ContrastiveLearner(Head):
 
     def fit_transform(self, X1, X2, y, sample_weight=None):
         """Refuse: pairs have two sides, so there is no one space to return."""
-        raise TypeError("got pairs, expected one set of vectors; call fit(X1, X2, y) and then transform(X)")
+        raise TypeError(
+            "got pairs, expected one set of vectors; call fit(X1, X2, y) and then "
+            "transform(X)"
+        )
 
     def predict(self, X1, X2):
-        """Return the cosine of each pair in the tuned space, ``float32 (n_pairs,)``, in [-1, 1]."""
+        """Return the cosine of each pair in the tuned space, ``float32 (n_pairs,)``, in
+        [-1, 1].
+        """
         check_is_fitted(self)
         check_same_length(X1=X1, X2=X2)
         first, second = (torch.from_numpy(self.transform(X)) for X in (X1, X2))
@@ -192,7 +205,9 @@ class ContrastiveLearner(Head):
     def _open(self):
         super()._open()
         if self.loss not in PAIR_LOSSES:
-            raise ValueError(f"got loss={self.loss!r}, expected one of {list(PAIR_LOSSES)}; pick one")
+            raise ValueError(
+                f"got loss={self.loss!r}, expected one of {list(PAIR_LOSSES)}; pick one"
+            )
 
     def _check_pairs(self, X1, X2, y, sample_weight, *, reset):
         check_same_length(X1=X1, X2=X2, y=y)
@@ -201,7 +216,8 @@ class ContrastiveLearner(Head):
         y = np.asarray(y, dtype=np.float32)
         if y.ndim != 1 or not ((y >= 0) & (y <= 1)).all():
             raise ValueError(
-                f"got similarities of shape {y.shape}, expected numbers from 0 to 1, one a pair; pass those"
+                f"got similarities of shape {y.shape}, expected numbers from 0 to 1, "
+                "one a pair; pass those"
             )
         return X1, X2, y, self._sample_weight(sample_weight, X1)
 
@@ -210,11 +226,19 @@ class ContrastiveLearner(Head):
         rows = self.network_.prepare(self._tensor(np.concatenate([X1, X2])))
         numbers = np.arange(len(X1))
         # The first side of a pair carries its weight.
-        weight = None if (weights == 1).all() else self._tensor(np.concatenate([weights, np.ones_like(weights)]))
-        return self._paired(rows, len(y), lambda: (numbers, numbers + len(X1), y), weight)
+        weight = (
+            None
+            if (weights == 1).all()
+            else self._tensor(np.concatenate([weights, np.ones_like(weights)]))
+        )
+        return self._paired(
+            rows, len(y), lambda: (numbers, numbers + len(X1), y), weight
+        )
 
     def _paired(self, rows, n_pairs, draw, weight) -> Paired:
-        return Paired(rows, n_pairs, draw, weight, self.margin if self.loss == "margin" else None)
+        return Paired(
+            rows, n_pairs, draw, weight, self.margin if self.loss == "margin" else None
+        )
 
 
 class ContrastiveTuner(Tuner):
@@ -233,10 +257,12 @@ class ContrastiveTuner(Tuner):
     learning_rate : float
         Of Adam with decoupled weight decay, at its highest.
     loss : {"prototype", "supcon", "cosine", "margin"}
-        ``"prototype"``: every label has a prototype, and a document should point to its own rather than to others
-        (Movshovitz-Attias et al. 2017, "No Fuss Distance Metric Learning using Proxies"), plus ``supcon_weight`` times
-        the next. ``"supcon"``: a document should find those of its label among all of its batch (Khosla et al. 2020,
-        "Supervised Contrastive Learning"). ``"cosine"``, ``"margin"``: drawn pairs, see `ContrastiveLearner`.
+        ``"prototype"``: every label has a prototype, and a document should point to its
+        own rather than to others (Movshovitz-Attias et al. 2017, "No Fuss Distance
+        Metric Learning using Proxies"), plus ``supcon_weight`` times the next.
+        ``"supcon"``: a document should find those of its label among all of its batch
+        (Khosla et al. 2020, "Supervised Contrastive Learning"). ``"cosine"``,
+        ``"margin"``: drawn pairs, see `ContrastiveLearner`.
     supcon_weight : float
     temperature : float
         Of ``"supcon"``; lower looks at near documents only.
@@ -245,8 +271,9 @@ class ContrastiveTuner(Tuner):
     n_pos : int
         Positive pairs a document and epoch.
     positives, negatives : {"any", "other", "same"}
-        Languages that pairs are drawn from, relative to the document's, where `fit` is given ``language``:
-        ``positives="other"`` and ``negatives="same"`` teach register against language.
+        Languages that pairs are drawn from, relative to the document's, where `fit` is
+        given ``language``: ``positives="other"`` and ``negatives="same"`` teach
+        register against language.
     batch_size : int
         Documents, or pairs, a step.
     hidden_layers : tuple of int
@@ -254,7 +281,8 @@ class ContrastiveTuner(Tuner):
     activation : {"tanh", "relu", "gelu", "sigmoid"}
         Of the hidden layers.
     mixup, label_smoothing
-        As in `FeedForwardTuner`; mixing for the losses on labels, smoothing for ``"prototype"``.
+        As in `FeedForwardTuner`; mixing for the losses on labels, smoothing for
+        ``"prototype"``.
     dropout, input_dropout, standardize, weight_decay, schedule, warmup
         As in `FeedForwardTuner`.
     early_stopping, validation_fraction, n_iter_no_change, class_weight, region_weight, n_regions, language_weight
@@ -274,7 +302,8 @@ class ContrastiveTuner(Tuner):
     Raises
     ------
     ValueError
-        If there are fewer than two classes, or ``language`` is missing where it is needed.
+        If there are fewer than two classes, or ``language`` is missing where it is
+        needed.
 
     Examples
     --------
@@ -363,14 +392,26 @@ class ContrastiveTuner(Tuner):
         """The fitted learner inside."""
         check_is_fitted(self)
         learner = self._learner()
-        learner.network_, learner.history_, learner.n_features_in_ = self.network_, self.history_, self.n_features_in_
+        learner.network_, learner.history_, learner.n_features_in_ = (
+            self.network_,
+            self.history_,
+            self.n_features_in_,
+        )
         return learner
 
     def _learner(self) -> ContrastiveLearner:
         parameters = self.get_params()
-        shared = {name: parameters[name] for name in ContrastiveLearner().get_params() if name in parameters}
+        shared = {
+            name: parameters[name]
+            for name in ContrastiveLearner().get_params()
+            if name in parameters
+        }
         loss = self.loss if self.loss in PAIR_LOSSES else "cosine"
-        own = {"shape_out": self.hidden_dim, "loss": loss, "hidden_layers": self.hidden_layers or ()}
+        own = {
+            "shape_out": self.hidden_dim,
+            "loss": loss,
+            "hidden_layers": self.hidden_layers or (),
+        }
         return ContrastiveLearner(**{**shared, **own})
 
     @property
@@ -381,10 +422,14 @@ class ContrastiveTuner(Tuner):
         super()._open()
         known = (*LABEL_LOSSES, *PAIR_LOSSES)
         if self.loss not in known:
-            raise ValueError(f"got loss={self.loss!r}, expected one of {list(known)}; pick one")
+            raise ValueError(
+                f"got loss={self.loss!r}, expected one of {list(known)}; pick one"
+            )
 
     def _network(self, n_in):
-        return self._learner()._network(n_in, len(self.classes_) if self.loss == "prototype" else None)
+        return self._learner()._network(
+            n_in, len(self.classes_) if self.loss == "prototype" else None
+        )
 
     def _task(self, rows, targets, weights, languages):
         if self.loss in PAIR_LOSSES:
@@ -395,7 +440,9 @@ class ContrastiveTuner(Tuner):
             loss, slope, at_logits = torch.zeros(()), None, None
             if self.loss == "supcon" or self.supcon_weight:
                 share = 1.0 if self.loss == "supcon" else self.supcon_weight
-                loss, slope = supervised_contrastive(embedding, wanted, weight, temperature=self.temperature)
+                loss, slope = supervised_contrastive(
+                    embedding, wanted, weight, temperature=self.temperature
+                )
                 loss, slope = share * loss, share * slope
             if self.loss == "prototype":
                 classified, at_logits = classify(logits, wanted, weight)
@@ -410,7 +457,8 @@ class ContrastiveTuner(Tuner):
         if self._labels.multilabel:
             if (self.positives, self.negatives) != ("any", "any"):
                 raise ValueError(
-                    "got positives or negatives by language with an indicator matrix, expected 'any'; "
+                    "got positives or negatives by language with an indicator matrix, "
+                    "expected 'any'; "
                     "drop hybrids, or leave them at 'any'"
                 )
             sampler = pairs.from_indicator(targets, **how)
@@ -418,7 +466,13 @@ class ContrastiveTuner(Tuner):
             y = targets.argmax(axis=1)
             weights = weights * self._class_weights[y]
             sampler = pairs.from_labels(
-                y, language=languages, positives=self.positives, negatives=self.negatives, **how
+                y,
+                language=languages,
+                positives=self.positives,
+                negatives=self.negatives,
+                **how,
             )
         weight = None if (weights == weights[0]).all() else self._tensor(weights)
-        return self._learner()._paired(rows, len(sampler), partial(sampler.draw, shuffle=False), weight)
+        return self._learner()._paired(
+            rows, len(sampler), partial(sampler.draw, shuffle=False), weight
+        )

@@ -5,7 +5,8 @@ from embetter_reg.finetune.heads._tuner import Tuner
 
 
 class FeedForwardTuner(Tuner):
-    """Tune embeddings toward labels with a feed-forward network; its last hidden layer is the new space.
+    """Tune embeddings toward labels with a feed-forward network; its last hidden layer
+    is the new space.
 
     Parameters
     ----------
@@ -22,8 +23,9 @@ class FeedForwardTuner(Tuner):
     activation : {"tanh", "relu", "gelu", "sigmoid"}
         Of all hidden layers.
     mixup : float
-        Parameter of the Beta distribution by which documents and labels are mixed in training
-        (Zhang et al. 2018, "mixup: Beyond Empirical Risk Minimization"); 0 is off.
+        Parameter of the Beta distribution by which documents and labels are mixed in
+        training (Zhang et al. 2018, "mixup: Beyond Empirical Risk Minimization"); 0 is
+        off.
     label_smoothing : float
         Share of every target that is spread over all classes, in [0, 1).
     dropout, input_dropout : float
@@ -37,17 +39,22 @@ class FeedForwardTuner(Tuner):
     warmup : float
         Share of the steps in which it rises first, in [0, 1).
     early_stopping : bool
-        Hold back ``validation_fraction`` of the documents (stratified where possible), stop when
-        their loss has not improved for ``n_iter_no_change`` epochs, and keep the best weights.
+        Hold back ``validation_fraction`` of the documents (stratified where possible),
+        stop when their loss has not improved for ``n_iter_no_change`` epochs, and keep
+        the best weights.
     class_weight : "balanced", dict or None
-        Weights of the classes in the loss; with an indicator matrix, of a label's presence.
+        Weights of the classes in the loss; with an indicator matrix, of a label's
+        presence.
     region_weight : float
-        How far documents are weighed so that labels do not go together with regions of the given space, in [0, 1]. In
-        an original space the ``n_regions`` k-means clusters are mostly languages and topics, and a head that learns
-        "this language is mostly news" builds a language space. 0 is off, 1 makes labels and regions independent.
+        How far documents are weighed so that labels do not go together with regions of
+        the given space, in [0, 1]. In an original space the ``n_regions`` k-means
+        clusters are mostly languages and topics, and a head that learns "this language
+        is mostly news" builds a language space. 0 is off, 1 makes labels and regions
+        independent.
     n_regions : int
     language_weight : float
-        The same for labels and languages, where `fit` is given ``language``; above 0 it takes the place of regions.
+        The same for labels and languages, where `fit` is given ``language``; above 0 it
+        takes the place of regions.
     random_state : int, RandomState or None
         Decides weights, order, mixing and dropout. The same seed gives the same space.
     device : str
@@ -58,7 +65,8 @@ class FeedForwardTuner(Tuner):
     Attributes
     ----------
     classes_ : ndarray, shape (n_classes,)
-        Labels in the order of the logits; column numbers where ``y`` was an indicator matrix.
+        Labels in the order of the logits; column numbers where ``y`` was an indicator
+        matrix.
     network_ : torch.nn.Module
     history_ : list of dict
         Per epoch ``epoch``, ``loss`` and, with early stopping, ``validation_loss``.
@@ -66,7 +74,8 @@ class FeedForwardTuner(Tuner):
     Raises
     ------
     ValueError
-        If there are fewer than two classes, a label is unknown in `partial_fit`, or a width is wrong.
+        If there are fewer than two classes, a label is unknown in `partial_fit`, or a
+        width is wrong.
 
     Examples
     --------

@@ -1,7 +1,11 @@
 """A head for few labels: a linear classifier beside the space it was fitted on."""
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import normalize
@@ -12,11 +16,13 @@ from embetter_reg.finetune.heads._saving import load_head, save_head, to_json
 
 
 class LinearTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Tune embeddings toward labels with a logistic regression; the space is what it says beside what was there.
+    """Tune embeddings toward labels with a logistic regression; the space is what it
+    says beside what was there.
 
-    A vector is the given one at unit length, and next to it the classifier's scores of all labels at length
-    ``weight``. So a map changes with the labels and does not forget the rest, which matters while labels are few: a
-    network then puts documents that it knows nothing of in the middle of nowhere.
+    A vector is the given one at unit length, and next to it the classifier's scores of
+    all labels at length ``weight``. So a map changes with the labels and does not
+    forget the rest, which matters while labels are few: a network then puts documents
+    that it knows nothing of in the middle of nowhere.
 
     Parameters
     ----------
@@ -30,7 +36,8 @@ class LinearTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     Attributes
     ----------
     classes_ : ndarray
-        Labels in the order of the scores; column numbers where ``y`` was an indicator matrix.
+        Labels in the order of the scores; column numbers where ``y`` was an indicator
+        matrix.
     coef_ : ndarray of float32, shape (n_scores, n_dims)
     intercept_ : ndarray of float32, shape (n_scores,)
         Two classes have one score.
@@ -64,14 +71,20 @@ class LinearTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if not several:
             y = np.ravel(y)
             if len(np.unique(y)) < 2:
-                raise ValueError("got 1 class, expected at least two; pass documents of more labels")
-        fitted = (OneVsRestClassifier(scorer) if several else scorer).fit(normalize(X), y)
+                raise ValueError(
+                    "got 1 class, expected at least two; pass documents of more labels"
+                )
+        fitted = (OneVsRestClassifier(scorer) if several else scorer).fit(
+            normalize(X), y
+        )
         self.classes_ = fitted.classes_
         parts = fitted.estimators_ if several else [fitted]
         # A label that every document has is a constant, which says nothing.
         known = [part for part in parts if hasattr(part, "coef_")]
         self.coef_ = np.vstack([part.coef_ for part in known]).astype(np.float32)
-        self.intercept_ = np.concatenate([part.intercept_ for part in known]).astype(np.float32)
+        self.intercept_ = np.concatenate([part.intercept_ for part in known]).astype(
+            np.float32
+        )
         return self
 
     def transform(self, X):
@@ -82,14 +95,25 @@ class LinearTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return np.hstack([rows, self.weight * normalize(scores)]).astype(np.float32)
 
     def save(self, folder) -> None:
-        """Write the fitted head into a folder: weights as safetensors, the rest as JSON."""
+        """Write the fitted head into a folder: weights as safetensors, the rest as
+        JSON.
+        """
         import torch
 
         check_is_fitted(self)
-        weights = {name: torch.from_numpy(getattr(self, name)) for name in ("coef_", "intercept_")}
+        weights = {
+            name: torch.from_numpy(getattr(self, name))
+            for name in ("coef_", "intercept_")
+        }
         parameters = {"weight": self.weight, "C": self.C}
         save_head(
-            folder, weights, {"class": "LinearTuner", "parameters": parameters, "classes": to_json(self.classes_)}
+            folder,
+            weights,
+            {
+                "class": "LinearTuner",
+                "parameters": parameters,
+                "classes": to_json(self.classes_),
+            },
         )
 
     @classmethod
@@ -97,8 +121,14 @@ class LinearTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Return a head that `save` wrote."""
         weights, config = load_head(folder, "LinearTuner")
         head = cls(**config["parameters"])
-        head.coef_, head.intercept_ = weights["coef_"].numpy(), weights["intercept_"].numpy()
-        head.classes_, head.n_features_in_ = np.array(config["classes"]), head.coef_.shape[1]
+        head.coef_, head.intercept_ = (
+            weights["coef_"].numpy(),
+            weights["intercept_"].numpy(),
+        )
+        head.classes_, head.n_features_in_ = (
+            np.array(config["classes"]),
+            head.coef_.shape[1],
+        )
         return head
 
     @property

@@ -19,7 +19,9 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": lambda done: 1.0,
 }
 _BETAS = 0.9, 0.999
-_SMALL_STEP = 20_000_000  # multiplications in a step, below which a second thread only costs
+_SMALL_STEP = (
+    20_000_000  # multiplications in a step, below which a second thread only costs
+)
 
 
 class Task(Protocol):
@@ -28,11 +30,19 @@ class Task(Protocol):
     def __len__(self) -> int:
         """Return the number of documents or pairs in an epoch."""
 
-    def batches(self, size: int, rng: np.random.Generator) -> Iterator[tuple[Tensor, ...]]:
-        """Yield one epoch; the second tensor of a batch has a row for each document or pair."""
+    def batches(
+        self, size: int, rng: np.random.Generator
+    ) -> Iterator[tuple[Tensor, ...]]:
+        """Yield one epoch; the second tensor of a batch has a row for each document or
+        pair.
+        """
 
-    def loss(self, network: HeadNetwork, *batch: Any) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Return the loss of a batch, and its gradients at the tuned space and at the outputs."""
+    def loss(
+        self, network: HeadNetwork, *batch: Any
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Return the loss of a batch, and its gradients at the tuned space and at the
+        outputs.
+        """
 
     def everything(self) -> tuple[Tensor, ...]:
         """Return all there is as one batch, to evaluate on."""
@@ -42,8 +52,9 @@ class Task(Protocol):
 class Labelled:
     """Prepared rows with targets (n_documents, n_classes) and weights.
 
-    ``mixup`` is the parameter of the Beta distribution that mixes random pairs of rows and their targets (Zhang, Cisse,
-    Dauphin & Lopez-Paz 2018); 0 trains on the rows as they are.
+    ``mixup`` is the parameter of the Beta distribution that mixes random pairs of rows
+    and their targets (Zhang, Cisse, Dauphin & Lopez-Paz 2018); 0 trains on the rows as
+    they are.
     """
 
     rows: Tensor
@@ -59,12 +70,18 @@ class Labelled:
     def batches(self, size, rng):
         """Yield rows, targets and weights in random order, mixed."""
         order = torch.from_numpy(rng.permutation(len(self.rows))).to(self.rows.device)
-        columns = [self.rows[order], self.targets[order]] + ([] if self.weight is None else [self.weight[order]])
+        columns = [self.rows[order], self.targets[order]] + (
+            [] if self.weight is None else [self.weight[order]]
+        )
         for batch in zip(*(column.split(size) for column in columns), strict=True):
             if self.mixup:
                 share = rng.beta(self.mixup, self.mixup)
-                partner = torch.from_numpy(rng.permutation(len(batch[0]))).to(order.device)
-                batch = tuple(torch.lerp(column[partner], column, share) for column in batch)
+                partner = torch.from_numpy(rng.permutation(len(batch[0]))).to(
+                    order.device
+                )
+                batch = tuple(
+                    torch.lerp(column[partner], column, share) for column in batch
+                )
             yield batch
 
     def loss(self, network, *batch):
@@ -74,12 +91,17 @@ class Labelled:
 
     def everything(self):
         """Return rows, targets and weights."""
-        return (self.rows, self.targets) if self.weight is None else (self.rows, self.targets, self.weight)
+        return (
+            (self.rows, self.targets)
+            if self.weight is None
+            else (self.rows, self.targets, self.weight)
+        )
 
 
 @dataclass
 class Paired:
-    """Prepared rows, and pairs of them with similarities: the same every epoch, or drawn anew by ``draw``.
+    """Prepared rows, and pairs of them with similarities: the same every epoch, or
+    drawn anew by ``draw``.
 
     ``weight`` has one number a row; a pair counts the product of its two.
     """
@@ -95,14 +117,23 @@ class Paired:
         return self.n_pairs
 
     def batches(self, size, rng):
-        """Yield rows, which of them is the first side of each pair, similarities and weights.
+        """Yield rows, which of them is the first side of each pair, similarities and
+        weights.
 
-        In random order of first sides: a document that begins several pairs of a batch is passed through once.
+        In random order of first sides: a document that begins several pairs of a batch
+        is passed through once.
         """
         first, second, *rest = self._pairs()
-        order = np.argsort(rng.permutation(len(self.rows))[first.numpy(force=True)], kind="stable")
-        columns = [column[torch.from_numpy(order).to(self.rows.device)] for column in (first, second, *rest)]
-        for first, second, *rest in zip(*(column.split(size) for column in columns), strict=True):
+        order = np.argsort(
+            rng.permutation(len(self.rows))[first.numpy(force=True)], kind="stable"
+        )
+        columns = [
+            column[torch.from_numpy(order).to(self.rows.device)]
+            for column in (first, second, *rest)
+        ]
+        for first, second, *rest in zip(
+            *(column.split(size) for column in columns), strict=True
+        ):
             yield self._batch(first, second, *rest)
 
     def loss(self, network, rows, place, similarity, *weight):
@@ -110,8 +141,12 @@ class Paired:
         embedding, _ = network.propagate(rows)
         n_first = len(rows) - len(place)
         a, b = embedding[:n_first][place], embedding[n_first:]
-        loss, at_first, at_second = cosine_loss(a, b, similarity, *weight, margin=self.margin)
-        summed = at_first.new_zeros(n_first, at_first.shape[1]).index_add_(0, place, at_first)
+        loss, at_first, at_second = cosine_loss(
+            a, b, similarity, *weight, margin=self.margin
+        )
+        summed = at_first.new_zeros(n_first, at_first.shape[1]).index_add_(
+            0, place, at_first
+        )
         return loss, torch.cat([summed, at_second]), None
 
     def everything(self):
@@ -123,7 +158,9 @@ class Paired:
         return self.rows.index_select(0, torch.cat([first, second])), place, *rest
 
     def _pairs(self) -> list[Tensor]:
-        columns = [torch.from_numpy(column).to(self.rows.device) for column in self.draw()]
+        columns = [
+            torch.from_numpy(column).to(self.rows.device) for column in self.draw()
+        ]
         if self.weight is None:
             return columns
         return [*columns, self.weight[columns[0]] * self.weight[columns[1]]]
@@ -144,7 +181,10 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self._weights, self._gradient = self.network.flatten()
-        self._mean, self._square = torch.zeros_like(self._weights), torch.zeros_like(self._weights)
+        self._mean, self._square = (
+            torch.zeros_like(self._weights),
+            torch.zeros_like(self._weights),
+        )
         self._n_steps, self._now = 0, self.learning_rate
 
     def step(self, task: Task, batch: tuple[Tensor, ...]) -> Tensor:
@@ -155,21 +195,29 @@ class Trainer:
         return loss
 
     def _adam(self) -> None:
-        """Adam with decoupled weight decay (Loshchilov & Hutter 2019), on all weights in one vector."""
+        """Adam with decoupled weight decay (Loshchilov & Hutter 2019), on all weights
+        in one vector.
+        """
         self._n_steps += 1
         self._mean.lerp_(self._gradient, 1 - _BETAS[0])
-        self._square.mul_(_BETAS[1]).addcmul_(self._gradient, self._gradient, value=1 - _BETAS[1])
+        self._square.mul_(_BETAS[1]).addcmul_(
+            self._gradient, self._gradient, value=1 - _BETAS[1]
+        )
         bias = [1 - beta**self._n_steps for beta in _BETAS]
         scale = self._square.sqrt().add_(1e-8 * bias[1] ** 0.5)
         self._weights.mul_(1 - self._now * self.weight_decay)
-        self._weights.addcdiv_(self._mean, scale, value=-self._now * bias[1] ** 0.5 / bias[0])
+        self._weights.addcdiv_(
+            self._mean, scale, value=-self._now * bias[1] ** 0.5 / bias[0]
+        )
 
     @torch.inference_mode()
-    def epoch(self, task: Task, begun: float = 0.0, ended: float | None = None) -> float:
+    def epoch(
+        self, task: Task, begun: float = 0.0, ended: float | None = None
+    ) -> float:
         """Pass over everything once, in random order; return the mean loss.
 
-        The learning rate follows the schedule from ``begun`` to ``ended``, shares of the whole training; without
-        ``ended`` it is constant.
+        The learning rate follows the schedule from ``begun`` to ``ended``, shares of
+        the whole training; without ``ended`` it is constant.
         """
         self.network.train()
         n_rows = len(task)
@@ -185,7 +233,9 @@ class Trainer:
     def _rate(self, done: float) -> float:
         if done < self.warmup:
             return self.learning_rate * (done + 1e-3) / self.warmup
-        return self.learning_rate * SCHEDULES[self.schedule]((done - self.warmup) / (1 - self.warmup))
+        return self.learning_rate * SCHEDULES[self.schedule](
+            (done - self.warmup) / (1 - self.warmup)
+        )
 
     def fit(
         self,
@@ -195,20 +245,42 @@ class Trainer:
         patience: int = 10,
         show_progress: bool = False,
     ) -> None:
-        """Train; with ``validation`` stop once its loss is not better for ``patience`` epochs, and restore the best."""
+        """Train; with ``validation`` stop once its loss is not better for ``patience``
+        epochs, and restore the best.
+        """
         best_loss, best_epoch, best_weights = float("inf"), 0, None
         held = None if validation is None else validation.everything()
-        for epoch in (bar := tqdm(range(1, n_epochs + 1), desc="tuning", disable=not show_progress, mininterval=0.5)):
-            record = {"epoch": epoch, "loss": self.epoch(task, (epoch - 1) / n_epochs, epoch / n_epochs)}
+        for epoch in (
+            bar := tqdm(
+                range(1, n_epochs + 1),
+                desc="tuning",
+                disable=not show_progress,
+                mininterval=0.5,
+            )
+        ):
+            record = {
+                "epoch": epoch,
+                "loss": self.epoch(task, (epoch - 1) / n_epochs, epoch / n_epochs),
+            }
             if validation is not None and held is not None:
                 record["validation_loss"] = self.evaluate(validation, held)
             self.history.append(record)
-            bar.set_postfix({key: f"{value:.3f}" for key, value in record.items() if key != "epoch"}, refresh=False)
+            bar.set_postfix(
+                {
+                    key: f"{value:.3f}"
+                    for key, value in record.items()
+                    if key != "epoch"
+                },
+                refresh=False,
+            )
             if validation is None:
                 continue
             if record["validation_loss"] < best_loss:
                 best_loss, best_epoch = record["validation_loss"], epoch
-                best_weights = {key: value.clone() for key, value in self.network.state_dict().items()}
+                best_weights = {
+                    key: value.clone()
+                    for key, value in self.network.state_dict().items()
+                }
             elif epoch - best_epoch >= patience:
                 break
         if best_weights is not None:
@@ -222,7 +294,9 @@ class Trainer:
 
 @contextmanager
 def threads_for(n_multiplications: int, device: torch.device) -> Iterator[None]:
-    """Use one thread where a step is too small to share, and give the caller's number back."""
+    """Use one thread where a step is too small to share, and give the caller's number
+    back.
+    """
     before = torch.get_num_threads()
     if device.type == "cpu" and n_multiplications < _SMALL_STEP:
         torch.set_num_threads(1)

@@ -1,4 +1,6 @@
-"""The network of the heads. Its gradients are written out, which for layers this small is several times faster."""
+"""The network of the heads. Its gradients are written out, which for layers this small
+is several times faster.
+"""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -11,18 +13,31 @@ from torch.nn import functional as F
 _aten = torch.ops.aten
 # Each activation, and its derivative as a function of gradient, input and output.
 ACTIVATIONS = {
-    "tanh": (torch.tanh, lambda gradient, before, after: _aten.tanh_backward(gradient, after)),
-    "relu": (torch.relu, lambda gradient, before, after: _aten.threshold_backward(gradient, after, 0)),
-    "gelu": (F.gelu, lambda gradient, before, after: _aten.gelu_backward(gradient, before)),
-    "sigmoid": (torch.sigmoid, lambda gradient, before, after: _aten.sigmoid_backward(gradient, after)),
+    "tanh": (
+        torch.tanh,
+        lambda gradient, before, after: _aten.tanh_backward(gradient, after),
+    ),
+    "relu": (
+        torch.relu,
+        lambda gradient, before, after: _aten.threshold_backward(gradient, after, 0),
+    ),
+    "gelu": (
+        F.gelu,
+        lambda gradient, before, after: _aten.gelu_backward(gradient, before),
+    ),
+    "sigmoid": (
+        torch.sigmoid,
+        lambda gradient, before, after: _aten.sigmoid_backward(gradient, after),
+    ),
 }
 
 
 class HeadNetwork(nn.Module):
     """Dense layers. `embed` gives the tuned space, `forward` the outputs.
 
-    Inputs are centred and divided by their root mean square norm or, where ``standardize``, each dimension by its
-    standard deviation, so that one learning rate fits vectors of any scale. Both statistics travel with the weights.
+    Inputs are centred and divided by their root mean square norm or, where
+    ``standardize``, each dimension by its standard deviation, so that one learning rate
+    fits vectors of any scale. Both statistics travel with the weights.
 
     Parameters
     ----------
@@ -54,12 +69,18 @@ class HeadNetwork(nn.Module):
         super().__init__()
         self.register_buffer("offset", torch.zeros(n_in))
         self.register_buffer("scale", torch.ones(n_in))
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise([n_in, *widths]))
+        self.layers = nn.ModuleList(
+            nn.Linear(a, b) for a, b in pairwise([n_in, *widths])
+        )
         self.output = nn.Linear(widths[-1], n_out) if n_out else None
         self.activation = activation
         self.n_dims = widths[-1]
         self.n_active = len(widths) if activate_last else len(widths) - 1
-        self.dropout, self.input_dropout, self.standardize = dropout, input_dropout, standardize
+        self.dropout, self.input_dropout, self.standardize = (
+            dropout,
+            input_dropout,
+            standardize,
+        )
 
     @torch.no_grad()
     def adapt_to(self, X: Tensor) -> None:
@@ -102,17 +123,29 @@ class HeadNetwork(nn.Module):
     # -- training -----------------------------------------------------------------------------------
 
     def flatten(self) -> tuple[Tensor, Tensor]:
-        """Lay all parameters into one vector, and return it with the vector of their gradients."""
+        """Lay all parameters into one vector, and return it with the vector of their
+        gradients.
+        """
         parameters = list(self.parameters())
         flat = torch.cat([parameter.detach().reshape(-1) for parameter in parameters])
         gradient = torch.zeros_like(flat)
         sizes = [parameter.numel() for parameter in parameters]
-        for parameter, values, slopes in zip(parameters, flat.split(sizes), gradient.split(sizes), strict=True):
-            parameter.data, parameter.grad = values.view_as(parameter), slopes.view_as(parameter)
+        for parameter, values, slopes in zip(
+            parameters, flat.split(sizes), gradient.split(sizes), strict=True
+        ):
+            parameter.data, parameter.grad = (
+                values.view_as(parameter),
+                slopes.view_as(parameter),
+            )
         self._steps: list[tuple] = []
         # Plain tensors on the same memory: looking them up in modules takes longer than some of the sums.
         self._dense = [
-            (layer.weight.detach(), layer.bias.detach(), layer.weight.grad, layer.bias.grad)
+            (
+                layer.weight.detach(),
+                layer.bias.detach(),
+                layer.weight.grad,
+                layer.bias.grad,
+            )
             for layer in [*self.layers, *([] if self.output is None else [self.output])]
         ]
         return flat, gradient
@@ -122,7 +155,9 @@ class HeadNetwork(nn.Module):
         return (X - self.offset) / self.scale
 
     def propagate(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return tuned space and outputs of prepared rows, with dropout in training; keep all for `backpropagate`."""
+        """Return tuned space and outputs of prepared rows, with dropout in training;
+        keep all for `backpropagate`.
+        """
         # A list made once, since setting attributes of modules is slow; without training nothing is kept.
         steps = self._steps if self.training else []
         dropout = self.dropout if self.training else 0.0
@@ -142,13 +177,19 @@ class HeadNetwork(nn.Module):
         steps.append((dropped, x, x, mask))
         return x, torch.addmm(bias, dropped, weight.T)
 
-    def backpropagate(self, embedding_gradient: Tensor | None, output_gradient: Tensor | None) -> None:
-        """Fill the parameters' gradients from the loss's gradients at the tuned space and at the outputs."""
+    def backpropagate(
+        self, embedding_gradient: Tensor | None, output_gradient: Tensor | None
+    ) -> None:
+        """Fill the parameters' gradients from the loss's gradients at the tuned space
+        and at the outputs.
+        """
         gradient: Any = embedding_gradient
         if output_gradient is not None:
             dropped, _, _, mask = self._steps.pop()
             _fill(self._dense[-1], output_gradient, dropped)
-            from_output = _undrop(output_gradient @ self._dense[-1][0], mask, self.dropout)
+            from_output = _undrop(
+                output_gradient @ self._dense[-1][0], mask, self.dropout
+            )
             gradient = from_output if gradient is None else gradient + from_output
         activation_gradient = ACTIVATIONS[self.activation][1]
         for place in reversed(range(len(self._steps))):
@@ -163,7 +204,11 @@ class HeadNetwork(nn.Module):
 
     def __getstate__(self):
         # What training works with stays behind: it holds documents.
-        return {key: value for key, value in super().__getstate__().items() if key not in ("_steps", "_dense")}
+        return {
+            key: value
+            for key, value in super().__getstate__().items()
+            if key not in ("_steps", "_dense")
+        }
 
 
 def _drop(x: Tensor, share: float) -> tuple[Tensor, Tensor | None]:
@@ -171,7 +216,11 @@ def _drop(x: Tensor, share: float) -> tuple[Tensor, Tensor | None]:
 
 
 def _undrop(gradient: Tensor, mask: Tensor | None, share: float) -> Tensor:
-    return gradient if mask is None else _aten.native_dropout_backward(gradient, mask, 1 / (1 - share))
+    return (
+        gradient
+        if mask is None
+        else _aten.native_dropout_backward(gradient, mask, 1 / (1 - share))
+    )
 
 
 def _fill(dense: tuple, gradient: Tensor, x: Tensor) -> None:

@@ -23,24 +23,30 @@ class Labels:
 
     @classmethod
     def of(cls, y, classes=None) -> "Labels":
-        """Find them in one label a document or an indicator matrix; ``classes`` may name more."""
+        """Find them in one label a document or an indicator matrix; ``classes`` may
+        name more.
+        """
         missing = np.flatnonzero(pd.isna(y).reshape(len(y), -1).any(axis=1))
         if len(missing):
             raise ValueError(
-                f"got a missing label at position {missing[0]}, expected one label a document; drop the document"
+                f"got a missing label at position {missing[0]}, expected one label a "
+                "document; drop the document"
             )
         check_classification_targets(y)
         multilabel = y.ndim == 2 and y.shape[1] > 1
         if multilabel and type_of_target(y) != "multilabel-indicator":
             raise ValueError(
-                f"got y of shape {y.shape} that is not binary, expected an indicator matrix of 0 and 1; "
+                f"got y of shape {y.shape} that is not binary, expected an indicator "
+                "matrix of 0 and 1; "
                 "pass one label a document or an indicator matrix"
             )
         if multilabel:
             return cls(np.arange(y.shape[1]), True)
         found = np.unique(column_or_1d(y, warn=True) if classes is None else classes)
         if len(found) < 2:
-            raise ValueError("got 1 class, expected at least two; pass documents of more labels")
+            raise ValueError(
+                "got 1 class, expected at least two; pass documents of more labels"
+            )
         return cls(found, False)
 
     def encode(self, y) -> np.ndarray:
@@ -49,20 +55,24 @@ class Labels:
             if y.ndim != 2 or y.shape[1] != len(self.classes):
                 raise ValueError(
                     f"got y of shape {y.shape}, expected {len(self.classes)} columns; "
-                    "pass the indicator matrix with the same columns as at the first call"
+                    "pass the indicator matrix with the same columns as at the first "
+                    "call"
                 )
             return np.asarray(y, dtype=np.float32)
         y = column_or_1d(y)
         unknown = np.setdiff1d(y, self.classes)
         if len(unknown):
             raise ValueError(
-                f"got the unknown label {unknown.tolist()[0]!r}, expected one of {self.classes.tolist()}; "
+                f"got the unknown label {unknown.tolist()[0]!r}, expected one of "
+                f"{self.classes.tolist()}; "
                 "name all labels in classes= at the first call"
             )
         return (y[:, None] == self.classes).astype(np.float32)
 
     def class_weights(self, class_weight, targets: np.ndarray) -> np.ndarray:
-        """Return a weight a class; with several labels a document, of a label's presence against its absence."""
+        """Return a weight a class; with several labels a document, of a label's
+        presence against its absence.
+        """
         if class_weight is None:
             weights = np.ones(len(self.classes))
         elif not self.multilabel:
@@ -70,8 +80,12 @@ class Labels:
             present = np.isin(self.classes, y)
             weights = np.ones(len(self.classes))
             if isinstance(class_weight, dict):
-                class_weight = {key: value for key, value in class_weight.items() if key in set(y)}
-            weights[present] = compute_class_weight(class_weight, classes=self.classes[present], y=y)
+                class_weight = {
+                    key: value for key, value in class_weight.items() if key in set(y)
+                }
+            weights[present] = compute_class_weight(
+                class_weight, classes=self.classes[present], y=y
+            )
         elif isinstance(class_weight, dict):
             weights = np.array([class_weight.get(label, 1.0) for label in self.classes])
         else:
@@ -81,10 +95,11 @@ class Labels:
 
 
 def independence_weights(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return document weights that make two labelings independent: p(a) p(b) / p(a, b), at most 10.
+    """Return document weights that make two labelings independent: p(a) p(b) / p(a, b),
+    at most 10.
 
-    The weighting of Kamiran & Calders (2012, "Data preprocessing techniques for classification without
-    discrimination").
+    The weighting of Kamiran & Calders (2012, "Data preprocessing techniques for
+    classification without discrimination").
 
     Examples
     --------
@@ -102,9 +117,15 @@ def independence_weights(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def find_regions(X: np.ndarray, n_regions: int, seed: int) -> np.ndarray:
-    """Return the k-means cluster of each document among directions of ``X``; in an original space, mostly languages."""
+    """Return the k-means cluster of each document among directions of ``X``; in an
+    original space, mostly languages.
+    """
     rows = normalize(X)
     rng = np.random.default_rng(seed)
-    sample = rows if len(rows) <= _MOST_FITTED else rows[rng.choice(len(rows), _MOST_FITTED, replace=False)]
+    sample = (
+        rows
+        if len(rows) <= _MOST_FITTED
+        else rows[rng.choice(len(rows), _MOST_FITTED, replace=False)]
+    )
     n_regions = min(n_regions, len(np.unique(sample, axis=0)))
     return KMeans(n_regions, n_init=1, random_state=seed).fit(sample).predict(rows)

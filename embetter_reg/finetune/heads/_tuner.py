@@ -12,7 +12,11 @@ from embetter_reg.finetune.heads._head import Head
 from embetter_reg.finetune.heads._loop import Labelled
 from embetter_reg.finetune.heads._losses import binary_cross_entropy, cross_entropy
 from embetter_reg.finetune.heads._saving import to_json
-from embetter_reg.finetune.heads._targets import Labels, find_regions, independence_weights
+from embetter_reg.finetune.heads._targets import (
+    Labels,
+    find_regions,
+    independence_weights,
+)
 
 
 class Tuner(Head):
@@ -29,18 +33,28 @@ class Tuner(Head):
         sample_weight : array-like, shape (n_documents,), or None
             What each document counts, at least 0.
         language : array-like of str, shape (n_documents,), or None
-            Language of each document, for ``language_weight``. In a pipeline it arrives by metadata routing.
+            Language of each document, for ``language_weight``. In a pipeline it arrives
+            by metadata routing.
 
         """
         X, y, targets = self._begin(X, y, classes=None)
-        languages = None if language is None else check_labels("language", language, len(X))
-        weights = self._sample_weight(sample_weight, X) * self._independence(X, y, languages)
+        languages = (
+            None if language is None else check_labels("language", language, len(X))
+        )
+        weights = self._sample_weight(sample_weight, X) * self._independence(
+            X, y, languages
+        )
         fitted, held = self._hold_back(targets)
         self._build(self._tensor(X[fitted]))
 
         def task(rows):
             spoken = None if languages is None else languages[rows]
-            return self._task(self.network_.prepare(self._tensor(X[rows])), targets[rows], weights[rows], spoken)
+            return self._task(
+                self.network_.prepare(self._tensor(X[rows])),
+                targets[rows],
+                weights[rows],
+                spoken,
+            )
 
         trainer = self._trainer()
         with self._frugal(), seeded_torch(self._seed):
@@ -56,8 +70,9 @@ class Tuner(Head):
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Continue training: one pass over these documents at the full learning rate.
 
-        ``classes`` names all labels at the first call; without it they are those of the first ``y``. Scaling and class
-        weights are those of the first call; regions and languages are not weighed, as a batch does not show them.
+        ``classes`` names all labels at the first call; without it they are those of the
+        first ``y``. Scaling and class weights are those of the first call; regions and
+        languages are not weighed, as a batch does not show them.
         """
         first = not hasattr(self, "network_")
         if first:
@@ -67,12 +82,16 @@ class Tuner(Head):
         else:
             X, y, targets = self._resume(X, y, classes)
         weights = self._sample_weight(sample_weight, X)
-        self._stream_epoch(self._task(self.network_.prepare(self._tensor(X)), targets, weights, None))
+        self._stream_epoch(
+            self._task(self.network_.prepare(self._tensor(X)), targets, weights, None)
+        )
         return self
 
     @property
     def classes_(self) -> np.ndarray:
-        """Labels in the order of the outputs; column numbers where ``y`` was an indicator matrix."""
+        """Labels in the order of the outputs; column numbers where ``y`` was an
+        indicator matrix.
+        """
         if not hasattr(self, "_labels"):
             raise AttributeError("classes_")
         return self._labels.classes
@@ -83,14 +102,24 @@ class Tuner(Head):
         raise NotImplementedError
 
     def _classifier(self):
-        """Return the loss of logits, targets and weights, with its gradient at the logits."""
+        """Return the loss of logits, targets and weights, with its gradient at the
+        logits.
+        """
         if not self._labels.multilabel:
             return partial(cross_entropy, smoothing=self.label_smoothing)
-        positive = None if self.class_weight is None else self._tensor(self._class_weights)
-        return partial(binary_cross_entropy, smoothing=self.label_smoothing, positive_weight=positive)
+        positive = (
+            None if self.class_weight is None else self._tensor(self._class_weights)
+        )
+        return partial(
+            binary_cross_entropy,
+            smoothing=self.label_smoothing,
+            positive_weight=positive,
+        )
 
     def _labelled(self, rows, targets, weights, criterion) -> Labelled:
-        """Return the task of prepared rows with labels; a class's weight becomes its documents'."""
+        """Return the task of prepared rows with labels; a class's weight becomes its
+        documents'.
+        """
         if not self._labels.multilabel:
             weights = weights * self._class_weights[targets.argmax(axis=1)]
         weight = None if (weights == weights[0]).all() else self._tensor(weights)
@@ -101,10 +130,13 @@ class Tuner(Head):
         return self.n_epochs
 
     def _begin(self, X, y, classes):
-        """Check everything, forget what was learned, and return vectors, labels and targets."""
+        """Check everything, forget what was learned, and return vectors, labels and
+        targets.
+        """
         if y is None:
             raise ValueError(
-                "got a tuner that requires y to be passed, but the target y is None; pass one label a document"
+                "got a tuner that requires y to be passed, but the target y is None; "
+                "pass one label a document"
             )
         X, y = validate_data(self, X, y, dtype=np.float32, multi_output=True)
         self._open()
@@ -114,26 +146,43 @@ class Tuner(Head):
         return X, y, targets
 
     def _resume(self, X, y, classes):
-        X, y = validate_data(self, X, y, reset=False, dtype=np.float32, multi_output=True)
-        if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+        X, y = validate_data(
+            self, X, y, reset=False, dtype=np.float32, multi_output=True
+        )
+        if classes is not None and not np.array_equal(
+            np.unique(classes), self.classes_
+        ):
             raise ValueError(
-                f"got classes {list(classes)}, expected {self.classes_.tolist()} as at the first call; "
+                f"got classes {list(classes)}, expected {self.classes_.tolist()} as "
+                "at the first call; "
                 "call fit to start afresh"
             )
         return X, y, self._labels.encode(y)
 
     def _independence(self, X, y, languages) -> np.ndarray:
-        """Return document weights that loosen the tie of labels to languages or, without those, to regions of ``X``."""
+        """Return document weights that loosen the tie of labels to languages or,
+        without those, to regions of ``X``.
+        """
         share = self.language_weight or self.region_weight
         if not share:
             return np.ones(len(X), np.float32)
         if self.language_weight and languages is None:
             raise ValueError(
-                f"got language_weight={self.language_weight} without language, expected one a document; pass language= "
-                "(in a pipeline by set_fit_request(language=True) with metadata routing enabled)"
+                f"got language_weight={self.language_weight} without language, "
+                "expected one a document; pass language= "
+                "(in a pipeline by set_fit_request(language=True) with metadata "
+                "routing enabled)"
             )
-        groups = languages if self.language_weight else find_regions(X, self.n_regions, self._seed)
-        kinds = y if y.ndim == 1 else np.unique(y, axis=0, return_inverse=True)[1].reshape(-1)
+        groups = (
+            languages
+            if self.language_weight
+            else find_regions(X, self.n_regions, self._seed)
+        )
+        kinds = (
+            y
+            if y.ndim == 1
+            else np.unique(y, axis=0, return_inverse=True)[1].reshape(-1)
+        )
         return (independence_weights(kinds, groups) ** share).astype(np.float32)
 
     def _hold_back(self, targets):
@@ -144,13 +193,20 @@ class Tuner(Head):
         n_held = int(np.ceil(self.validation_fraction * len(rows)))
         if strata is not None:
             sizes = np.bincount(strata)
-            if sizes[sizes > 0].min() < 2 or min(n_held, len(rows) - n_held) < len(self.classes_):
+            if sizes[sizes > 0].min() < 2 or min(n_held, len(rows) - n_held) < len(
+                self.classes_
+            ):
                 strata = None
-        return train_test_split(rows, test_size=n_held, stratify=strata, random_state=self._seed)
+        return train_test_split(
+            rows, test_size=n_held, stratify=strata, random_state=self._seed
+        )
 
     def _own_state(self):
-        return {"classes": to_json(self.classes_), "multilabel": self._labels.multilabel,
-                "class_weights": to_json(self._class_weights)}  # fmt: skip
+        return {
+            "classes": to_json(self.classes_),
+            "multilabel": self._labels.multilabel,
+            "class_weights": to_json(self._class_weights),
+        }
 
     def _restore(self, config):
         self._labels = Labels(np.array(config["classes"]), config["multilabel"])

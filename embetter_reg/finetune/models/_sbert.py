@@ -1,4 +1,6 @@
-"""SbertLearner and SbertTuner: fine-tune a sentence-transformers model on pairs of texts, or on labels."""
+"""SbertLearner and SbertTuner: fine-tune a sentence-transformers model on pairs of
+texts, or on labels.
+"""
 
 import copy
 import warnings
@@ -8,7 +10,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted
 
@@ -29,7 +35,8 @@ _RULES = {"loss": one_of(LOSSES), "dtype": one_of(DTYPES), "device": ONE_DEVICE}
 class SbertLearner(BaseEstimator):
     """Fine-tune a sentence-transformers model on pairs of texts with similarities.
 
-    The model that is passed stays as it is; ``model_`` is a trained copy. Needs the extra ``sbert``.
+    The model that is passed stays as it is; ``model_`` is a trained copy. Needs the
+    extra ``sbert``.
 
     Parameters
     ----------
@@ -42,25 +49,32 @@ class SbertLearner(BaseEstimator):
     learning_rate : float
         Of AdamW, at its highest.
     warmup_ratio : float
-        Share of the steps over which the learning rate rises from zero, in [0, 1]; then it falls linearly to zero.
+        Share of the steps over which the learning rate rises from zero, in [0, 1]; then
+        it falls linearly to zero.
     loss : {"cosine", "cosent", "contrastive"}
-        Squared error of the cosine; CoSENT, which asks only for the right order of cosines within a batch (Su 2022);
-        or the contrastive loss with margin 0.5 on cosine distances (Hadsell et al. 2006).
+        Squared error of the cosine; CoSENT, which asks only for the right order of
+        cosines within a batch (Su 2022); or the contrastive loss with margin 0.5 on
+        cosine distances (Hadsell et al. 2006).
     early_stopping : bool
-        Hold back ``validation_fraction`` of the pairs, stop when their loss has not improved for
-        ``n_iter_no_change`` checks, and keep the best weights.
+        Hold back ``validation_fraction`` of the pairs, stop when their loss has not
+        improved for ``n_iter_no_change`` checks, and keep the best weights.
     check_every : int or None
-        Steps between two checks: a record in the history, a look at the held-out pairs, a checkpoint. None is an epoch.
+        Steps between two checks: a record in the history, a look at the held-out pairs,
+        a checkpoint. None is an epoch.
     checkpoint_folder : path or None
-        Where checkpoints go. A `fit` that was killed goes on from the last of them when it is called again with the
-        same model, pairs, parameters and folder, and ends with the same weights; its checkpoints are removed at the
-        end. Needs a ``random_state``.
+        Where checkpoints go. A `fit` that was killed goes on from the last of them when
+        it is called again with the same model, pairs, parameters and folder, and ends
+        with the same weights; its checkpoints are removed at the end. Needs a
+        ``random_state``.
     copy : bool
-        Train a copy of a model that is passed as an object; False trains that object itself.
+        Train a copy of a model that is passed as an object; False trains that object
+        itself.
     dtype : {"float32", "bfloat16"} or None
-        Type of the computation; the weights are float32. None takes bfloat16 on a GPU that has it.
+        Type of the computation; the weights are float32. None takes bfloat16 on a GPU
+        that has it.
     random_state : int, RandomState or None
-        Decides order, dropout and what is held back. The same seed gives the same weights.
+        Decides order, dropout and what is held back. The same seed gives the same
+        weights.
     device : str
         ``"auto"`` is the accelerator that is there, else the CPU.
     show_progress : bool
@@ -70,13 +84,14 @@ class SbertLearner(BaseEstimator):
     ----------
     model_ : SentenceTransformer
     history_ : list of dict
-        A record a check: ``step``, ``epoch``, ``loss`` (mean since the record before) and, with early stopping,
-        ``validation_loss``.
+        A record a check: ``step``, ``epoch``, ``loss`` (mean since the record before)
+        and, with early stopping, ``validation_loss``.
 
     Raises
     ------
     ValueError
-        If lengths differ, a text is missing, a similarity is outside [0, 1], or a parameter is wrong.
+        If lengths differ, a text is missing, a similarity is outside [0, 1], or a
+        parameter is wrong.
     OSError
         If the model cannot be loaded.
     ImportError
@@ -130,7 +145,9 @@ class SbertLearner(BaseEstimator):
         self.show_progress = show_progress
 
     def fit(self, X1, X2, y):
-        """Train a new copy of the model on pairs of texts and similarities ``y``, from 0 to 1."""
+        """Train a new copy of the model on pairs of texts and similarities ``y``, from
+        0 to 1.
+        """
         self._check_parameters()
         texts, drawn = _check_pairs(X1, X2, y)
         seed = draw_seed(self.random_state)
@@ -140,20 +157,32 @@ class SbertLearner(BaseEstimator):
             n_held = int(np.ceil(self.validation_fraction * len(rows)))
             if n_held == len(rows):
                 raise ValueError(
-                    f"got {len(rows)} pairs with early_stopping, expected some beside the {n_held} held-out ones; "
+                    f"got {len(rows)} pairs with early_stopping, expected some beside "
+                    f"the {n_held} held-out ones; "
                     "pass more pairs or early_stopping=False"
                 )
             rows, held = rows[n_held:], _take(drawn, rows[:n_held])
-        return self._fit(texts, [_take(drawn, rng.permutation(rows)) for _ in range(self.n_epochs)], held, seed)
+        return self._fit(
+            texts,
+            [_take(drawn, rng.permutation(rows)) for _ in range(self.n_epochs)],
+            held,
+            seed,
+        )
 
     def partial_fit(self, X1, X2, y):
-        """Continue training: one pass over these pairs at the full learning rate, without checks or checkpoints."""
+        """Continue training: one pass over these pairs at the full learning rate,
+        without checks or checkpoints.
+        """
         self._check_parameters()
         texts, drawn = _check_pairs(X1, X2, y)
         if not hasattr(self, "model_"):
             self._start()
         seed = (draw_seed(self.random_state) + len(self.history_)) % 2**31
-        return self._continue(texts, _take(drawn, np.random.default_rng(seed).permutation(len(drawn.first))), seed)
+        return self._continue(
+            texts,
+            _take(drawn, np.random.default_rng(seed).permutation(len(drawn.first))),
+            seed,
+        )
 
     def transform(self, X):
         """Return the embedding of texts ``X``, ``float32 (n_documents, n_dims)``."""
@@ -162,7 +191,10 @@ class SbertLearner(BaseEstimator):
         if not texts:
             return np.empty((0, self._n_features_out), np.float32)
         vectors = self.model_.encode(
-            texts, batch_size=self.batch_size, show_progress_bar=self.show_progress, convert_to_numpy=True
+            texts,
+            batch_size=self.batch_size,
+            show_progress_bar=self.show_progress,
+            convert_to_numpy=True,
         )
         return np.ascontiguousarray(vectors, dtype=np.float32)
 
@@ -174,17 +206,30 @@ class SbertLearner(BaseEstimator):
         return (first * second).sum(axis=1) / np.maximum(norms, 1e-12)
 
     def to_disk(self, path):
-        """Save the tuned model in a folder that SentenceTransformer, `SentenceEncoder` and this class load."""
+        """Save the tuned model in a folder that SentenceTransformer, `SentenceEncoder`
+        and this class load.
+        """
         check_is_fitted(self)
         self.model_.save_pretrained(str(path), create_model_card=False)
 
     # -- what fit is made of ------------------------------------------------------------------------
 
-    def _fit(self, texts: Sequence[str], epochs: Sequence[Pairs], held: Pairs | None, seed: int):
+    def _fit(
+        self,
+        texts: Sequence[str],
+        epochs: Sequence[Pairs],
+        held: Pairs | None,
+        seed: int,
+    ):
         """Train a new model on the pairs of each epoch, in their order."""
         self._start()
         self.history_ = self._train(
-            texts, epochs, held, seed, schedule="linear", checkpoint_folder=self.checkpoint_folder
+            texts,
+            epochs,
+            held,
+            seed,
+            schedule="linear",
+            checkpoint_folder=self.checkpoint_folder,
         )
         return self
 
@@ -197,16 +242,26 @@ class SbertLearner(BaseEstimator):
     def _continue(self, texts: Sequence[str], drawn: Pairs, seed: int):
         """Go on training with the same optimiser."""
         if not hasattr(self, "_optimizer"):
-            self._optimizer = torch.optim.AdamW(self.model_.parameters(), self.learning_rate, weight_decay=0.0)
-        history = self._train(texts, [drawn], None, seed, schedule="constant", optimizer=self._optimizer)
+            self._optimizer = torch.optim.AdamW(
+                self.model_.parameters(), self.learning_rate, weight_decay=0.0
+            )
+        history = self._train(
+            texts, [drawn], None, seed, schedule="constant", optimizer=self._optimizer
+        )
         before = self.history_[-1] if self.history_ else {"step": 0, "epoch": 0.0}
         self.history_ += [
-            {**record, "step": before["step"] + record["step"], "epoch": before["epoch"] + record["epoch"]}
+            {
+                **record,
+                "step": before["step"] + record["step"],
+                "epoch": before["epoch"] + record["epoch"],
+            }
             for record in history
         ]
         return self
 
-    def _train(self, texts, epochs, held, seed, *, schedule, **options) -> list[dict[str, float]]:
+    def _train(
+        self, texts, epochs, held, seed, *, schedule, **options
+    ) -> list[dict[str, float]]:
         from embetter_reg.finetune.models._sbert_run import Recipe, train
 
         constant = schedule == "constant"
@@ -221,14 +276,28 @@ class SbertLearner(BaseEstimator):
             check_every=None if constant else self.check_every,
             patience=self.n_iter_no_change,
         )
-        history = train(self.model_, texts, epochs, held, recipe, show_progress=self.show_progress, **options)
+        history = train(
+            self.model_,
+            texts,
+            epochs,
+            held,
+            recipe,
+            show_progress=self.show_progress,
+            **options,
+        )
         self.model_.eval()
         return history
 
     def _load(self) -> Any:
         """Return the model to train, on its device."""
-        for module in ("datasets", "accelerate", "sentence_transformers.sentence_transformer"):  # the last: version 6
-            optional_import(module, package="embetter-reg[sbert]", purpose=type(self).__name__)
+        for module in (
+            "datasets",
+            "accelerate",
+            "sentence_transformers.sentence_transformer",
+        ):  # the last: version 6
+            optional_import(
+                module, package="embetter-reg[sbert]", purpose=type(self).__name__
+            )
         from sentence_transformers import SentenceTransformer
 
         device = pick_device(None if self.device == "auto" else self.device)
@@ -236,11 +305,14 @@ class SbertLearner(BaseEstimator):
             return (copy.deepcopy(self.model) if self.copy else self.model).to(device)
         if not isinstance(self.model, str | Path):
             raise TypeError(
-                f"got {type(self.model).__name__} as model, expected a SentenceTransformer, a name or a folder; "
+                f"got {type(self.model).__name__} as model, expected a "
+                "SentenceTransformer, a name or a folder; "
                 "pass one of them"
             )
         try:
-            return SentenceTransformer(str(self.model), device=device, model_kwargs={"dtype": torch.float32})
+            return SentenceTransformer(
+                str(self.model), device=device, model_kwargs={"dtype": torch.float32}
+            )
         except (OSError, ValueError) as error:
             raise not_loaded(str(self.model), error) from error
 
@@ -253,21 +325,29 @@ class SbertLearner(BaseEstimator):
         check_parameters(self, **_RULES)
         if self.checkpoint_folder is not None and self.random_state is None:
             raise ValueError(
-                "got checkpoint_folder without random_state, expected both, or a killed run could not be told from "
+                "got checkpoint_folder without random_state, expected both, or a "
+                "killed run could not be told from "
                 "another; pass random_state=0"
             )
 
     def __getstate__(self):
         # The optimiser's moments stay behind: a loaded learner that continues starts with fresh ones.
-        return {key: value for key, value in super().__getstate__().items() if key != "_optimizer"}
+        return {
+            key: value
+            for key, value in super().__getstate__().items()
+            if key != "_optimizer"
+        }
 
 
 class SbertTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Fine-tune a sentence-transformers model on texts with labels; its embedding is the new space.
+    """Fine-tune a sentence-transformers model on texts with labels; its embedding is
+    the new space.
 
-    Pairs are drawn from the labels, anew in every epoch (`embetter_reg.finetune.pairs`), and a `SbertLearner` is
-    trained on them. With ``language=`` at `fit`, positive pairs are of the same label in other languages and negative
-    pairs of other labels in the same language, which teaches label against language.
+    Pairs are drawn from the labels, anew in every epoch
+    (`embetter_reg.finetune.pairs`), and a `SbertLearner` is trained on them. With
+    ``language=`` at `fit`, positive pairs are of the same label in other languages and
+    negative pairs of other labels in the same language, which teaches label against
+    language.
 
     Parameters
     ----------
@@ -276,11 +356,12 @@ class SbertTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     n_pos, n_neg : int
         Positive and negative pairs a document and epoch.
     positives, negatives : {"auto", "any", "other", "same"}
-        Languages of a pair's two documents. ``"auto"`` is ``"other"`` for positives and ``"same"`` for negatives
-        where `fit` gets languages, else ``"any"``.
+        Languages of a pair's two documents. ``"auto"`` is ``"other"`` for positives and
+        ``"same"`` for negatives where `fit` gets languages, else ``"any"``.
     early_stopping : bool
-        Hold back ``validation_fraction`` of the documents (stratified where possible), stop when the loss of pairs
-        among them has not improved for ``n_iter_no_change`` checks, and keep the best weights.
+        Hold back ``validation_fraction`` of the documents (stratified where possible),
+        stop when the loss of pairs among them has not improved for ``n_iter_no_change``
+        checks, and keep the best weights.
 
     Attributes
     ----------
@@ -292,7 +373,8 @@ class SbertTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     Raises
     ------
     ValueError
-        If there is one class only, a text or label is missing, lengths differ, or a parameter is wrong.
+        If there is one class only, a text or label is missing, lengths differ, or a
+        parameter is wrong.
 
     Examples
     --------
@@ -354,8 +436,9 @@ class SbertTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def fit(self, X, y, *, language=None):
         """Train a new copy of the model on texts ``X`` and their labels.
 
-        ``y`` is one label a document, or an indicator matrix (n_documents, n_classes) with NaN for unknown, where the
-        similarity of a pair is the overlap of its label sets. ``language`` is one a document.
+        ``y`` is one label a document, or an indicator matrix (n_documents, n_classes)
+        with NaN for unknown, where the similarity of a pair is the overlap of its label
+        sets. ``language`` is one a document.
         """
         learner = self._make_learner()
         texts, y, language = self._check_documents(X, y, language)
@@ -364,12 +447,17 @@ class SbertTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         if self.early_stopping:
             rows, held_rows = self._split(y, seed)
             try:
-                with warnings.catch_warnings():  # who is alone among the held-out documents is no news
+                with (
+                    warnings.catch_warnings()
+                ):  # who is alone among the held-out documents is no news
                     warnings.simplefilter("ignore")
-                    held = _of_rows(self._sampler(y, language, held_rows, seed).draw(), held_rows)
+                    held = _of_rows(
+                        self._sampler(y, language, held_rows, seed).draw(), held_rows
+                    )
             except ValueError as error:
                 raise ValueError(
-                    f"got {len(held_rows)} held-out documents that make no pairs, expected some of each label; "
+                    f"got {len(held_rows)} held-out documents that make no pairs, "
+                    "expected some of each label; "
                     "raise validation_fraction or pass early_stopping=False"
                 ) from error
         sampler = self._sampler(y, language, rows, seed)
@@ -379,14 +467,18 @@ class SbertTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return self
 
     def partial_fit(self, X, y, *, language=None):
-        """Continue training: one epoch of pairs from these documents at the full learning rate."""
+        """Continue training: one epoch of pairs from these documents at the full
+        learning rate.
+        """
         if not hasattr(self, "learner_"):
             learner = self._make_learner()
             learner._start()
             self.learner_, self.history_ = learner, learner.history_
         texts, y, language = self._check_documents(X, y, language)
         seed = (draw_seed(self.random_state) + len(self.history_)) % 2**31
-        self.learner_._continue(texts, self._sampler(y, language, np.arange(len(texts)), seed).draw(), seed)
+        self.learner_._continue(
+            texts, self._sampler(y, language, np.arange(len(texts)), seed).draw(), seed
+        )
         self.history_ = self.learner_.history_
         return self
 
@@ -407,33 +499,54 @@ class SbertTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     # -- what fit is made of ------------------------------------------------------------------------
 
     def _make_learner(self) -> SbertLearner:
-        learner = SbertLearner(**{name: getattr(self, name) for name in SbertLearner._get_param_names()})
+        learner = SbertLearner(
+            **{name: getattr(self, name) for name in SbertLearner._get_param_names()}
+        )
         learner._check_parameters()
         check_parameters(self, **_RULES)
         if self.n_pos + self.n_neg == 0:
-            raise ValueError("got n_pos=0 and n_neg=0, expected at least one pair a document; raise one of them")
+            raise ValueError(
+                "got n_pos=0 and n_neg=0, expected at least one pair a document; "
+                "raise one of them"
+            )
         return learner
 
-    def _check_documents(self, X, y, language) -> tuple[list[str], np.ndarray, np.ndarray | None]:
+    def _check_documents(
+        self, X, y, language
+    ) -> tuple[list[str], np.ndarray, np.ndarray | None]:
         """Return texts, labels as str or an indicator matrix, and languages."""
         texts = check_texts(X)
         if y is None:
             raise ValueError(
-                "got a tuner that requires y to be passed, but the target y is None; pass one label a document"
+                "got a tuner that requires y to be passed, but the target y is None; "
+                "pass one label a document"
             )
-        y = y.toarray() if hasattr(y, "toarray") else np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y)
+        y = (
+            y.toarray()
+            if hasattr(y, "toarray")
+            else np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y)
+        )
         check_same_length(texts=texts, y=y, language=language)
         if y.ndim == 2 and y.shape[1] > 1:
             if language is not None:
                 raise ValueError(
-                    "got language= with an indicator matrix, expected one label a document for pairs by language; "
+                    "got language= with an indicator matrix, expected one label a "
+                    "document for pairs by language; "
                     "leave language out"
                 )
             return texts, y, None
         labels = check_labels("y", y.reshape(-1), len(texts))
-        return texts, labels, None if language is None else check_labels("language", language, len(texts))
+        return (
+            texts,
+            labels,
+            None
+            if language is None
+            else check_labels("language", language, len(texts)),
+        )
 
-    def _sampler(self, y: np.ndarray, language: np.ndarray | None, rows: np.ndarray, seed: int) -> PairSampler:
+    def _sampler(
+        self, y: np.ndarray, language: np.ndarray | None, rows: np.ndarray, seed: int
+    ) -> PairSampler:
         numbers = {"n_pos": self.n_pos, "n_neg": self.n_neg, "random_state": seed}
         if y.ndim == 2:
             sampler = pairs.from_indicator(y[rows], **numbers)
@@ -442,11 +555,22 @@ class SbertTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             auto = ("any", "any") if language is None else ("other", "same")
             positives, negatives = (
                 default if asked == "auto" else asked
-                for asked, default in zip((self.positives, self.negatives), auto, strict=True)
+                for asked, default in zip(
+                    (self.positives, self.negatives), auto, strict=True
+                )
             )
-            sampler = pairs.from_labels(y[rows], language=spoken, positives=positives, negatives=negatives, **numbers)
+            sampler = pairs.from_labels(
+                y[rows],
+                language=spoken,
+                positives=positives,
+                negatives=negatives,
+                **numbers,
+            )
         if not len(sampler):
-            raise ValueError(f"got {len(rows)} documents that make no pairs, expected some; raise n_pos or n_neg")
+            raise ValueError(
+                f"got {len(rows)} documents that make no pairs, expected some; raise "
+                "n_pos or n_neg"
+            )
         return sampler
 
     def _split(self, y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -457,7 +581,9 @@ class SbertTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             _, counts = np.unique(strata, return_counts=True)
             if counts.min() < 2 or min(n_held, len(y) - n_held) < len(counts):
                 strata = None
-        return train_test_split(np.arange(len(y)), test_size=n_held, stratify=strata, random_state=seed)
+        return train_test_split(
+            np.arange(len(y)), test_size=n_held, stratify=strata, random_state=seed
+        )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -474,11 +600,15 @@ def _check_pairs(X1, X2, y) -> tuple[list[str], Pairs]:
     similarity = np.asarray(y, dtype=np.float32)
     check_same_length(X1=first, X2=second, y=similarity)
     if similarity.ndim != 1 or not len(first):
-        raise ValueError(f"got similarities of shape {similarity.shape}, expected one a pair; pass at least one pair")
+        raise ValueError(
+            f"got similarities of shape {similarity.shape}, expected one a pair; pass "
+            "at least one pair"
+        )
     bad = np.flatnonzero(~((similarity >= 0) & (similarity <= 1)))
     if len(bad):
         raise ValueError(
-            f"got the similarity {similarity[bad[0]]} at position {bad[0]}, expected one in [0, 1]; rescale y"
+            f"got the similarity {similarity[bad[0]]} at position {bad[0]}, expected "
+            "one in [0, 1]; rescale y"
         )
     rows = np.arange(len(first))
     return first + second, Pairs(rows, rows + len(first), similarity)

@@ -1,7 +1,19 @@
-"""Pictures for paper and page, with matplotlib: one picture returns its Axes, several together their Figure."""
+"""Pictures for paper and page, with matplotlib: one picture returns its Axes, several
+together their Figure.
+"""
 
-from embetter_reg.plots.static._curves import plot_agreement, plot_history, plot_layers, plot_sweep
-from embetter_reg.plots.static._maps import plot_labelled_map, plot_map, plot_maps, plot_pca
+from embetter_reg.plots.static._curves import (
+    plot_agreement,
+    plot_history,
+    plot_layers,
+    plot_sweep,
+)
+from embetter_reg.plots.static._maps import (
+    plot_labelled_map,
+    plot_map,
+    plot_maps,
+    plot_pca,
+)
 from embetter_reg.plots.static._tables import plot_cluster_table, plot_distances
 from embetter_reg.plots.static._texts import plot_texts
 

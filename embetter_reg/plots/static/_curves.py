@@ -14,10 +14,11 @@ LABEL_COLORS = {"register": "#0072B2", "language": "#D55E00"}
 
 
 def plot_agreement(comparison: Comparison, clusterer: str | None = None) -> Figure:
-    """Draw AMI with register and with language over k, one panel a label, with bootstrap intervals.
+    """Draw AMI with register and with language over k, one panel a label, with
+    bootstrap intervals.
 
-    Vertical lines mark the numbers of registers, of languages and of their product; the dotted
-    horizontal line is the floor, the agreement of the two labels themselves.
+    Vertical lines mark the numbers of registers, of languages and of their product; the
+    dotted horizontal line is the floor, the agreement of the two labels themselves.
 
     Examples
     --------
@@ -36,18 +37,34 @@ def plot_agreement(comparison: Comparison, clusterer: str | None = None) -> Figu
     clusterer = clusterer or parameters["clusterers"][0]
     table = comparison.agreement[comparison.agreement["clusterer"] == clusterer]
     n_ks = table.groupby("space")["k"].transform("nunique")
-    table = table[n_ks == n_ks.max()]  # controls that are clustered at two k have no curve
+    table = table[
+        n_ks == n_ks.max()
+    ]  # controls that are clustered at two k have no curve
     figure = Figure(figsize=(11.5, 4.6), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     styles = space_styles(table["space"].unique())
     for ax, label in zip(panels, LABEL_COLORS, strict=True):
         rows = table[table["label"] == label]
         for space, curve in rows.groupby("space", sort=False):
-            _band(ax, curve["k"], curve["ami"], curve["ami_low"], curve["ami_high"], label=space, **styles[space])
+            _band(
+                ax,
+                curve["k"],
+                curve["ami"],
+                curve["ami_low"],
+                curve["ami_high"],
+                label=space,
+                **styles[space],
+            )
         null = rows.groupby("k")["ami_null"].max()
-        ax.plot(null.index, null, "--", color=GREY, linewidth=1, label="shuffled labels")
-        ax.axhline(comparison.floor, color=GREY, linewidth=1, linestyle=":", label="floor")
-        _mark_k(ax, parameters["k"], parameters["n_registers"], parameters["n_languages"])
+        ax.plot(
+            null.index, null, "--", color=GREY, linewidth=1, label="shuffled labels"
+        )
+        ax.axhline(
+            comparison.floor, color=GREY, linewidth=1, linestyle=":", label="floor"
+        )
+        _mark_k(
+            ax, parameters["k"], parameters["n_registers"], parameters["n_languages"]
+        )
         ax.set_ylim(-0.07, 1.15)
         ax.set_title(f"clusters against {label}", loc="left")
     panels[0].set_ylabel("AMI (1 = identical, 0 = chance)")
@@ -58,13 +75,19 @@ def plot_agreement(comparison: Comparison, clusterer: str | None = None) -> Figu
 def _band(ax: Axes, x, y, low, high, *, color: str, **style) -> None:
     """Draw a curve with its intervals."""
     ax.plot(x, y, color=color, markersize=4, **style)
-    ax.fill_between(x, low.astype(float), high.astype(float), color=color, alpha=0.2, linewidth=0)
+    ax.fill_between(
+        x, low.astype(float), high.astype(float), color=color, alpha=0.2, linewidth=0
+    )
 
 
 def _mark_k(ax: Axes, ks: list[int], registers: int, languages: int) -> None:
     """Scale the axis of k and mark the numbers of labels on it."""
     marks: dict[int, str] = {}
-    for k, name in ((registers, "registers"), (languages, "languages"), (registers * languages, "product")):
+    for k, name in (
+        (registers, "registers"),
+        (languages, "languages"),
+        (registers * languages, "product"),
+    ):
         marks[k] = f"{marks[k]} and {name}" if k in marks else name
     ax.set_xscale("log", base=2)
     ax.set_xlim(ks[0] / 1.1, ks[-1] * 1.1)
@@ -77,11 +100,19 @@ def _mark_k(ax: Axes, ks: list[int], registers: int, languages: int) -> None:
         if ks[0] <= k <= ks[-1]:
             ax.axvline(k, color=PALE, linewidth=1, zorder=0)
             align = "right" if k > 0.85 * ks[-1] else "left" if k == ks[0] else "center"
-            height = 0.90 + 0.05 * (row % 2)  # two rows, so that close marks do not collide
+            height = 0.90 + 0.05 * (
+                row % 2
+            )  # two rows, so that close marks do not collide
             ax.text(
-                k, height, f"{name} ({k})", ha=align, va="bottom", fontsize=8, color=GREY,
+                k,
+                height,
+                f"{name} ({k})",
+                ha=align,
+                va="bottom",
+                fontsize=8,
+                color=GREY,
                 transform=ax.get_xaxis_transform(),
-            )  # fmt: skip
+            )
 
 
 _PANELS = {
@@ -92,7 +123,8 @@ _PANELS = {
 
 
 def plot_sweep(averaged: pd.DataFrame, title: str = "") -> Figure:
-    """Draw a sweep over k: a row of panels a clusterer, a curve a space, error bars of one standard deviation.
+    """Draw a sweep over k: a row of panels a clusterer, a curve a space, error bars of
+    one standard deviation.
 
     Parameters
     ----------
@@ -121,30 +153,57 @@ def plot_sweep(averaged: pd.DataFrame, title: str = "") -> Figure:
     twice = averaged.duplicated(["space", "clusterer", "k"])
     if twice.any():
         raise ValueError(
-            f"got two rows of the space {averaged['space'][twice].iloc[0]!r} at one k, expected one; pass one reducer "
+            f"got two rows of the space {averaged['space'][twice].iloc[0]!r} at one "
+            "k, expected one; pass one reducer "
             "and number of dimensions at a time"
         )
-    clusterers, spaces = list(averaged["clusterer"].unique()), list(averaged["space"].unique())
+    clusterers, spaces = (
+        list(averaged["clusterer"].unique()),
+        list(averaged["space"].unique()),
+    )
     figure = Figure(figsize=(14.5, 3.9 * len(clusterers) + 0.5), layout="constrained")
     panels = figure.subplots(len(clusterers), len(_PANELS), squeeze=False, sharey="col")
     styles = space_styles(spaces)
-    marks = sorted(averaged["k"].unique()), averaged["n_registers"].iloc[0], averaged["n_languages"].iloc[0]
+    marks = (
+        sorted(averaged["k"].unique()),
+        averaged["n_registers"].iloc[0],
+        averaged["n_languages"].iloc[0],
+    )
     for column, (name, words) in enumerate(_PANELS.items()):
         low = min(0.0, float((averaged[name] - averaged[f"{name}_sd"].fillna(0)).min()))
-        high = float((averaged[name] + averaged[f"{name}_sd"].fillna(0)).max()) if name == "silhouette" else 1.0
+        high = (
+            float((averaged[name] + averaged[f"{name}_sd"].fillna(0)).max())
+            if name == "silhouette"
+            else 1.0
+        )
         for row, clusterer in enumerate(clusterers):
             ax = panels[row, column]
             for space in spaces:
-                curve = averaged[(averaged["space"] == space) & (averaged["clusterer"] == clusterer)].sort_values("k")
-                spread = curve[f"{name}_sd"] if curve[f"{name}_sd"].notna().any() else None
+                curve = averaged[
+                    (averaged["space"] == space) & (averaged["clusterer"] == clusterer)
+                ].sort_values("k")
+                spread = (
+                    curve[f"{name}_sd"] if curve[f"{name}_sd"].notna().any() else None
+                )
                 ax.errorbar(
-                    curve["k"], curve[name], spread, label=space, markersize=3.5, linewidth=1.3, elinewidth=1,
-                    capsize=2, **styles[space],
-                )  # fmt: skip
+                    curve["k"],
+                    curve[name],
+                    spread,
+                    label=space,
+                    markersize=3.5,
+                    linewidth=1.3,
+                    elinewidth=1,
+                    capsize=2,
+                    **styles[space],
+                )
             _mark_k(ax, *marks)
             ax.set_ylim(low - 0.04, low + (high - low) * 1.22)
             metric = averaged.loc[averaged["clusterer"] == clusterer, "metric"].iloc[0]
-            ax.set_title(f"{clusterer}: {words}" + (f" ({metric})" if name == "silhouette" else ""), loc="left")
+            ax.set_title(
+                f"{clusterer}: {words}"
+                + (f" ({metric})" if name == "silhouette" else ""),
+                loc="left",
+            )
             ax.tick_params(labelleft=True)
             ax.spines[["top", "right"]].set_visible(False)
     legend_beside(panels[0, -1], "space", loc="upper left", bbox_to_anchor=(1.01, 1))
@@ -153,16 +212,23 @@ def plot_sweep(averaged: pd.DataFrame, title: str = "") -> Figure:
 
 
 def plot_layers(
-    comparison: Comparison, layers: Sequence[str] | None = None, figures: Sequence[str] = (), *, clusterer=None, ax=None
+    comparison: Comparison,
+    layers: Sequence[str] | None = None,
+    figures: Sequence[str] = (),
+    *,
+    clusterer=None,
+    ax=None,
 ) -> Axes:
-    """Draw, layer by layer, the agreement of clusters with register and with language, and other figures beside it.
+    """Draw, layer by layer, the agreement of clusters with register and with language,
+    and other figures beside it.
 
     Parameters
     ----------
     comparison : Comparison
         Of spaces that are layers of one model, from the first to the last.
     layers : sequence of str or None
-        The spaces to draw, in order; None takes those that were compared, without controls.
+        The spaces to draw, in order; None takes those that were compared, without
+        controls.
     figures : sequence of str
         Other figures of the comparison, such as ``"purity"`` or ``"BRAS"``.
     clusterer : str or None
@@ -195,32 +261,61 @@ def plot_layers(
     rows = comparison.agreement.query("clusterer == @clusterer and k == @k")
     for what, asked, known in (
         ("layers", layers, rows["space"].unique()),
-        ("figures", figures, comparison.figures["figure"].unique() if len(comparison.figures) else ()),
+        (
+            "figures",
+            figures,
+            comparison.figures["figure"].unique() if len(comparison.figures) else (),
+        ),
     ):
         if not set(asked) <= set(known):
-            raise ValueError(f"got {what}={list(asked)}, expected some of {list(known)}; pick from them")
+            raise ValueError(
+                f"got {what}={list(asked)}, expected some of {list(known)}; pick from "
+                "them"
+            )
     ax = axes(ax, max(5.5, 2.6 + 0.7 * len(layers)), 4.4)
     places = range(len(layers))
     for label, color in LABEL_COLORS.items():
         curve = rows[rows["label"] == label].set_index("space").loc[layers]
-        _band(ax, places, *(curve[f"ami{part}"] for part in ("", "_low", "_high")), color=color, label=f"{label} AMI",
-              marker="o")  # fmt: skip
+        _band(
+            ax,
+            places,
+            *(curve[f"ami{part}"] for part in ("", "_low", "_high")),
+            color=color,
+            label=f"{label} AMI",
+            marker="o",
+        )
     others = space_styles(figures, first=3)
     for name in figures:
-        curve = comparison.figures.query("figure == @name").set_index("space").loc[layers]
+        curve = (
+            comparison.figures.query("figure == @name").set_index("space").loc[layers]
+        )
         _band(
-            ax, places, curve["value"], curve["low"], curve["high"], label=name, **{**others[name], "linestyle": "--"}
+            ax,
+            places,
+            curve["value"],
+            curve["low"],
+            curve["high"],
+            label=name,
+            **{**others[name], "linestyle": "--"},
         )
     long = max(map(len, layers)) > 8
-    ax.set_xticks(places, layers, rotation=30 if long else 0, ha="right" if long else "center")
+    ax.set_xticks(
+        places, layers, rotation=30 if long else 0, ha="right" if long else "center"
+    )
     ax.set_title(f"{clusterer}, k = {k}", loc="left", fontsize=11)
     ax.spines[["top", "right"]].set_visible(False)
     legend_beside(ax)
     return ax
 
 
-def plot_history(history: Sequence[Mapping] | Mapping[str, Sequence[Mapping]], *, title: str = "", ax=None) -> Axes:
-    """Draw the loss over epochs, and with early stopping the loss of held-back documents with its best epoch marked.
+def plot_history(
+    history: Sequence[Mapping] | Mapping[str, Sequence[Mapping]],
+    *,
+    title: str = "",
+    ax=None,
+) -> Axes:
+    """Draw the loss over epochs, and with early stopping the loss of held-back
+    documents with its best epoch marked.
 
     Parameters
     ----------
@@ -248,14 +343,27 @@ def plot_history(history: Sequence[Mapping] | Mapping[str, Sequence[Mapping]], *
     ax = axes(ax, 6.4, 4.2)
     for name, records in histories.items():
         if not len(records):
-            raise ValueError(f"got the history {name!r} without a record, expected at least one; fit the head first")
+            raise ValueError(
+                f"got the history {name!r} without a record, expected at least one; "
+                "fit the head first"
+            )
         table = pd.DataFrame(list(records))
         color = styles[name]["color"]
-        ax.plot(table["epoch"], table["loss"], color=color, label=f"{name} loss".strip())
+        ax.plot(
+            table["epoch"], table["loss"], color=color, label=f"{name} loss".strip()
+        )
         if "validation_loss" in table:
             held, at = table["validation_loss"], table["validation_loss"].argmin()
             label = f"{name} held-back loss, best at {table['epoch'][at]:g}".strip()
-            ax.plot(table["epoch"], held, "--o", color=color, label=label, markevery=[at], markersize=5)
+            ax.plot(
+                table["epoch"],
+                held,
+                "--o",
+                color=color,
+                label=label,
+                markevery=[at],
+                markersize=5,
+            )
     ax.set(xlabel="epoch", ylabel="loss")
     ax.set_ylim(bottom=min(0, ax.get_ylim()[0]))
     ax.spines[["top", "right"]].set_visible(False)

@@ -14,20 +14,30 @@ from embetter_reg.plots.static._axes import PALE, axes, legend_beside
 _MOST_ACROSS = 3  # maps beside each other where there is a row a label
 
 
-def plot_map(points, labels, *, name: str = "", title: str = "", dims=None, legend: bool = True, ax=None) -> Axes:
+def plot_map(
+    points,
+    labels,
+    *,
+    name: str = "",
+    title: str = "",
+    dims=None,
+    legend: bool = True,
+    ax=None,
+) -> Axes:
     """Draw documents as points, coloured by a label, a cluster or a number.
 
     Parameters
     ----------
     points : array (n_documents, 2)
     labels : array (n_documents,)
-        Labels of str have a legend, a missing one is "unknown"; clusters, of int, have their number on their middle
-        document; numbers, of float, have a colour bar.
+        Labels of str have a legend, a missing one is "unknown"; clusters, of int, have
+        their number on their middle document; numbers, of float, have a colour bar.
     name : str
         What the labels are, such as "register": the legend's heading.
     title : str
     dims : pair of str or None
-        What the two dimensions are, such as ``("PC 1", "PC 2")``. None hides the scales, which mean nothing in a map.
+        What the two dimensions are, such as ``("PC 1", "PC 2")``. None hides the
+        scales, which mean nothing in a map.
     legend : bool
     ax : Axes or None
         Where to draw; None makes one.
@@ -47,21 +57,32 @@ def plot_map(points, labels, *, name: str = "", title: str = "", dims=None, lege
     """
     points, labels = np.asarray(points), np.asarray(labels)
     if points.ndim != 2 or points.shape[1] != 2:
-        raise ValueError(f"got points of shape {points.shape}, expected (n_documents, 2); reduce to two dimensions")
+        raise ValueError(
+            f"got points of shape {points.shape}, expected (n_documents, 2); reduce "
+            "to two dimensions"
+        )
     check_same_length(points=points, labels=labels)
     ax = axes(ax)
     size = _size(len(points))
     edge = {"linewidths": 0.3, "edgecolors": "w"} if size > 8 else {"linewidths": 0}
     if labels.dtype.kind == "f":
-        drawn = ax.scatter(*points.T, s=size, c=labels, cmap="cividis", alpha=0.8, **edge)
+        drawn = ax.scatter(
+            *points.T, s=size, c=labels, cmap="cividis", alpha=0.8, **edge
+        )
         if legend:
             ax.figure.colorbar(drawn, ax=ax, label=name, shrink=0.8)
     else:
         is_cluster = labels.dtype.kind in "iu"
-        names = np.char.zfill(labels.astype(str), 5).astype(object) if is_cluster else label_names(labels)
+        names = (
+            np.char.zfill(labels.astype(str), 5).astype(object)
+            if is_cluster
+            else label_names(labels)
+        )
         for label, (color, marker) in label_styles(names).items():
             own = points[names == label]
-            ax.scatter(*own.T, s=size, c=color, marker=marker, label=label, alpha=0.75, **edge)
+            ax.scatter(
+                *own.T, s=size, c=color, marker=marker, label=label, alpha=0.75, **edge
+            )
             if is_cluster:
                 _number(ax, own, str(int(label)))
         if legend and not is_cluster:
@@ -85,15 +106,23 @@ def _legend_scale(n_documents: int) -> float:
 
 def _number(ax: Axes, own: np.ndarray, number: str) -> None:
     x, y = own[np.abs(own - np.median(own, axis=0)).sum(axis=1).argmin()]
-    box = {"boxstyle": "round,pad=0.15", "facecolor": "w", "edgecolor": "none", "alpha": 0.75}
+    box = {
+        "boxstyle": "round,pad=0.15",
+        "facecolor": "w",
+        "edgecolor": "none",
+        "alpha": 0.75,
+    }
     ax.text(x, y, number, ha="center", va="center", fontsize=8, weight="bold", bbox=box)
 
 
-def plot_maps(maps: Mapping[str, np.ndarray], *, title: str = "", dims=None, **labels) -> Figure:
-    """Draw maps side by side: original and tuned, layers, or a reducer each; once for each label.
+def plot_maps(
+    maps: Mapping[str, np.ndarray], *, title: str = "", dims=None, **labels
+) -> Figure:
+    """Draw maps side by side: original and tuned, layers, or a reducer each; once for
+    each label.
 
-    With several labels there is a row for each of them, or, where maps are more than three, a row for each map. One
-    label makes a small multiple with one legend.
+    With several labels there is a row for each of them, or, where maps are more than
+    three, a row for each map. One label makes a small multiple with one legend.
 
     Parameters
     ----------
@@ -120,14 +149,20 @@ def plot_maps(maps: Mapping[str, np.ndarray], *, title: str = "", dims=None, **l
 
     """
     if not maps or not labels:
-        raise ValueError(f"got {len(maps)} maps and {len(labels)} labels, expected at least one of each; pass some")
+        raise ValueError(
+            f"got {len(maps)} maps and {len(labels)} labels, expected at least one of "
+            "each; pass some"
+        )
     several, across = len(labels) > 1, len(maps) <= _MOST_ACROSS
     if several:
         shape = (len(labels), len(maps)) if across else (len(maps), len(labels))
     else:
         n_columns = len(maps) if across else min((4, 3), key=lambda n: -len(maps) % n)
         shape = (-(-len(maps) // n_columns), n_columns)
-    figure = Figure(figsize=(4.3 * shape[1] + 1.4, 4.1 * shape[0] + 0.4 * bool(title)), layout="constrained")
+    figure = Figure(
+        figsize=(4.3 * shape[1] + 1.4, 4.1 * shape[0] + 0.4 * bool(title)),
+        layout="constrained",
+    )
     places = figure.subplots(*shape, squeeze=False)
     places = places.T if several and not across else places.reshape(len(labels), -1)
     for row, (name, values) in zip(places, labels.items(), strict=True):
@@ -135,40 +170,74 @@ def plot_maps(maps: Mapping[str, np.ndarray], *, title: str = "", dims=None, **l
             ax.set_visible(False)
         for ax, (space, points) in zip(row, maps.items(), strict=False):
             heading = f"{space}, by {name}" if several else space
-            plot_map(points, values, name=name, title=heading, legend=False, ax=ax, dims=dims and dims[space])
-        _share_legend(row[0] if several and not across else row[: len(maps)][-1], name, values, not across, several)
+            plot_map(
+                points,
+                values,
+                name=name,
+                title=heading,
+                legend=False,
+                ax=ax,
+                dims=dims and dims[space],
+            )
+        _share_legend(
+            row[0] if several and not across else row[: len(maps)][-1],
+            name,
+            values,
+            not across,
+            several,
+        )
     figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     return figure
 
 
 def _share_legend(ax: Axes, name: str, values, above: bool, several: bool) -> None:
-    """Give the maps of one label one legend: beside the last of a row, above a column, or beside a small multiple."""
+    """Give the maps of one label one legend: beside the last of a row, above a column,
+    or beside a small multiple.
+    """
     if np.asarray(values).dtype.kind == "f":
         ax.figure.colorbar(ax.collections[0], ax=ax, label=name, shrink=0.8)
     elif np.asarray(values).dtype.kind not in "iu":
         scale = {"markerscale": _legend_scale(len(np.asarray(values)))}
         if above and several:
             n_columns = min(6, len(ax.get_legend_handles_labels()[1]))
-            where = {"loc": "lower left", "bbox_to_anchor": (0, 1.1), "columnspacing": 1.0, "handletextpad": 0.2}
+            where = {
+                "loc": "lower left",
+                "bbox_to_anchor": (0, 1.1),
+                "columnspacing": 1.0,
+                "handletextpad": 0.2,
+            }
             legend_beside(ax, name, **scale, **where, ncols=n_columns)
         elif above:
             handles, names = ax.get_legend_handles_labels()
-            ax.figure.legend(handles, names, title=name, loc="outside right center", frameon=False, **scale)
+            ax.figure.legend(
+                handles,
+                names,
+                title=name,
+                loc="outside right center",
+                frameon=False,
+                **scale,
+            )
         else:
             legend_beside(ax, name, **scale)
 
 
 def plot_pca(
-    charts: Mapping[str, np.ndarray], explained: Mapping[str, Sequence[float]], *, title: str = "", **labels
+    charts: Mapping[str, np.ndarray],
+    explained: Mapping[str, Sequence[float]],
+    *,
+    title: str = "",
+    **labels,
 ) -> Figure:
-    """Draw PCA charts side by side, such as of the original and the tuned space, on equal scales.
+    """Draw PCA charts side by side, such as of the original and the tuned space, on
+    equal scales.
 
     Parameters
     ----------
     charts : mapping of name to array (n_documents, 2)
         The first two principal components.
     explained : mapping of name to pair of float
-        The share of variance that each explains (``explained_variance_ratio_``), which the axes tell.
+        The share of variance that each explains (``explained_variance_ratio_``), which
+        the axes tell.
     title : str
     **labels
         As in `plot_maps`.
@@ -186,7 +255,10 @@ def plot_pca(
 
     """
     dims = {
-        name: tuple(f"PC {n} ({share:.0%} of variance)" for n, share in enumerate(explained[name], 1))
+        name: tuple(
+            f"PC {n} ({share:.0%} of variance)"
+            for n, share in enumerate(explained[name], 1)
+        )
         for name in charts
     }
     figure = plot_maps(charts, title=title, dims=dims, **labels)
@@ -195,8 +267,11 @@ def plot_pca(
     return figure
 
 
-def plot_labelled_map(points: np.ndarray, labelings: Mapping[str, np.ndarray], title: str = "") -> Figure:
-    """Draw one map several times, coloured by each labelling; a cluster's number stands on its middle point.
+def plot_labelled_map(
+    points: np.ndarray, labelings: Mapping[str, np.ndarray], title: str = ""
+) -> Figure:
+    """Draw one map several times, coloured by each labelling; a cluster's number stands
+    on its middle point.
 
     Parameters
     ----------

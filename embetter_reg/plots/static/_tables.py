@@ -9,8 +9,11 @@ from embetter_reg.plots.palette import label_names, label_styles
 from embetter_reg.plots.static._axes import axes
 
 
-def plot_cluster_table(table: pd.DataFrame, label: str = "register", title: str = "", *, ax=None) -> Axes:
-    """Draw a cluster × label table, such as `cluster_table` returns, its clusters ordered by their main label.
+def plot_cluster_table(
+    table: pd.DataFrame, label: str = "register", title: str = "", *, ax=None
+) -> Axes:
+    """Draw a cluster × label table, such as `cluster_table` returns, its clusters
+    ordered by their main label.
 
     Examples
     --------
@@ -29,7 +32,15 @@ def plot_cluster_table(table: pd.DataFrame, label: str = "register", title: str 
     for (row, column), share in np.ndenumerate(values):
         if share >= 0.005:
             color = "w" if share > 0.55 else "k"
-            ax.text(column, row, f"{share:.0%}", ha="center", va="center", fontsize=8, color=color)
+            ax.text(
+                column,
+                row,
+                f"{share:.0%}",
+                ha="center",
+                va="center",
+                fontsize=8,
+                color=color,
+            )
     ax.set_xticks(range(values.shape[1]), table.columns)
     ax.set_yticks(range(len(values)), [str(name) for name in table.index[order]])
     ax.set(xlabel=label, ylabel="cluster")
@@ -39,16 +50,20 @@ def plot_cluster_table(table: pd.DataFrame, label: str = "register", title: str 
     return ax
 
 
-def plot_distances(distances, labels, *, name: str = "register", title: str = "", ax=None) -> Axes:
-    """Draw the distances of documents (rows, sorted by label) to cluster centres (columns), near ones dark.
+def plot_distances(
+    distances, labels, *, name: str = "register", title: str = "", ax=None
+) -> Axes:
+    """Draw the distances of documents (rows, sorted by label) to cluster centres
+    (columns), near ones dark.
 
-    A space by this label has dark blocks: documents of a label share their near centres.
+    A space by this label has dark blocks: documents of a label share their near
+    centres.
 
     Parameters
     ----------
     distances : array (n_documents, n_clusters)
-        From ``KMeans.transform`` or ``SphericalKMeans.transform``. For two centres against each other, draw two of its
-        columns with `plot_map`.
+        From ``KMeans.transform`` or ``SphericalKMeans.transform``. For two centres
+        against each other, draw two of its columns with `plot_map`.
     labels : array of str (n_documents,)
     name, title : str
     ax : Axes or None
@@ -69,11 +84,22 @@ def plot_distances(distances, labels, *, name: str = "register", title: str = ""
     places = np.array([list(styles).index(label) for label in names])
     order = np.lexsort((distances.argmin(axis=1), places))
     ax = axes(ax, max(4.6, 2.4 + 0.32 * distances.shape[1]), 5.4)
-    drawn = ax.imshow(distances[order], cmap="Greys_r", aspect="auto", interpolation="nearest")
+    drawn = ax.imshow(
+        distances[order], cmap="Greys_r", aspect="auto", interpolation="nearest"
+    )
     counts = np.bincount(places)
     ends = counts.cumsum()
-    for (color, _), first, end in zip(styles.values(), ends - counts, ends, strict=True):
-        ax.plot([-0.5, -0.5], [first - 0.5, end - 0.5], color=color, linewidth=8, solid_capstyle="butt", clip_on=False)
+    for (color, _), first, end in zip(
+        styles.values(), ends - counts, ends, strict=True
+    ):
+        ax.plot(
+            [-0.5, -0.5],
+            [first - 0.5, end - 0.5],
+            color=color,
+            linewidth=8,
+            solid_capstyle="butt",
+            clip_on=False,
+        )
         ax.axhline(end - 0.5, color="w", linewidth=1.5)
     ax.set_yticks(ends - counts / 2 - 0.5, list(styles))
     ax.set_xlim(-0.5, distances.shape[1] - 0.5)
