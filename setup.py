@@ -66,7 +66,7 @@ EXTRAS = {
 setup(
     name="embetter-reg",
     version="0.1.0",
-    description="Embeddings organised by text register rather than by language",
+    description="Embeddings organized by text register rather than by language",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="MIT",

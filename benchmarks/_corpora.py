@@ -10,7 +10,7 @@ FOLDER = Path(__file__).parents[2] / "shared" / "data" / "registers"
 
 
 def all_documents(split: str) -> pd.DataFrame:
-    """Return all labelled documents of the "train" or the "test" files."""
+    """Return all labeled documents of the "train" or the "test" files."""
     paths = sorted(FOLDER.glob(f"*.{split}.jsonl.gz"))
     if not paths:
         raise SystemExit(

@@ -176,7 +176,7 @@ def erase(eraser, X_train, spoken, X, language):
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "ignore"
-            )  # a language left out of the fit is centred by its own mean
+            )  # a language left out of the fit is centered by its own mean
             return eraser.transform(X_train, language=spoken), eraser.transform(
                 X, language=language
             )
@@ -230,7 +230,7 @@ def hybrids() -> None:
 
 def languages() -> None:
     """Tune on three languages, test on the fourth: F1, and register purity among
-    neighbours of other languages.
+    neighbors of other languages.
     """
     train, test, y, register = tables()
     spoken, language = train["lang"].to_numpy(), test["lang"].to_numpy()

@@ -3,7 +3,7 @@ one document at a time.
 
 python benchmarks/label.py [bundled] [corpora]
 
-5 % of the documents are labelled at random (and, to see when tuning begins to pay, 20
+5 % of the documents are labeled at random (and, to see when tuning begins to pay, 20
 %). A scripted user then takes the regions of the map one after another, as the page
 suggests them, reads the eight documents on the first page of the list (the most typical
 ones) and labels the region by their majority. A careful user does so only where at
@@ -44,11 +44,11 @@ def main() -> None:
                 ]
             )
             print(
-                f"\n{name}: {len(documents):,} documents, {share:.0%} labelled, mean of {SEEDS} seeds (sd)"
+                f"\n{name}: {len(documents):,} documents, {share:.0%} labeled, mean of {SEEDS} seeds (sd)"
             )
             figures = [
                 "actions",
-                "labelled",
+                "labeled",
                 "right",
                 "right_an_action",
                 "right_a_document_read",
@@ -91,7 +91,7 @@ def measure(documents: pd.DataFrame, share: float, seed: int) -> list[dict]:
         rows = label_regions(work, gold, "original")
         tune(work)
         rows += label_regions(work, gold, "tuned")
-        # Once more, on what the careful user labelled on the first tuned map.
+        # Once more, on what the careful user labeled on the first tuned map.
         label_regions(work, gold, "tuned", users=["6 of 8 agree"], keep=True)
         tune(work)
         rows += label_regions(work, gold, "tuned twice")
@@ -114,7 +114,7 @@ def label_regions(
     rows = []
     for user in users:
         session = Session(work, user)
-        n_read = n_actions = n_labelled = n_right = 0
+        n_read = n_actions = n_labeled = n_right = 0
         for region in work.regions(session.round.number):
             session.select_rows(region, "informative region", "new")
             read = [gold[row] for row in session.on_page]
@@ -123,7 +123,7 @@ def label_regions(
             if votes < AGREEING[user] * len(read) / 8:
                 continue
             n_actions += 1
-            n_labelled += len(region)
+            n_labeled += len(region)
             n_right += int((gold[region] == label).sum())
             session.apply([label])
         agreement = session.round.agreement
@@ -132,9 +132,8 @@ def label_regions(
                 "map": name,
                 "user": user,
                 "actions": n_actions,
-                "labelled": n_labelled
-                / max(sum(not given for given in work._given), 1),
-                "right": n_right / max(n_labelled, 1),
+                "labeled": n_labeled / max(sum(not given for given in work._given), 1),
+                "right": n_right / max(n_labeled, 1),
                 "right_an_action": n_right / max(n_actions, 1),
                 "right_a_document_read": n_right / n_read,
                 "agreement_before": agreement.before if agreement else np.nan,

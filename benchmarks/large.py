@@ -73,7 +73,7 @@ def main() -> None:
         lambda: SphericalKMeans(8, n_init=3, random_state=0).fit(X),
     )
     neighbors = measured(
-        "neighbours of 20,000 documents among all", lambda: find_neighbors(X, **gold)
+        "neighbors of 20,000 documents among all", lambda: find_neighbors(X, **gold)
     )
     for figure in (clisi, ilisi, cilisi):
         measured(figure.__name__, lambda figure=figure: figure(neighbors))

@@ -1,4 +1,4 @@
-"""UMAP on shared neighbours against umap-learn, interleaved, on the real test
+"""UMAP on shared neighbors against umap-learn, interleaved, on the real test
 documents.
 
 python benchmarks/reducers.py [rounds]

@@ -120,7 +120,7 @@ def main(which: str = "2d", cores: str = "2") -> None:
 
 
 def check(X, gold, theirs) -> None:
-    """Print the largest differences of figures on the same labellings."""
+    """Print the largest differences of figures on the same labelings."""
     from embetter_reg.analysis import agreements, silhouettes
 
     for name, metric in (("kmeans", "euclidean"), ("spherical", "cosine")):

@@ -69,7 +69,7 @@ def wrapped(line: str) -> list[str]:
 
 
 def save_small(picture: Path, place: Path) -> None:
-    """Save a picture in 256 colours, and tell where it is still too large."""
+    """Save a picture in 256 colors, and tell where it is still too large."""
     from PIL import Image
 
     with Image.open(picture) as image:

@@ -1,4 +1,4 @@
-"""Embeddings organised by text register rather than by language.
+"""Embeddings organized by text register rather than by language.
 
 Public names load on first use, so that importing the package costs nothing.
 """

@@ -103,8 +103,7 @@ def _draw(
             maps[name] = reducer.fit_transform(np.asarray(X, dtype=np.float32))
     pictures: dict[str, tuple[str, Any]] = {
         "maps.png": (
-            "UMAP maps of the held-out documents, coloured by register and by "
-            "language.",
+            "UMAP maps of the held-out documents, colored by register and by language.",
             plot_maps(maps, register=comparison.register, language=comparison.language),
         )
     }

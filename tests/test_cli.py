@@ -163,7 +163,7 @@ def test_plot_draws_a_page_or_a_picture(folders, tmp_path):
             "one, pca",
             "two, center_pca",
             "hybrid",
-            "colour by predicted",
+            "color by predicted",
         )
     )
     for kind in ("png", "svg", "pdf"):
@@ -321,9 +321,9 @@ def test_usage_errors_are_code_2():
 
 
 @pytest.fixture(scope="module")
-def labelled(tmp_path_factory):
+def labeled(tmp_path_factory):
     """Two files of different documents with gold labels."""
-    folder = tmp_path_factory.mktemp("labelled")
+    folder = tmp_path_factory.mktemp("labeled")
     corpus = load_registers().query("lang in ['en', 'fr']").groupby("lang").head(16)
     for name, part in (("one", corpus.iloc[::2]), ("two", corpus.iloc[1::2])):
         part.to_json(folder / f"{name}.jsonl", orient="records", lines=True)
@@ -341,11 +341,11 @@ def lines_of(path):
     return path.read_text(encoding="utf-8").splitlines()
 
 
-def test_encode_then_predict_from_what_is_stored(labelled, tiny_folder, tmp_path):
+def test_encode_then_predict_from_what_is_stored(labeled, tiny_folder, tmp_path):
     model = tiny_folder / "classifier"
     done = invoke(
         "encode",
-        labelled / "one.jsonl",
+        labeled / "one.jsonl",
         "--encoder",
         model,
         "--layers",
@@ -362,7 +362,7 @@ def test_encode_then_predict_from_what_is_stored(labelled, tiny_folder, tmp_path
     )
     assert done.exit_code == 0, done.output
     found = read_embeddings(tmp_path / "e")
-    texts = read_documents(labelled / "one.jsonl")["text"]
+    texts = read_documents(labeled / "one.jsonl")["text"]
     with pytest.warns(UserWarning, match="longer than 64"):
         expected = RegisterEncoder(str(model), device="cpu").encode(
             texts, ["first", -1]
@@ -377,7 +377,7 @@ def test_encode_then_predict_from_what_is_stored(labelled, tiny_folder, tmp_path
     stored = invoke("predict", tmp_path / "e", "--out", tmp_path / "stored")
     again = invoke(
         "predict",
-        labelled / "one.jsonl",
+        labeled / "one.jsonl",
         "--model",
         model,
         "--device",
@@ -390,7 +390,7 @@ def test_encode_then_predict_from_what_is_stored(labelled, tiny_folder, tmp_path
         pd.read_csv(tmp_path / name / "reports.csv") for name in ("stored", "again")
     ]
     pd.testing.assert_frame_equal(*reports)
-    documents = read_documents(labelled / "one.jsonl")
+    documents = read_documents(labeled / "one.jsonl")
     guess = [
         json.loads(line)["predicted"]
         for line in lines_of(tmp_path / "again" / "predictions.jsonl")
@@ -413,9 +413,9 @@ def test_encode_then_predict_from_what_is_stored(labelled, tiny_folder, tmp_path
 
 
 def test_predict_leaves_out_the_documents_that_chose_the_threshold(
-    labelled, tiny_folder, tmp_path
+    labeled, tiny_folder, tmp_path
 ):
-    one, two = labelled / "one.jsonl", labelled / "two.jsonl"
+    one, two = labeled / "one.jsonl", labeled / "two.jsonl"
     options = [
         "--model",
         tiny_folder / "classifier",
@@ -432,10 +432,10 @@ def test_predict_leaves_out_the_documents_that_chose_the_threshold(
     assert ids == read_documents(two)["id"].tolist()
 
 
-def test_encode_goes_on_and_refuses_another_encoder(labelled, tmp_path):
+def test_encode_goes_on_and_refuses_another_encoder(labeled, tmp_path):
     arguments = [
         "encode",
-        labelled / "one.jsonl",
+        labeled / "one.jsonl",
         "--encoder",
         "surface",
         "--out",
@@ -478,7 +478,7 @@ def test_convert(tmp_path):
         )
 
 
-def test_sweep_then_average(labelled, tmp_path):
+def test_sweep_then_average(labeled, tmp_path):
     for seed, name in enumerate(("a", "b")):
         options = [
             "--encoder",
@@ -489,7 +489,7 @@ def test_sweep_then_average(labelled, tmp_path):
             "--out",
             tmp_path / name / "surface",
         ]
-        assert invoke("encode", labelled, *options).exit_code == 0
+        assert invoke("encode", labeled, *options).exit_code == 0
     swept = [tmp_path / f"swept_{name}" for name in ("a", "b")]
     for name, out in zip(("a", "b"), swept, strict=True):
         arguments = [
@@ -557,11 +557,11 @@ def test_sweep_then_average(labelled, tmp_path):
     ],
 )
 def test_bad_input_of_the_other_commands(
-    labelled, tiny_folder, tmp_path, arguments, message
+    labeled, tiny_folder, tmp_path, arguments, message
 ):
     names = {
         "NOWHERE": tmp_path,
-        "ONE": labelled / "one.jsonl",
+        "ONE": labeled / "one.jsonl",
         "CLASSIFIER": tiny_folder / "classifier",
     }
     done = invoke(

@@ -187,7 +187,7 @@ def labels_of(example):
     ],
 )
 def test_a_learner_and_a_tuner_learn_from_them(name, encoder, gain):
-    """Pairs of documents that were not learnt from: is the more similar one nearer, and
+    """Pairs of documents that were not learned from: is the more similar one nearer, and
     more often than before?
     """
     found = []
@@ -217,8 +217,8 @@ def test_a_learner_and_a_tuner_learn_from_them(name, encoder, gain):
             paired_cosine_distances(tuner.transform(X[a]), tuner.transform(X[b])),
         ]
         found.append([roc_auc_score(shared > 0, -distance) for distance in cosines])
-    original, learnt, tuned = np.mean(found, axis=0)
-    assert learnt - original > gain and tuned - original > gain
+    original, learned, tuned = np.mean(found, axis=0)
+    assert learned - original > gain and tuned - original > gain
 
 
 def test_unknown_labels_make_no_negatives():

@@ -20,7 +20,7 @@ def written(planted, tmp_path_factory):
         n_bootstrap=20,
         n_null=20,
         figures=["silhouette", "mixing"],
-        controls=["language-centred", "LEACE", "shuffled labels"],
+        controls=["language-centered", "LEACE", "shuffled labels"],
         hybrids=[
             [name] if n % 5 else [name, "SP"]
             for n, name in enumerate(planted["register"])

@@ -1,4 +1,4 @@
-"""Analysis: is a space organised by register or by language?"""
+"""Analysis: is a space organized by register or by language?"""
 
 from embetter_reg.analysis.cluster import SphericalKMeans, make_clusterer
 from embetter_reg.analysis.compare import (

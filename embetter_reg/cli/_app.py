@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 app = typer.Typer(
-    help="Embeddings organised by text register rather than by language.",
+    help="Embeddings organized by text register rather than by language.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -22,7 +22,7 @@ from embetter_reg.cli._inputs import parse_numbers
 
 @app.command()
 def demo(out: Out = Path("demo"), seed: Seed = 0, debug: Debug = False) -> None:
-    """Tune a space on the bundled corpus and report what the tuned space is organised
+    """Tune a space on the bundled corpus and report what the tuned space is organized
     by.
     """
     from embetter_reg.corpus import load_registers, train_test_documents
@@ -71,7 +71,7 @@ def compare(
     controls: Annotated[
         str,
         typer.Option(
-            help="'all', 'none', or some of language-centred,LSAR,LEACE,shuffled labels,length only,TF-IDF. Erasers "
+            help="'all', 'none', or some of language-centered,LSAR,LEACE,shuffled labels,length only,TF-IDF. Erasers "
             "work on the first space."
         ),
     ] = "all",

@@ -183,8 +183,8 @@ def predict(
         documents[columns].to_json(
             out / "predictions.jsonl", orient="records", lines=True, force_ascii=False
         )
-    labelled = documents[documents["labels"].map(len) > 0]
-    if labelled.empty:
+    labeled = documents[documents["labels"].map(len) > 0]
+    if labeled.empty:
         if out is None:
             raise ValueError(
                 "got no document with a gold label to report on, expected some; pass "
@@ -195,14 +195,14 @@ def predict(
         )
         return
     reports = classification_reports(
-        labelled["labels"],
-        labelled["predicted"],
-        language=labelled["lang"],
+        labeled["labels"],
+        labeled["predicted"],
+        language=labeled["lang"],
         classes=classes,
     )
     if out:
         reports.to_csv(out / "reports.csv", index=False)
-    _print_reports(reports, labelled)
+    _print_reports(reports, labeled)
 
 
 @app.command()
@@ -241,15 +241,15 @@ def _choose_threshold(classifier, paths: list[Path], language: str | None) -> No
             "register classifier; drop it"
         )
     documents = read_documents(paths, language=language)
-    labelled = documents[documents["labels"].map(len) > 0]
-    if labelled.empty:
+    labeled = documents[documents["labels"].map(len) > 0]
+    if labeled.empty:
         raise ValueError(
-            "got --threshold-docs without gold labels, expected some; pass labelled "
+            "got --threshold-docs without gold labels, expected some; pass labeled "
             "documents"
         )
-    classifier.fit_threshold(labelled["text"], labelled["labels"])
+    classifier.fit_threshold(labeled["text"], labeled["labels"])
     console.print(
-        f"threshold {classifier.threshold_:.2f}, chosen on {len(labelled):,} other "
+        f"threshold {classifier.threshold_:.2f}, chosen on {len(labeled):,} other "
         "documents"
     )
 

@@ -1,4 +1,4 @@
-"""Command ``label``: the labelling page."""
+"""Command ``label``: the labeling page."""
 
 from pathlib import Path
 from typing import Annotated
@@ -105,9 +105,9 @@ def label(
     server = LabelServer(
         work, port=port, address=address, token=token, origins=allow_origin or ()
     )
-    n_labelled = sum(map(bool, work.labels))
+    n_labeled = sum(map(bool, work.labels))
     console.print(
-        f"{len(work.ids):,} documents, {n_labelled:,} labelled; the log is {out}",
+        f"{len(work.ids):,} documents, {n_labeled:,} labeled; the log is {out}",
         highlight=False,
     )
     Console().print(

@@ -22,7 +22,7 @@ def plot(
     color: Annotated[
         str,
         typer.Option(
-            help="Columns that colour: register, language, or any that the embeddings carry."
+            help="Columns that color: register, language, or any that the embeddings carry."
         ),
     ] = "register,language",
     hover: Annotated[
@@ -55,7 +55,7 @@ def plot(
     seed: Seed = 0,
     debug: Debug = False,
 ) -> None:
-    """Draw maps of EMBEDDINGS side by side, coloured by register, language or another
+    """Draw maps of EMBEDDINGS side by side, colored by register, language or another
     column.
     """
     from embetter_reg import plots

@@ -65,7 +65,7 @@ def sweep(
     from embetter_reg import analysis
 
     chosen = layers.split(",") if layers else None
-    spaces, documents = read_spaces(embeddings, chosen, _labelled(group, hybrids))
+    spaces, documents = read_spaces(embeddings, chosen, _labeled(group, hybrids))
     found = analysis.sweep(
         spaces,
         register=documents["register"],
@@ -99,7 +99,7 @@ def sweep(
         title = f"{space}: {reducer}, seed {first['seed'].iloc[0]}"
         _save(
             out / f"map_{_slug(str(space))}_{reducer}.png",
-            "plot_labelled_map",
+            "plot_labeled_map",
             points,
             labelings,
             title,
@@ -140,7 +140,7 @@ def _average_models(runs: list[Path], out: Path) -> None:
     print_figures(figures, f"Means and standard deviations: {out / 'average.csv'}")
 
 
-def _labelled(group: str, policy: str):
+def _labeled(group: str, policy: str):
     """Return what chooses the documents of a group and gives them one register each."""
     from embetter_reg.corpus import hybrids, label_column, select_group
 

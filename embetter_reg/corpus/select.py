@@ -65,11 +65,11 @@ def label_column(documents: pd.DataFrame, level: str = "main") -> pd.Series:
     """
     if level not in ("main", "sub"):
         raise ValueError(f"got level={level!r}, expected 'main' or 'sub'; pick one")
-    unlabelled = documents["id"][documents["labels"].map(len) == 0]
-    if len(unlabelled):
+    unlabeled = documents["id"][documents["labels"].map(len) == 0]
+    if len(unlabeled):
         raise ValueError(
-            f"got {len(unlabelled)} documents without a label (such as "
-            f"{unlabelled.iloc[0]!r}), expected one "
+            f"got {len(unlabeled)} documents without a label (such as "
+            f"{unlabeled.iloc[0]!r}), expected one "
             "each; drop them first"
         )
     return (

@@ -64,7 +64,7 @@ class LanguageCentering(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self
 
     def fit_transform(self, X, y=None, *, language=None):
-        """Fit on ``X`` and return it centred."""
+        """Fit on ``X`` and return it centered."""
         return self.fit(X, language=language).transform(X, language=language)
 
     def transform(self, X, *, language=None):

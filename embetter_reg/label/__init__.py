@@ -1,4 +1,4 @@
-"""Bulk labelling: see the space, draw a lasso, label what is in it, tune again."""
+"""Bulk labeling: see the space, draw a lasso, label what is in it, tune again."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -49,7 +49,5 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name != "LabelServer":
         raise AttributeError(f"module 'embetter_reg.label' has no attribute {name!r}")
-    optional_import(
-        "bokeh", package="embetter-reg[label]", purpose="the labelling page"
-    )
+    optional_import("bokeh", package="embetter-reg[label]", purpose="the labeling page")
     return import_module("embetter_reg.label._server").LabelServer

@@ -17,7 +17,7 @@ _TEXT, _LABEL, _ID = ("text",), ("label", "labels", "accept"), ("id", "_id")
 def export_labels(
     work: Workspace, kind: str = "jsonl", *, round: int | None = None
 ) -> str:
-    """Return the labelled documents as text.
+    """Return the labeled documents as text.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def export_labels(
     kind : {"jsonl", "csv", "bulk"}
         ``"jsonl"``: ``{"text", "label": […], "meta": {"id", "lang", …}}``, which
         Prodigy reads. ``"csv"``: columns ``id, lang, label, text`` and the documents'
-        others. ``"bulk"``: columns ``text, x, y, label`` of every document, labelled or
+        others. ``"bulk"``: columns ``text, x, y, label`` of every document, labeled or
         not, which bulk reads. In both of these, labels of a hybrid are joined by a
         comma.
     round : int or None
@@ -87,7 +87,7 @@ class Imported(NamedTuple):
     documents or without a label.
     """
 
-    n_labelled: int
+    n_labeled: int
     n_unknown: int
     n_without: int
 
@@ -96,7 +96,7 @@ class Imported(NamedTuple):
         left = ""
         if self.n_unknown or self.n_without:
             left = f"; {self.n_unknown:,} rows are of other documents, {self.n_without:,} carry no label"
-        return f"{self.n_labelled:,} documents labelled by the import{left}."
+        return f"{self.n_labeled:,} documents labeled by the import{left}."
 
 
 def import_labels(
@@ -153,7 +153,7 @@ def import_labels(
             found[work.ids[row]] = label
     if not found:
         raise ValueError(
-            f"got {name} with {n_unknown} labelled rows of unknown documents and "
+            f"got {name} with {n_unknown} labeled rows of unknown documents and "
             f"{n_without} without a label, expected "
             "labels of these documents; check its columns id or text, and label"
         )

@@ -1,4 +1,4 @@
-"""Documents and vectors for labelling, from documents or from embeddings."""
+"""Documents and vectors for labeling, from documents or from embeddings."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +31,7 @@ def load_corpus(
     keep_labels: float = 1.0,
     random_state=0,
 ) -> Loaded:
-    """Return what is to be labelled.
+    """Return what is to be labeled.
 
     Parameters
     ----------

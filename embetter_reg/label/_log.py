@@ -1,4 +1,4 @@
-"""The append-only log of a labelling project, and the labels that it adds up to.
+"""The append-only log of a labeling project, and the labels that it adds up to.
 
 The log is the only record. Every action is one line, is on disk before anyone is told
 so, and is never changed; labels, undo and redo are what reading it from the top gives.
@@ -22,8 +22,8 @@ try:
 except ImportError:  # Windows: no lock, so one process a log
     fcntl = None  # type: ignore[assignment]
 
-LABELLING = ("apply", "clear", "import")
-ACTIONS = (*LABELLING, "undo", "redo", "tune")
+LABELING = ("apply", "clear", "import")
+ACTIONS = (*LABELING, "undo", "redo", "tune")
 Labels = tuple[str, ...]
 
 
@@ -36,7 +36,7 @@ class Event:
     id : list of str
         The documents.
     label : list of str
-        What each of them is labelled: one label, several for a hybrid, none where
+        What each of them is labeled: one label, several for a hybrid, none where
         labels were taken off.
     action : {"apply", "clear", "import", "undo", "redo", "tune"}
     time : str
@@ -133,7 +133,7 @@ class LabelState:
             self.tunings.append(event)
             return
         done, undone = self._stacks.setdefault(event.by, ([], []))
-        if event.action in LABELLING:
+        if event.action in LABELING:
             first = event.event not in self.events
             self.events.setdefault(event.event, []).append(event)
             given = Given(self.n_events, event.event, tuple(event.label), event.by)
@@ -174,14 +174,14 @@ class LabelState:
         )
 
     def changed_by_others(self, name: str, by: str, since: int) -> bool:
-        """Say whether somebody else has labelled a document after the ``since``-th
+        """Say whether somebody else has labeled a document after the ``since``-th
         event.
         """
         last = self.last(name)
         return last is not None and last.order > since and last.by != by
 
     def disputed(self) -> list[str]:
-        """Return the documents that two people labelled differently, by each one's last
+        """Return the documents that two people labeled differently, by each one's last
         word.
         """
         found = []
@@ -305,7 +305,7 @@ class LabelLog:
         selection : mapping or None
         since : int or None
             ``state.n_events`` at the time at which the documents were looked at. Those
-            that somebody else has labelled after it are left as they are, and returned;
+            that somebody else has labeled after it are left as they are, and returned;
             None overwrites.
 
         """
@@ -451,7 +451,7 @@ class LabelLog:
         except (ValueError, TypeError) as error:
             raise ValueError(
                 f"{self.path}:{self._n_lines}: got a line that is no action "
-                f"({error}), expected the log of a labelling "
+                f"({error}), expected the log of a labeling "
                 "page; pass another --out, or take the line out"
             ) from None
 

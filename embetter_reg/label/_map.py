@@ -134,11 +134,11 @@ def align(moving, fixed) -> np.ndarray:
             "documents; align them"
         )
     middle = moving.mean(axis=0)
-    centred, target = moving - middle, fixed - fixed.mean(axis=0)
-    left, singular, right = np.linalg.svd(centred.T @ target)
-    spread = (centred**2).sum()
+    centered, target = moving - middle, fixed - fixed.mean(axis=0)
+    left, singular, right = np.linalg.svd(centered.T @ target)
+    spread = (centered**2).sum()
     scale = singular.sum() / spread if spread else 1.0
-    return (centred @ (left @ right) * scale + fixed.mean(axis=0)).astype(np.float32)
+    return (centered @ (left @ right) * scale + fixed.mean(axis=0)).astype(np.float32)
 
 
 def stratified_sample(strata, n: int, *, random_state=0) -> np.ndarray:

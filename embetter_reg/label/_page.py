@@ -50,7 +50,7 @@ _COLORS = [
     ("predicted", "Predicted label"),
     ("language", "Language"),
     ("cluster", "Cluster"),
-    ("labelled", "Labelled or not"),
+    ("labeled", "Labeled or not"),
 ]
 _ORDERS = [("typical", "Most typical first"), ("doubtful", "Most doubtful first")]
 _TIPS = """
@@ -174,7 +174,7 @@ class Page:
         self.figure.axis.visible = False
         self.figure.grid.visible = False
         self.figure.outline_line_color = "#d5d9de"
-        greys = [
+        grays = [
             f"rgba(90, 100, 115, {share:.3f})" for share in np.linspace(0, 0.55, 64)
         ]
         self.figure.image(
@@ -184,10 +184,10 @@ class Page:
             "dw",
             "dh",
             source=self.cells,
-            color_mapper=LinearColorMapper(greys, low=0, high=1),
+            color_mapper=LinearColorMapper(grays, low=0, high=1),
         )
         # Bokeh's own selection is not used: it mixes up markers of several shapes in WebGL. A ring lies under each
-        # selected document instead, so that where many lie close the colours stay on top.
+        # selected document instead, so that where many lie close the colors stay on top.
         self.discs = ColumnDataSource({"x": [], "y": []})
         discs = self.figure.scatter(
             "x",
@@ -270,7 +270,7 @@ class Page:
         self.region = Button(label="Next region", width=110)
         self.doubtful = Button(label="Doubtful labels", width=120)
         methods = [
-            ("neighbors", "by neighbours"),
+            ("neighbors", "by neighbors"),
             *([("cleanlab", "by cleanlab")] if find_spec("cleanlab") else []),
         ]
         self.method = Select(options=methods, value="neighbors", width=130)
@@ -396,7 +396,7 @@ class Page:
                 self._note(
                     "The region where predictions are least sure, or labels that the "
                     "two "
-                    "nearest labelled documents "
+                    "nearest labeled documents "
                     "both contradict."
                 ),
             ),
@@ -502,7 +502,7 @@ class Page:
         }
 
     def paint(self, again: bool = True) -> None:
-        """Colour the map and bring everything that depends on labels up to date."""
+        """Color the map and bring everything that depends on labels up to date."""
         if again:
             self.source.data.update(self._paints())
         n_found = int(self.session.found.sum())
@@ -518,12 +518,12 @@ class Page:
         if len(self.shown) < n_found:
             self.legend.text += (
                 f'<div class="dim">{len(self.shown):,} of {int(self.session.found.sum()):,} documents are drawn; '
-                "the grey ground is how many lie where. A lasso selects all of "
+                "the gray ground is how many lie where. A lasso selects all of "
                 "them.</div>"
             )
-        n_labelled = sum(map(bool, self.work.labels))
+        n_labeled = sum(map(bool, self.work.labels))
         self.counts.text = style.counts_table(
-            self.work.counts(), n_labelled, len(self.work.ids)
+            self.work.counts(), n_labeled, len(self.work.ids)
         )
         self._quietly(self._offer)
         self.show_list()
@@ -544,7 +544,7 @@ class Page:
             self.labels.labels = shown
         options = [
             (ANY, "Any label"),
-            (NOBODY, "Not labelled"),
+            (NOBODY, "Not labeled"),
             *((x, x) for x in scheme),
             (HYBRID, "Hybrids"),
         ]
@@ -741,7 +741,7 @@ class Page:
                 "got no label, expected at least one; pick one of the buttons, or "
                 "type one"
             )
-        self._label(label, f"labelled {', '.join(label)}")
+        self._label(label, f"labeled {', '.join(label)}")
 
     def do_take_off(self) -> None:
         """Take the labels of the ticked documents off."""
@@ -762,7 +762,7 @@ class Page:
             else "Nothing was changed."
         )
         others = (
-            f" {left:,} had been labelled by somebody else in the meantime and stay "
+            f" {left:,} had been labeled by somebody else in the meantime and stay "
             "as they are, selected here; apply "
             "again to change them."
             if left
@@ -799,14 +799,14 @@ class Page:
         self.show_list()
 
     def do_region(self) -> None:
-        """Select the next region worth labelling."""
+        """Select the next region worth labeling."""
         n = self.session.suggest_region()
         self.show_list()
         self.say(
-            f"{n:,} documents that are not labelled, where predictions are least "
+            f"{n:,} documents that are not labeled, where predictions are least "
             "sure. Once more for the next region."
             if n
-            else "Every document is labelled."
+            else "Every document is labeled."
         )
 
     def do_doubtful(self) -> None:
@@ -815,7 +815,7 @@ class Page:
         self._quietly(lambda: setattr(self.order, "value", self.session.order))
         self.show_list()
         self.say(
-            f"{n:,} labelled documents whose label looks doubtful."
+            f"{n:,} labeled documents whose label looks doubtful."
             if n
             else "No label looks doubtful."
         )

@@ -19,7 +19,7 @@ from embetter_reg.label._workspace import HYBRID, NOBODY, Round, Workspace, shor
 
 MODES = ("new", "add", "subtract")
 ORDERS = ("typical", "doubtful")
-COLORS = ("label", "predicted", "language", "cluster", "labelled")
+COLORS = ("label", "predicted", "language", "cluster", "labeled")
 PAGE = 8
 ANY = "any"
 
@@ -220,7 +220,7 @@ class Session:
         self.select(np.zeros(len(self.selected), bool), "clear", "new")
 
     def suggest_doubtful(self, method: str = "neighbors") -> int:
-        """Select labelled documents whose label looks wrong; return how many."""
+        """Select labeled documents whose label looks wrong; return how many."""
         rows = self.work.doubtful(self.round.number, method)
         self.select_rows(rows, f"doubtful labels ({method})", "new")
         self.order = "doubtful"
@@ -304,13 +304,13 @@ class Session:
         """The documents that a label would go to, in the order of the list."""
         return [self.work.ids[row] for row in self.listed if row not in self.unticked]
 
-    # -- labelling -----------------------------------------------------------------------------------
+    # -- labeling -----------------------------------------------------------------------------------
 
     def apply(self, label: list[str]) -> Applied:
         """Give the ticked documents a label, none to take labels off, and select
         nothing.
 
-        Documents that somebody else has labelled since they were selected are left as
+        Documents that somebody else has labeled since they were selected are left as
         they are, and stay selected; a second `apply` overrides.
         """
         ids = self.ticked_ids
@@ -332,7 +332,7 @@ class Session:
         )
         self.select_rows(
             [self.work.row_of[name] for name in applied.left],
-            "labelled by others",
+            "labeled by others",
             "new",
         )
         return applied
@@ -350,14 +350,14 @@ class Session:
             self.since, self._listed = self.work.log.state.n_events, None
         return event
 
-    # -- colours -------------------------------------------------------------------------------------
+    # -- colors -------------------------------------------------------------------------------------
 
     def groups(self, by: str, rows) -> np.ndarray:
-        """Return what documents are coloured by: str (n_rows,).
+        """Return what documents are colored by: str (n_rows,).
 
         Parameters
         ----------
-        by : {"label", "predicted", "language", "cluster", "labelled"}
+        by : {"label", "predicted", "language", "cluster", "labeled"}
         rows : array of int
 
         """
@@ -367,9 +367,9 @@ class Session:
             return np.array(
                 [f"cluster {n + 1}" for n in self.round.clusters[rows]], dtype=object
             )
-        if by not in ("label", "predicted", "labelled"):
+        if by not in ("label", "predicted", "labeled"):
             raise ValueError(
-                f"got the colour {by!r}, expected one of {list(COLORS)}; pick one"
+                f"got the color {by!r}, expected one of {list(COLORS)}; pick one"
             )
         if by == "predicted":
             return np.array(
@@ -380,8 +380,8 @@ class Session:
                 dtype=object,
             )
         found = [group_of(self.work.labels[row]) for row in rows]
-        if by == "labelled":
-            found = [name if name == NOBODY else "labelled" for name in found]
+        if by == "labeled":
+            found = [name if name == NOBODY else "labeled" for name in found]
         return np.array(found, dtype=object)
 
 

@@ -1,4 +1,4 @@
-"""Colours, markers and the pieces of HTML that the page shows. Everything that comes
+"""Colors, markers and the pieces of HTML that the page shows. Everything that comes
 from a document is escaped.
 """
 
@@ -12,7 +12,7 @@ from embetter_reg.label._log import Labels
 from embetter_reg.label._workspace import HYBRID, NOBODY, short
 from embetter_reg.plots.palette import label_styles
 
-UNLABELLED, MIXED = "#c4c9cf", "#6b7280"
+UNLABELED, MIXED = "#c4c9cf", "#6b7280"
 _MARKERS = {
     "o": "circle",
     "s": "square",
@@ -44,21 +44,21 @@ _SNIPPET = 240
 
 
 def group_styles(groups: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Return ``{group: (colour, Bokeh marker)}``: registers in their fixed colours,
+    """Return ``{group: (color, Bokeh marker)}``: registers in their fixed colors,
     other labels beside them.
 
     Examples
     --------
     >>> from embetter_reg.label._style import group_styles
-    >>> group_styles(["NA", "not labelled"])
-    {'NA': ('#338CF4', 'circle'), 'not labelled': ('#c4c9cf', 'circle')}
+    >>> group_styles(["NA", "not labeled"])
+    {'NA': ('#338CF4', 'circle'), 'not labeled': ('#c4c9cf', 'circle')}
 
     """
     names = sorted(set(groups))
     own = {
-        NOBODY: (UNLABELLED, "circle"),
+        NOBODY: (UNLABELED, "circle"),
         HYBRID: (MIXED, "star"),
-        "labelled": ("#0072B2", "circle"),
+        "labeled": ("#0072B2", "circle"),
     }
     styles = {
         **label_styles([name for name in names if name in MAIN]),
@@ -96,7 +96,7 @@ def legend(groups: Iterable[str], counts: dict[str, int]) -> str:
 
 
 def chips(label: Iterable[str], ghost: bool = False) -> str:
-    """Return labels as small coloured tags; ``ghost`` for those that are only
+    """Return labels as small colored tags; ``ghost`` for those that are only
     predicted.
     """
     parts = list(label)
@@ -133,7 +133,7 @@ def card(
 ) -> str:
     """Return a document of the list as HTML."""
     edge = next(iter(group_styles(short(label)[:1] or [NOBODY]).values()))[0]
-    tags = chips(label) if label else '<span class="chip none">not labelled</span>'
+    tags = chips(label) if label else '<span class="chip none">not labeled</span>'
     if predicted and set(short(label)) != set(predicted):
         tags += f' <span class="dim">looks like</span> {chips(predicted, ghost=True)}'
     if predicted:
@@ -166,15 +166,15 @@ def _marked(text: str, query: str) -> str:
     return "".join([*parts, escape(text[start:])])
 
 
-def counts_table(counts: pd.DataFrame, n_labelled: int, n_documents: int) -> str:
+def counts_table(counts: pd.DataFrame, n_labeled: int, n_documents: int) -> str:
     """Return counts by label and language as an HTML table; labels that nobody has are
     left out.
     """
     shown = counts[counts.sum(axis=1) > 0]
-    share = n_labelled / max(n_documents, 1)
+    share = n_labeled / max(n_documents, 1)
     bar = (
         f'<div class="bar"><div style="width:{100 * share:.1f}%"></div></div>'
-        f"<div>{n_labelled:,} of {n_documents:,} labelled ({100 * share:.1f} %)</div>"
+        f"<div>{n_labeled:,} of {n_documents:,} labeled ({100 * share:.1f} %)</div>"
     )
     if shown.empty:
         return bar
@@ -200,7 +200,7 @@ def notice(text: str, kind: str = "") -> str:
 
 
 def _ink(color: str) -> str:
-    """Return black or white, whichever is easier to read on a colour."""
+    """Return black or white, whichever is easier to read on a color."""
     red, green, blue = (int(color[n : n + 2], 16) / 255 for n in (1, 3, 5))
     return "#111" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.55 else "#fff"
 

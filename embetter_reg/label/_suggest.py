@@ -18,7 +18,7 @@ _BLOCK = 8_000_000
 
 
 class Vote(NamedTuple):
-    """What the nearest labelled documents say.
+    """What the nearest labeled documents say.
 
     ``shares`` (float32, n_queries × n_labels) is the weight of each label among them;
     ``labels`` names the columns. ``sure`` (float32, n_queries), in [0, 1], is the lead
@@ -55,14 +55,14 @@ def neighbor_vote(
     n_neighbors: int = N_NEIGHBORS,
     max_voters: int | None = MOST_VOTERS,
 ) -> Vote:
-    """Let the nearest labelled documents vote on every query, weighed by cosine
+    """Let the nearest labeled documents vote on every query, weighed by cosine
     similarity; none votes on itself.
 
     Parameters
     ----------
     space : array of shape (n_documents, n_dims)
     rows : array of int
-        The labelled documents.
+        The labeled documents.
     targets : array of shape (n_rows, n_labels)
         1 where a document has a label.
     labels : list of str
@@ -70,12 +70,12 @@ def neighbor_vote(
         Documents to vote on; None is all.
     n_neighbors : int
     max_voters : int or None
-        Above so many labelled documents, a sample stratified by label votes.
+        Above so many labeled documents, a sample stratified by label votes.
 
     Raises
     ------
     ValueError
-        If no document is labelled.
+        If no document is labeled.
 
     Examples
     --------
@@ -89,7 +89,7 @@ def neighbor_vote(
     rows, targets = np.asarray(rows), np.asarray(targets, np.float32)
     if not len(rows):
         raise ValueError(
-            "got no labelled document, expected at least one to vote; label some first"
+            "got no labeled document, expected at least one to vote; label some first"
         )
     if max_voters is not None and len(rows) > max_voters:
         kept = stratified_sample(
@@ -116,16 +116,16 @@ def neighbor_vote(
 
 
 def doubtful_labels(space, rows, targets, *, method: str = "neighbors") -> np.ndarray:
-    """Return the labelled documents whose label looks wrong, the most doubtful first.
+    """Return the labeled documents whose label looks wrong, the most doubtful first.
 
     Parameters
     ----------
     space : array of shape (n_documents, n_dims)
     rows : array of int
-        The labelled documents.
+        The labeled documents.
     targets : array of shape (n_rows, n_labels)
     method : {"neighbors", "cleanlab"}
-        "neighbors": the two nearest labelled documents both share no label with it; in
+        "neighbors": the two nearest labeled documents both share no label with it; in
         the order of how little of the vote of the ten nearest falls on its own labels.
         "cleanlab": confident learning on that vote (Northcutt, Jiang & Chuang 2021), by
         cleanlab (extra ``cleanlab``).
@@ -195,36 +195,36 @@ def doubtful_labels(space, rows, targets, *, method: str = "neighbors") -> np.nd
 
 
 def informative_regions(
-    places, doubt, unlabelled, *, region_size: int = 40, random_state=0
+    places, doubt, unlabeled, *, region_size: int = 40, random_state=0
 ) -> list[np.ndarray]:
-    """Return regions of the map worth labelling, the most informative first; each a set
-    of unlabelled documents.
+    """Return regions of the map worth labeling, the most informative first; each a set
+    of unlabeled documents.
 
-    Regions are k-means clusters of the unlabelled documents' places. One is worth the
+    Regions are k-means clusters of the unlabeled documents' places. One is worth the
     sum of its documents' doubts, so that a region counts that is both large and unsure;
-    near a boundary as much as where nothing is labelled yet.
+    near a boundary as much as where nothing is labeled yet.
 
     Parameters
     ----------
     places : array of shape (n_documents, 2)
     doubt : array (n_documents,)
         In [0, 1]: 1 where nothing is known.
-    unlabelled : array of int
+    unlabeled : array of int
     region_size : int
         Documents in a region, on average.
     random_state : int, RandomState or None
 
     """
-    unlabelled = np.asarray(unlabelled)
-    if not len(unlabelled):
+    unlabeled = np.asarray(unlabeled)
+    if not len(unlabeled):
         return []
-    n_regions = int(np.clip(round(len(unlabelled) / region_size), 1, 250))
+    n_regions = int(np.clip(round(len(unlabeled) / region_size), 1, 250))
     seed = int(check_random_state(random_state).randint(2**31 - 1))
-    points = np.asarray(places, np.float64)[unlabelled]
+    points = np.asarray(places, np.float64)[unlabeled]
     n_regions = min(n_regions, len(np.unique(points, axis=0)))
-    make = KMeans if len(unlabelled) <= 20_000 else MiniBatchKMeans
+    make = KMeans if len(unlabeled) <= 20_000 else MiniBatchKMeans
     region = make(n_regions, n_init=3, random_state=seed).fit_predict(points)
     worth = np.bincount(
-        region, weights=np.asarray(doubt)[unlabelled], minlength=n_regions
+        region, weights=np.asarray(doubt)[unlabeled], minlength=n_regions
     )
-    return [unlabelled[region == n] for n in np.argsort(-worth, kind="stable")]
+    return [unlabeled[region == n] for n in np.argsort(-worth, kind="stable")]

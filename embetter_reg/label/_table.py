@@ -1,4 +1,4 @@
-"""Labelling in a notebook: a table, and a map by jupyter-scatter, that write the log of
+"""Labeling in a notebook: a table, and a map by jupyter-scatter, that write the log of
 the page.
 """
 
@@ -16,7 +16,7 @@ from embetter_reg.label._log import Applied, Event, LabelLog
 from embetter_reg.label._map import typicality
 from embetter_reg.label._workspace import parse_label
 
-_EXTRA = {"package": "embetter-reg[notebook]", "purpose": "labelling in a notebook"}
+_EXTRA = {"package": "embetter-reg[notebook]", "purpose": "labeling in a notebook"}
 _LISTED = 10
 
 
@@ -256,7 +256,7 @@ class LabelTable:
 
     def _names(self) -> pd.Series:
         return pd.Series(
-            [", ".join(label) or "not labelled" for label in self.frame["labels"]],
+            [", ".join(label) or "not labeled" for label in self.frame["labels"]],
             dtype="category",
         )
 
@@ -278,7 +278,7 @@ class LabelTable:
                     return
                 self.label(rows, typed.value, how="notebook selection")
                 said.value = (
-                    f"Saved: {len(rows):,} documents labelled {escape(typed.value)}."
+                    f"Saved: {len(rows):,} documents labeled {escape(typed.value)}."
                 )
             else:
                 event = self.undo() if button.description == "Undo" else self.redo()

@@ -1,4 +1,4 @@
-"""Tune again: a head on what is labelled so far, its map in place of the old one, and
+"""Tune again: a head on what is labeled so far, its map in place of the old one, and
 whether it got better.
 
 A round runs in a process of its own, so that the page stays at hand and the round can
@@ -62,7 +62,7 @@ class Agreement(NamedTuple):
     def sentence(self) -> str:
         """Return it in words."""
         if not self.n:
-            return "No labelled document is held out yet, so nothing can be said about agreement."
+            return "No labeled document is held out yet, so nothing can be said about agreement."
         how = (
             "rose"
             if self.low > 0
@@ -82,14 +82,14 @@ class Agreement(NamedTuple):
 def held_out_agreement(
     before, after, rows, targets, held, *, random_state=0
 ) -> Agreement:
-    """Compare two spaces by how well labelled neighbours tell the labels of held-out
+    """Compare two spaces by how well labeled neighbors tell the labels of held-out
     documents.
 
     Parameters
     ----------
     before, after : arrays of shape (n_documents, n_dims)
     rows : array of int
-        The labelled documents.
+        The labeled documents.
     targets : array of shape (n_rows, n_labels)
     held : array of bool (n_rows,)
         Which of them are held out. The others vote.
@@ -167,7 +167,7 @@ def tune_round(
     random_state=0,
     report=None,
 ) -> dict[str, Any]:
-    """Fit a head on the labelled documents that are not held out, and write the round
+    """Fit a head on the labeled documents that are not held out, and write the round
     into a folder.
 
     ``head.safetensors``, ``head.json``, ``space.npy`` (n_documents, n_tuned_dims, as

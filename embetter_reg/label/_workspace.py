@@ -34,7 +34,7 @@ from embetter_reg.label._tune import (
     is_held_out,
 )
 
-NOBODY = "not labelled"
+NOBODY = "not labeled"
 HYBRID = "hybrid"
 _MOST_ASKED = 20_000
 
@@ -110,7 +110,7 @@ class Round:
 
 
 class Workspace:
-    """A corpus that is being labelled.
+    """A corpus that is being labeled.
 
     Parameters
     ----------
@@ -222,7 +222,7 @@ class Workspace:
         return [*start, *sorted(seen - set(start))]
 
     def targets(self) -> tuple[np.ndarray, np.ndarray, list[str]]:
-        """Return the labelled rows, their labels as an indicator matrix, and what its
+        """Return the labeled rows, their labels as an indicator matrix, and what its
         columns mean.
         """
         found = [short(label) for label in self.labels]
@@ -249,8 +249,8 @@ class Workspace:
     # -- predictions and suggestions -----------------------------------------------------------------
 
     def vote(self, number: int, rows=None) -> Vote | None:
-        """Return what labelled neighbours in the space of a round say on documents;
-        None with nothing labelled.
+        """Return what labeled neighbors in the space of a round say on documents;
+        None with nothing labeled.
 
         ``rows`` None is all documents, which is remembered until a label changes.
         """
@@ -263,15 +263,15 @@ class Workspace:
         return self._ask(number, rows)
 
     def _ask(self, number: int, rows) -> Vote | None:
-        labelled, targets, names = self.targets()
+        labeled, targets, names = self.targets()
         return (
-            neighbor_vote(self.rounds[number].space, labelled, targets, names, rows)
-            if len(labelled)
+            neighbor_vote(self.rounds[number].space, labeled, targets, names, rows)
+            if len(labeled)
             else None
         )
 
     def predicted(self, number: int, rows=None) -> list[Labels]:
-        """Return the predicted labels of documents; empty with nothing labelled."""
+        """Return the predicted labels of documents; empty with nothing labeled."""
         vote = self.vote(number, rows)
         return (
             [()] * len(self.ids if rows is None else rows)
@@ -280,7 +280,7 @@ class Workspace:
         )
 
     def doubt(self, number: int, rows=None) -> np.ndarray:
-        """Return how unsure the predictions are, in [0, 1]; 1 with nothing labelled."""
+        """Return how unsure the predictions are, in [0, 1]; 1 with nothing labeled."""
         vote = self.vote(number, rows)
         return (
             np.ones(len(self.ids if rows is None else rows), np.float32)
@@ -289,7 +289,7 @@ class Workspace:
         )
 
     def doubtful(self, number: int, method: str = "neighbors") -> np.ndarray:
-        """Return labelled documents whose label looks wrong, those that people disagree
+        """Return labeled documents whose label looks wrong, those that people disagree
         about first.
         """
         rows, targets, _ = self.targets()
@@ -302,19 +302,19 @@ class Workspace:
         return np.array(list(dict.fromkeys([*disputed, *found.tolist()])), dtype=int)
 
     def regions(self, number: int) -> list[np.ndarray]:
-        """Return the regions of a map that are worth labelling, the most informative
+        """Return the regions of a map that are worth labeling, the most informative
         first.
 
         Of very many documents, a sample is asked for its doubts; the others count with
         their mean.
         """
-        unlabelled = np.array(
+        unlabeled = np.array(
             [row for row, label in enumerate(self.labels) if not label], dtype=int
         )
-        asked = unlabelled
-        if len(unlabelled) > _MOST_ASKED:
+        asked = unlabeled
+        if len(unlabeled) > _MOST_ASKED:
             asked = np.random.default_rng(self.random_state).choice(
-                unlabelled, _MOST_ASKED, replace=False
+                unlabeled, _MOST_ASKED, replace=False
             )
         doubt = np.ones(len(self.ids), np.float32)
         if len(asked):
@@ -324,7 +324,7 @@ class Workspace:
         return informative_regions(
             self.rounds[number].places,
             doubt,
-            unlabelled,
+            unlabeled,
             random_state=self.random_state,
         )
 
@@ -431,7 +431,7 @@ class Workspace:
         n_labels = int(targets[~held].any(axis=0).sum()) if len(rows) else 0
         if n_labels < 2:
             raise ValueError(
-                f"got {int((~held).sum())} labelled documents of {n_labels} "
+                f"got {int((~held).sum())} labeled documents of {n_labels} "
                 f"label{'' if n_labels == 1 else 's'} to tune on, expected at least "
                 "two labels; label some of another "
                 "(one document in five is held out)"

@@ -1,4 +1,4 @@
-"""How colours look to usual and to colour-blind eyes, and how far apart two look."""
+"""How colors look to usual and to color-blind eyes, and how far apart two look."""
 
 import numpy as np
 
@@ -31,7 +31,7 @@ _TO_XYZ = np.array(
 
 
 def cielab(rgb, eye: str = "usual") -> np.ndarray:
-    """Return sRGB colours ``(..., 3)`` in [0, 1] as CIELAB (D65): lightness in [0,
+    """Return sRGB colors ``(..., 3)`` in [0, 1] as CIELAB (D65): lightness in [0,
     100], red-green, yellow-blue.
 
     Examples
@@ -55,7 +55,7 @@ def cielab(rgb, eye: str = "usual") -> np.ndarray:
 
 
 def color_difference(first, second) -> np.ndarray:
-    """Return CIEDE2000 differences of CIELAB colours ``(..., 3)``, at least 0; 1 is
+    """Return CIEDE2000 differences of CIELAB colors ``(..., 3)``, at least 0; 1 is
     just seen, 10 plain at a glance.
 
     Sharma, Wu & Dalal (2005), "The CIEDE2000 Color-Difference Formula".
@@ -76,9 +76,9 @@ def color_difference(first, second) -> np.ndarray:
     h1, h2 = (
         np.degrees(np.arctan2(b, a * stretch)) % 360 for a, b in ((a1, b1), (a2, b2))
     )
-    grey = c1 * c2 == 0
-    turn = np.where(grey, 0, (h2 - h1 + 180) % 360 - 180)
-    hue = np.radians(np.where(grey, h1 + h2, h1 + turn / 2))
+    gray = c1 * c2 == 0
+    turn = np.where(gray, 0, (h2 - h1 + 180) % 360 - 180)
+    hue = np.radians(np.where(gray, h1 + h2, h1 + turn / 2))
     chroma, light = (c1 + c2) / 2, ((l1 + l2) / 2 - 50) ** 2
     t = 1 - 0.17 * np.cos(hue - np.pi / 6) + 0.24 * np.cos(2 * hue)
     t += 0.32 * np.cos(3 * hue + np.radians(6)) - 0.2 * np.cos(4 * hue - np.radians(63))

@@ -60,7 +60,7 @@ def plot_interactive(
 
     Pointing at a document shows its labels and text; a click copies the text; the
     legend's entries hide and show; what is selected in one map (a click, a box, a
-    lasso) is selected in all. Buttons choose the column that colours, and a field for
+    lasso) is selected in all. Buttons choose the column that colors, and a field for
     each column keeps some of its labels only.
 
     Parameters
@@ -69,7 +69,7 @@ def plot_interactive(
     documents : DataFrame (n_documents)
         With the columns named by ``color`` and ``hover``.
     color : sequence of str
-        Columns of labels; the first one colours at the start.
+        Columns of labels; the first one colors at the start.
     hover : str
         The column with the text to show and copy.
     title : str
@@ -275,7 +275,7 @@ def _legend(models, column: str, items, *, visible: bool):
 
 def _switches(models, source, shown, columns: list[str], renderers, legends) -> list:
     """Return a field a column that keeps some labels, and buttons for the column that
-    colours.
+    colors.
     """
     choices = [
         models.MultiChoice(
@@ -295,7 +295,7 @@ def _switches(models, source, shown, columns: list[str], renderers, legends) -> 
     if len(columns) == 1:
         return fields
     buttons = models.RadioButtonGroup(
-        labels=[f"colour by {column}" for column in columns], active=0
+        labels=[f"color by {column}" for column in columns], active=0
     )
     recolor = {"columns": columns, "renderers": renderers, "legends": legends}
     buttons.js_on_change("active", models.CustomJS(args=recolor, code=_RECOLOR))

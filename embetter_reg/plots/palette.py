@@ -1,8 +1,8 @@
-"""One colour and marker a label, the same in every picture.
+"""One color and marker a label, the same in every picture.
 
-The nine register colours were searched for the largest smallest CIEDE2000 difference
-(20) to usual, protan and deutan eyes; colours of other labels are generated in the same
-way. Markers tell labels apart in grey.
+The nine register colors were searched for the largest smallest CIEDE2000 difference
+(20) to usual, protan and deutan eyes; colors of other labels are generated in the same
+way. Markers tell labels apart in gray.
 """
 
 from collections.abc import Iterable
@@ -35,7 +35,7 @@ MARKERS = "os^vDPX<>p*"
 UNKNOWN, HYBRID = "unknown", "hybrid"
 _MOST_COLORS = 512
 _APART = {UNKNOWN: ("#CCCCCC", "."), HYBRID: ("#8C8C8C", "h")}
-# These languages keep their colours whichever of them are there.
+# These languages keep their colors whichever of them are there.
 _LANGUAGES = (
     "en",
     "fi",
@@ -57,9 +57,9 @@ _LANGUAGES = (
 
 
 def label_styles(labels: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Return ``{label: (colour, marker)}`` in the order of a legend.
+    """Return ``{label: (color, marker)}`` in the order of a legend.
 
-    Main registers and common languages always look the same, hybrids are grey; other
+    Main registers and common languages always look the same, hybrids are gray; other
     labels have what is free, by alphabet. A missing label (None or NaN) is
     ``"unknown"``.
 
@@ -99,8 +99,8 @@ def label_styles(labels: Iterable[str]) -> dict[str, tuple[str, str]]:
 
 
 def space_styles(names: Iterable[str], first: int = 0) -> dict[str, dict[str, str]]:
-    """Return the colour, marker and kind of line of each curve, no two alike among 66;
-    ``first`` skips colours.
+    """Return the color, marker and kind of line of each curve, no two alike among 66;
+    ``first`` skips colors.
     """
     found = {}
     for place, name in enumerate(names, first):
@@ -125,13 +125,13 @@ def label_names(labels) -> np.ndarray:
 
 
 def distinct_colors(n: int) -> list[str]:
-    """Return ``n`` hex colours as different as can be to usual, protan and deutan eyes;
+    """Return ``n`` hex colors as different as can be to usual, protan and deutan eyes;
     fewer are the first of more.
 
     Each is the candidate whose smallest CIEDE2000 difference to those before it, over
-    the three kinds of eyes, is largest. The smallest difference is 13 among 12 colours,
+    the three kinds of eyes, is largest. The smallest difference is 13 among 12 colors,
     nearly 8 among 24 and falls from there, so past a few dozen let markers or numbers
-    tell labels apart; after 512 colours they come round again.
+    tell labels apart; after 512 colors they come round again.
 
     Examples
     --------

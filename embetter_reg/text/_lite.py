@@ -28,7 +28,7 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     Surface habits (punctuation, function words, inflection) carry much of what makes a
     register, and character n-grams see them in any language. Same idea as
     ``TfidfVectorizer(analyzer="char_wb", sublinear_tf=True)`` before ``TruncatedSVD``,
-    with hashed n-grams, the ``max_features`` most widely used of them, and a randomised
+    with hashed n-grams, the ``max_features`` most widely used of them, and a randomized
     SVD (Halko, Martinsson & Tropp 2011) on all cores.
 
     Parameters

@@ -48,7 +48,7 @@ class RegisterEncoder(PretrainedEncoder):
         beginning and the rest from the end, or all of it in overlapping windows
         averaged by their tokens.
     overlap : int
-        Tokens that neighbouring windows of ``"chunks"`` share.
+        Tokens that neighboring windows of ``"chunks"`` share.
     max_length : int or None
         Tokens in a window; None takes what the model allows.
     multi_label : bool or None

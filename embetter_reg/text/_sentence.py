@@ -56,12 +56,12 @@ class SentenceEncoder(PretrainedEncoder):
         beginning and the rest from the end, or all of it in overlapping windows
         averaged by their tokens.
     overlap : int
-        Tokens that neighbouring windows of ``"chunks"`` share.
+        Tokens that neighboring windows of ``"chunks"`` share.
     max_length : int or None
         Tokens in a window; None takes the model's own setting.
     dtype : {"float32", "bfloat16", "float16", "int8"} or None
         Type of the computation; None takes a half type on a GPU and float32 elsewhere.
-        ``"int8"`` quantises the linear layers on the CPU. Results are float32.
+        ``"int8"`` quantizes the linear layers on the CPU. Results are float32.
     backend : {"torch", "onnx", "openvino"}
         What runs the model, as in sentence-transformers; the last two need its extra of
         that name and take their type from the exported model, which

@@ -87,7 +87,7 @@ _EMOTICON = re.compile(r"[:;=<](?:(?<!<)['’]?-?[()DPpOo|](?!\w)|(?<=<)3(?!\d))
 _LINE_MARK = re.compile(r"(?:[-–*·]|\(?(?:\d\d?|[a-z])[.)])(?!\S)")
 _INLINE_MARK = re.compile(r"[^\S\n]\(?(?:\d\d?|[a-z])\)\s")
 
-# Numbers are taken out of a document once, with the marks between digits, and told apart afterwards.
+# Numbers are taken out of a document once, with the marks between digits, and told apart afterward.
 _FIGURE = re.compile(r"\d[\d.,:：/年月日-]*")
 _DIGITS = re.compile(r"\d+")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
@@ -125,7 +125,7 @@ class SurfaceEncoder(TransformerMixin, BaseEstimator):
     max_chars : int or None
         Read only this many characters of a document; None reads all.
     scale : bool
-        Take square roots (rare marks have long tails), then standardise by the mean and
+        Take square roots (rare marks have long tails), then standardize by the mean and
         standard deviation of the documents fitted on, within ±5. False gives the
         figures as counted and needs no fit.
     normalize : bool

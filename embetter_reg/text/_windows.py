@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 LONG = ("head", "head_tail", "chunks")
-_BLOCK = 2048  # documents tokenised and sorted by length together
+_BLOCK = 2048  # documents tokenized and sorted by length together
 _CACHED_TOKENS = 2048  # whose hidden states stay in a processor's cache
 _CHARS_A_TOKEN = (
     12  # rarely more in any language, so a beginning of that length fills the room
@@ -99,7 +99,7 @@ class Splitter:
         return ids, mask
 
     def _tokenize(self, texts: Sequence[str], room: int | None) -> list[list[int]]:
-        """Tokenise; where only ``room`` tokens are read, a beginning that has more of
+        """Tokenize; where only ``room`` tokens are read, a beginning that has more of
         them is enough.
 
         The cut is at white space, which no token crosses, so the tokens that are read

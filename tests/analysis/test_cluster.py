@@ -32,16 +32,16 @@ def test_directions_are_found_where_euclidean_k_means_fails(rays):
     )
 
 
-def test_centres_are_unit_means_and_labels_are_nearest(rays):
+def test_centers_are_unit_means_and_labels_are_nearest(rays):
     X, _ = rays
     model = SphericalKMeans(5, random_state=0).fit(X)
     rows = normalize(X)
     np.testing.assert_allclose(
         np.linalg.norm(model.cluster_centers_, axis=1), 1, atol=1e-12
     )
-    for k, centre in enumerate(model.cluster_centers_):
+    for k, center in enumerate(model.cluster_centers_):
         np.testing.assert_allclose(
-            centre, normalize(rows[model.labels_ == k].sum(axis=0)[None])[0], atol=1e-3
+            center, normalize(rows[model.labels_ == k].sum(axis=0)[None])[0], atol=1e-3
         )
     distances = 1 - rows @ model.cluster_centers_.T
     np.testing.assert_array_equal(model.labels_, distances.argmin(axis=1))

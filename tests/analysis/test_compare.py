@@ -38,10 +38,10 @@ def test_planted_truth_is_found(found):
     assert {name: verdict.word for name, verdict in found.verdicts.items()} == {
         "original": "language",
         "tuned": "register",
-        "language-centred": "undecided",
+        "language-centered": "undecided",
     }
-    assert "is organised by register" in found.verdict.sentence
-    assert "beats centring each language" in found.verdict.sentence
+    assert "is organized by register" in found.verdict.sentence
+    assert "beats centering each language" in found.verdict.sentence
 
 
 def test_swapped_labels_turn_the_verdict_round(planted):
@@ -65,7 +65,7 @@ def test_it_can_say_undecided(planted, kind):
     assert result.verdict.word == "undecided"
 
 
-def test_a_head_no_better_than_centring_is_said(planted):
+def test_a_head_no_better_than_centering_is_said(planted):
     # Language is a plain shift here, so that taking its mean away is all that there is to do.
     _, language = np.unique(planted["language"], return_inverse=True)
     original = planted["by_register"] + 3 * np.eye(12)[language]
@@ -77,7 +77,7 @@ def test_a_head_no_better_than_centring_is_said(planted):
     )
     assert result.verdict.word == "register"
     assert (
-        "But centring each language, which uses no register label, does about as well"
+        "But centering each language, which uses no register label, does about as well"
         in result.verdict.sentence
     )
 
@@ -230,7 +230,7 @@ def test_bad_spaces(planted):
     with pytest.raises(ValueError, match="expected a dict"):
         compare_spaces(X, **labels)
     with pytest.raises(ValueError, match="names the control"):
-        compare_spaces({"language-centred": X}, **labels)
+        compare_spaces({"language-centered": X}, **labels)
     with pytest.raises(TypeError):
         compare_spaces({"X": X}, planted["register"], planted["language"])
 

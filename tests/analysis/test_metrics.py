@@ -21,7 +21,7 @@ from embetter_reg.analysis.metrics._kernels import agreement
 
 
 @pytest.fixture
-def labelled():
+def labeled():
     rng = np.random.default_rng(0)
     return (
         rng.normal(size=(300, 10)),
@@ -54,8 +54,8 @@ def test_agreements_are_scikit_learns():
     np.testing.assert_array_equal(agreements(["a", "a"], [[0, 0]]), np.ones((1, 4)))
 
 
-def test_agreement_table_is_scikit_learns_for_each_label(labelled):
-    _, register, clusters = labelled
+def test_agreement_table_is_scikit_learns_for_each_label(labeled):
+    _, register, clusters = labeled
     language = np.roll(register, 1)
     table = agreement_table(
         {3: clusters, "gold": register}, register=register, language=language
@@ -86,8 +86,8 @@ def test_agreement_table_is_scikit_learns_for_each_label(labelled):
 
 
 @pytest.mark.parametrize("mix", [0.0, 0.5, 1.0])
-def test_ami_from_tables_is_scikit_learns(labelled, mix):
-    _, labels, clusters = labelled
+def test_ami_from_tables_is_scikit_learns(labeled, mix):
+    _, labels, clusters = labeled
     labels = labels.astype(int)
     clusters = np.where(np.random.default_rng(1).random(300) < mix, labels, clusters)
     table = metrics.cluster.contingency_matrix(labels, clusters)
@@ -98,8 +98,8 @@ def test_ami_from_tables_is_scikit_learns(labelled, mix):
     )
 
 
-def test_cosine_silhouette_is_scikit_learns(labelled):
-    X, labels, clusters = labelled
+def test_cosine_silhouette_is_scikit_learns(labeled):
+    X, labels, clusters = labeled
     X[7] = 0  # a row without a direction
     lone = labels.copy()
     lone[0] = "alone"
@@ -140,15 +140,15 @@ def test_majority_labels_and_their_accuracy():
     )
 
 
-def test_centring_takes_each_languages_mean(labelled):
-    X, _, language = labelled
-    centred = center_languages(X, language=language)
+def test_centering_takes_each_languages_mean(labeled):
+    X, _, language = labeled
+    centered = center_languages(X, language=language)
     for name in set(language):
         np.testing.assert_allclose(
-            centred[language == name].mean(axis=0), 0, atol=1e-12
+            centered[language == name].mean(axis=0), 0, atol=1e-12
         )
         np.testing.assert_allclose(
-            np.cov(centred[language == name].T), np.cov(X[language == name].T)
+            np.cov(centered[language == name].T), np.cov(X[language == name].T)
         )
 
 

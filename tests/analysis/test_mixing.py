@@ -47,7 +47,7 @@ def naive_lisi(distances, labels, perplexity):
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 @pytest.mark.parametrize("block", [16_000_000, 2000])
-def test_neighbours_are_exact(planted, metric, block, monkeypatch):
+def test_neighbors_are_exact(planted, metric, block, monkeypatch):
     monkeypatch.setattr(_distances, "_BLOCK", block)
     X, register, language = (
         planted["by_language"],
@@ -79,7 +79,7 @@ def test_neighbours_are_exact(planted, metric, block, monkeypatch):
     ).all()  # 60 documents a register
 
 
-def test_neighbours_among_many_documents(monkeypatch):
+def test_neighbors_among_many_documents(monkeypatch):
     """Where the limit is guessed from a part of the row, also where the part tells
     nothing of the rest.
     """
@@ -109,7 +109,7 @@ def test_neighbours_among_many_documents(monkeypatch):
     assert (found.queries != other.queries).any()
 
 
-def test_neighbours_are_frozen(around):
+def test_neighbors_are_frozen(around):
     with pytest.raises(dataclasses.FrozenInstanceError):
         around["random"].metric = "euclidean"
 
@@ -192,7 +192,7 @@ def test_cilisi_gains_nothing_from_registers_thrown_together():
     assert ilisi(found) > 0.9 and cilisi(found) < 0.1
 
 
-def test_kbet_is_a_chi_squared_test_of_each_neighbourhood(around):
+def test_kbet_is_a_chi_squared_test_of_each_neighborhood(around):
     found = around["by_register"]
     accepted = []
     for i in found.queries:
@@ -239,11 +239,11 @@ def test_errors(planted):
     with pytest.raises(ValueError, match="got max_queries=0"):
         find_neighbors(X, register=register, language=language, max_queries=0)
     some = find_neighbors(X, register=register, language=language, max_queries=50)
-    with pytest.raises(ValueError, match="got neighbours of 50 of 240 documents"):
+    with pytest.raises(ValueError, match="got neighbors of 50 of 240 documents"):
         graph_connectivity(some)
     with pytest.raises(ValueError, match="got perplexity=0"):
         lisi(some.nearest, language, perplexity=0)
-    with pytest.raises(ValueError, match="labels for neighbours up to document"):
+    with pytest.raises(ValueError, match="labels for neighbors up to document"):
         lisi(some.nearest, language[:100])
     with pytest.raises(ValueError, match="got alpha=1"):
         kbet(some, alpha=1)

@@ -238,10 +238,10 @@ def test_a_row_of_zeros_is_placed():
     assert np.isfinite(short("umap").fit_transform(X)).all()
 
 
-# Neighbours
+# Neighbors
 
 
-def test_the_neighbours_are_those_of_brute_force(planted):
+def test_the_neighbors_are_those_of_brute_force(planted):
     X = planted["by_register"]
     distances = pairwise_distances(X.astype(np.float64), metric="cosine")
     order = np.argsort(distances, axis=1)[:, :15]
@@ -276,7 +276,7 @@ def test_umaps_of_the_same_rows_search_once(planted, monkeypatch):
     import umap.umap_
 
     def searched(*args, **kwargs):
-        raise AssertionError("umap-learn searched for neighbours itself")
+        raise AssertionError("umap-learn searched for neighbors itself")
 
     for function in ("nearest_neighbors", "pairwise_distances"):
         monkeypatch.setattr(umap.umap_, function, searched)
@@ -478,7 +478,7 @@ def test_near_classes_stay_near_with_centroids(noisy):
     assert gaps["centroid"] == pytest.approx(1 / 9, abs=0.02)
 
 
-def test_new_and_unlabelled_documents_join_the_nearest_class(planted):
+def test_new_and_unlabeled_documents_join_the_nearest_class(planted):
     X, register = planted["by_register"], planted["register"]
     reducer = LabelAppended(make_reducer("pca", 3))
     points = reducer.fit_transform(X, register)

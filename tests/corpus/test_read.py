@@ -116,7 +116,7 @@ def test_folder_of_one_file_a_language(tmp_path):
     assert frame.loc[0, "topic"] == "food"
 
 
-def test_column_names_and_unlabelled_documents(tmp_path):
+def test_column_names_and_unlabeled_documents(tmp_path):
     path = write(
         tmp_path / "x.jsonl",
         json.dumps({"body": "one", "genre": "NA", "l": "en", "key": 7}),

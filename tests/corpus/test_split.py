@@ -13,14 +13,14 @@ from embetter_reg.corpus import (
 
 
 @pytest.fixture
-def labelled():
+def labeled():
     rng = np.random.default_rng(0)
     y = rng.choice(["NA", "IN", "LY"], p=[0.6, 0.35, 0.05], size=600)
     return y, rng.choice(["en", "fi", "fr"], p=[0.7, 0.2, 0.1], size=600)
 
 
-def test_folds_cover_all_once_in_proportion(labelled):
-    y, language = labelled
+def test_folds_cover_all_once_in_proportion(labeled):
+    y, language = labeled
     tests = [
         test
         for _, test in RegisterKFold(5, random_state=0).split(y, y, language=language)
@@ -41,8 +41,8 @@ def test_hybrids_are_spread_label_by_label():
         assert np.abs(Y[test].sum(axis=0) - Y.sum(axis=0) / 4).max() <= 3
 
 
-def test_groups_stay_on_one_side(labelled):
-    y, language = labelled
+def test_groups_stay_on_one_side(labeled):
+    y, language = labeled
     groups = np.arange(600) // 3
     for train, test in RegisterShuffleSplit(3, test_size=0.3, random_state=0).split(
         y, y, groups, language=language
@@ -51,8 +51,8 @@ def test_groups_stay_on_one_side(labelled):
         assert len(train) + len(test) == 600 and abs(len(test) - 180) <= 3
 
 
-def test_seed_repeats_and_splits_differ(labelled):
-    y, _ = labelled
+def test_seed_repeats_and_splits_differ(labeled):
+    y, _ = labeled
     splits = [
         test.tolist() for _, test in RegisterShuffleSplit(2, random_state=0).split(y, y)
     ]
@@ -62,8 +62,8 @@ def test_seed_repeats_and_splits_differ(labelled):
     assert splits[0] != splits[1]
 
 
-def test_leave_one_language_out(labelled):
-    y, language = labelled
+def test_leave_one_language_out(labeled):
+    y, language = labeled
     held = [
         set(language[test])
         for _, test in LeaveOneLanguageOut().split(y, y, groups=language)
@@ -71,8 +71,8 @@ def test_leave_one_language_out(labelled):
     assert held == [{"en"}, {"fi"}, {"fr"}]
 
 
-def test_they_work_in_scikit_learn(labelled):
-    y, _ = labelled
+def test_they_work_in_scikit_learn(labeled):
+    y, _ = labeled
     scores = cross_val_score(
         DummyClassifier(), np.zeros((600, 1)), y, cv=RegisterKFold(3, random_state=0)
     )
@@ -86,8 +86,8 @@ def test_rare_labels_do_not_crash():
     assert {len(test) for test in tests} <= {4, 5}
 
 
-def test_train_and_test_documents(labelled):
-    y, language = labelled
+def test_train_and_test_documents(labeled):
+    y, language = labeled
     frame = pd.DataFrame(
         {
             "id": range(600),
@@ -131,8 +131,8 @@ def test_no_part_is_empty(seed):
         assert len(train) == len(test) == 2
 
 
-def test_grid_search_takes_the_folds(labelled):
-    y, language = labelled
+def test_grid_search_takes_the_folds(labeled):
+    y, language = labeled
     strategies = {"strategy": ["most_frequent", "stratified"]}
     search = GridSearchCV(
         DummyClassifier(random_state=0), strategies, cv=RegisterKFold(3, random_state=0)

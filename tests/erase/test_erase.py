@@ -54,22 +54,22 @@ def test_leace_moves_the_vectors_least_of_all_that_erase(planted):
     span out.
     """
     X, language, _ = planted
-    centred = X - X.mean(axis=0)
+    centered = X - X.mean(axis=0)
     z = np.eye(4)[np.unique(language, return_inverse=True)[1]]
-    sizes, axes = np.linalg.eigh(centred.T @ centred / len(X))
+    sizes, axes = np.linalg.eigh(centered.T @ centered / len(X))
     whitening, unwhitening = (
         axes / np.sqrt(sizes) @ axes.T,
         axes * np.sqrt(sizes) @ axes.T,
     )
-    span = whitening @ centred.T @ (z - z.mean(axis=0)) / len(X)
+    span = whitening @ centered.T @ (z - z.mean(axis=0)) / len(X)
     projection = span @ np.linalg.pinv(span)
-    expected = X - centred @ (unwhitening @ projection @ whitening).T
+    expected = X - centered @ (unwhitening @ projection @ whitening).T
     erased = LEACE().fit_transform(X, language=language)
     np.testing.assert_allclose(erased, expected, atol=1e-8)
     differences = np.stack(
-        [centred[language == name].mean(axis=0) for name in np.unique(language)]
+        [centered[language == name].mean(axis=0) for name in np.unique(language)]
     )
-    other = X - centred @ np.linalg.pinv(differences) @ differences
+    other = X - centered @ np.linalg.pinv(differences) @ differences
     assert np.square(erased - X).sum() < np.square(other - X).sum()
 
 
@@ -99,9 +99,9 @@ def test_lsar_takes_the_languages_out_of_the_means(planted):
 
 def test_centering_is_the_control_of_the_comparison(planted):
     X, language, _ = planted
-    centred = LanguageCentering().fit_transform(X, language=language)
+    centered = LanguageCentering().fit_transform(X, language=language)
     np.testing.assert_allclose(
-        centred, center_languages(X, language=language), atol=1e-9
+        centered, center_languages(X, language=language), atol=1e-9
     )
 
 

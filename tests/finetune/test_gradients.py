@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from embetter_reg.finetune.heads._loop import Labelled, Trainer
+from embetter_reg.finetune.heads._loop import Labeled, Trainer
 from embetter_reg.finetune.heads._losses import (
     binary_cross_entropy,
     cosine_loss,
@@ -196,7 +196,7 @@ def test_the_loop_trains_as_torchs_would(batch):
     trainer = Trainer(
         network, 0.01, 0.1, 100, np.random.default_rng(0), schedule="linear", warmup=0.2
     )
-    trainer.fit(Labelled(rows, targets, None, criterion), 10)
+    trainer.fit(Labeled(rows, targets, None, criterion), 10)
     optimizer = torch.optim.AdamW(twin.parameters(), 0.01, weight_decay=0.1)
     rates = [
         0.01 * (done + 1e-3) / 0.2

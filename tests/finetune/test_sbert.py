@@ -137,7 +137,7 @@ def test_it_is_a_plain_loop_with_warm_up(calm):
     np.testing.assert_allclose(ours.transform(TEXTS), model.encode(TEXTS), atol=1e-4)
 
 
-def test_partial_fit_goes_on_with_the_same_optimiser(calm):
+def test_partial_fit_goes_on_with_the_same_optimizer(calm):
     ours = learner(calm, batch_size=10)
     model = clone(ours).model
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0)

@@ -1,4 +1,4 @@
-"""A headless Chromium on the labelling page, and a server of it in a process of its
+"""A headless Chromium on the labeling page, and a server of it in a process of its
 own.
 """
 

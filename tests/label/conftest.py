@@ -49,15 +49,15 @@ def make_work(documents, space, tmp_path):
     """Return a function that makes a workspace on the same log every time."""
 
     def make(keep=False, **options):
-        unlabelled = documents.drop(columns=["x", "y"])
+        unlabeled = documents.drop(columns=["x", "y"])
         if not keep:
-            unlabelled = unlabelled.assign(labels=[[] for _ in range(len(documents))])
+            unlabeled = unlabeled.assign(labels=[[] for _ in range(len(documents))])
         options = {
             "reducer": "pca",
             "places": documents[["x", "y"]].to_numpy(),
             **options,
         }
-        return Workspace(unlabelled, space, tmp_path / "labels.jsonl", **options)
+        return Workspace(unlabeled, space, tmp_path / "labels.jsonl", **options)
 
     return make
 

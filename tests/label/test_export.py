@@ -73,7 +73,7 @@ def test_what_is_exported_is_imported_again(work, make_work, tmp_path, kind, nam
     content, before = export_labels(work, kind), list(work.labels)
     other = empty(make_work, tmp_path, work)
     found = import_labels(other, content.encode(), name, by="ann")
-    assert found.n_labelled == 3 and other.labels == before
+    assert found.n_labeled == 3 and other.labels == before
     assert "3 documents" in found.sentence()
     other.log.undo("ann")
     assert not any(other.labels)
@@ -94,7 +94,7 @@ def test_prodigy_is_imported(work):
 def test_a_text_that_two_documents_share_is_matched_by_id_only(work):
     work.text[20] = work.text[21]
     row = {"text": work.text[21], "label": "NA"}
-    with pytest.raises(ValueError, match="1 labelled rows of unknown documents"):
+    with pytest.raises(ValueError, match="1 labeled rows of unknown documents"):
         import_labels(work, json.dumps(row), "x.jsonl")
     import_labels(work, json.dumps({**row, "meta": {"id": work.ids[21]}}), "x.jsonl")
     assert work.labels[20:22] == [(), ("NA",)]

@@ -105,7 +105,7 @@ def test_undo_and_redo_outlive_a_restart(log):
     assert LabelLog(log.path).state.labels == {"a": ("NA",)}
 
 
-def test_taking_labels_off_is_told_apart_from_never_labelled(log):
+def test_taking_labels_off_is_told_apart_from_never_labeled(log):
     log.apply(["a"], [])
     assert log.state.labels == {} and log.state.cleared == {"a"}
     log.undo()
@@ -123,7 +123,7 @@ def test_an_import_is_one_action(log):
     assert log.state.labels == {"a": ("NA",), "b": ("HI",), "c": ("NA",)}
 
 
-def test_documents_that_somebody_else_labelled_meanwhile_are_left(log):
+def test_documents_that_somebody_else_labeled_meanwhile_are_left(log):
     seen = log.state.n_events
     LabelLog(log.path).apply(["b"], ["HI"], by="bo")
     applied = log.apply(["a", "b"], ["NA"], by="ann", since=seen)

@@ -33,9 +33,9 @@ def test_align_agrees_with_scipy(places):
     ).normal(size=places.shape)
     _, _, disparity = procrustes(places, other)
     found = align(other, places)
-    centred = places - places.mean(axis=0)
+    centered = places - places.mean(axis=0)
     assert np.isclose(
-        ((found - places) ** 2).sum() / (centred**2).sum(), disparity, rtol=1e-4
+        ((found - places) ** 2).sum() / (centered**2).sum(), disparity, rtol=1e-4
     )
 
 
@@ -71,7 +71,7 @@ def test_umap_starts_from_the_map_before_and_repeats(space):
     assert np.array_equal(after, draw_map(changed, "umap", before=before))
 
 
-def test_documents_beyond_the_sample_are_set_among_their_neighbours(space):
+def test_documents_beyond_the_sample_are_set_among_their_neighbors(space):
     full, part = draw_map(space, "pca"), draw_map(space, "pca", n_fitted=150)
     directions = space / np.linalg.norm(space, axis=1, keepdims=True)
     near = np.argsort(-(directions @ directions.T), axis=1)[:, 1:6]

@@ -75,7 +75,7 @@ def test_lasso_label_undo_reload_kill_and_start_again(
         browser.until(lambda: browser.n_selected == 60, "the first island is selected")
         browser.press("1")
         browser.press("\ue007")
-        browser.wait_for("Saved: 60 documents labelled NA.")
+        browser.wait_for("Saved: 60 documents labeled NA.")
         assert set(labels(out)) == {
             i for i, name in zip(documents["id"], gold, strict=True) if name == "NA"
         }
@@ -142,7 +142,7 @@ def test_every_way_to_select_and_narrow(start, browser, out):
         )
         browser.type("Other labels", "rv, hi")
         browser.click("Apply")
-        browser.wait_for("Saved: 59 documents labelled OP, rv, HI.")
+        browser.wait_for("Saved: 59 documents labeled OP, rv, HI.")
         assert (
             set(labels(out).values()) == {("OP", "rv", "HI")} and len(labels(out)) == 59
         )
@@ -178,9 +178,7 @@ def test_a_tap_selects_a_document(start, browser, documents):
         browser.until(lambda: browser.n_selected == 0, "Escape selects nothing")
 
 
-def test_colours_suggestions_export_and_import(
-    start, browser, out, tmp_path, documents
-):
+def test_colors_suggestions_export_and_import(start, browser, out, tmp_path, documents):
     with start() as server:
         browser.open(server.address)
         for key, island in (("1", FIRST), ("2", SECOND)):
@@ -188,7 +186,7 @@ def test_colours_suggestions_export_and_import(
             browser.until(lambda: browser.n_selected == 60, "an island is selected")
             browser.press(key, "\ue007")
             browser.wait_for(
-                "Saved: 60 documents labelled " + ("NA" if key == "1" else "IN")
+                "Saved: 60 documents labeled " + ("NA" if key == "1" else "IN")
             )
         for option, key in (
             ("Predicted label", "NA"),
@@ -231,7 +229,7 @@ def test_colours_suggestions_export_and_import(
         ]
         imported.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
         browser.find("input[type=file]")[0].send_keys(str(imported))
-        browser.wait_for("Saved: 3 documents labelled by the import")
+        browser.wait_for("Saved: 3 documents labeled by the import")
         assert sum(label == ("LY",) for label in labels(out).values()) == 3
     assert browser.errors() == []
 
@@ -251,7 +249,7 @@ def test_two_people_have_selections_of_their_own_and_see_each_others_labels(
         browser.wait_for("Saved: 60 documents")
         other.until(lambda: other.find(".key", "● NA narrative 60"), "bo sees them")
         other.press("2", "\ue007")
-        other.wait_for("60 had been labelled by somebody else in the meantime")
+        other.wait_for("60 had been labeled by somebody else in the meantime")
         assert sorted(set(labels(out).values())) == [("IN",), ("NA",)]
         browser.click("Undo")
         browser.wait_for("taken back")
@@ -280,7 +278,7 @@ def test_tune_again(start, browser, out, documents, gold):
             "the round can be picked",
         )
         browser.drag(around(*browser.view))
-        browser.until(lambda: browser.n_selected == 480, "the new map is labelled on")
+        browser.until(lambda: browser.n_selected == 480, "the new map is labeled on")
         browser.choose("0 · original space")
         browser.until(lambda: browser.view[1] > 7, "the old map is drawn")
         browser.drag(around(*FIRST))
@@ -311,7 +309,7 @@ def test_markup_in_a_document_is_shown_and_not_run(browser, out, space, document
         browser.until(lambda: browser.find(".card"), "it is listed")
         browser.type("Other labels", "<i onclick=x>")
         browser.click("Apply")
-        browser.wait_for("Saved: 1 document labelled <i onclick=x>")
+        browser.wait_for("Saved: 1 document labeled <i onclick=x>")
         browser.click("Select what was found")
         browser.until(lambda: browser.find(".card"), "it is listed again")
         canvas = browser.find("canvas")[0]
@@ -354,7 +352,7 @@ def test_many_documents_are_thinned_out_over_a_density_and_still_selected(browse
         browser.until(lambda: browser.n_selected > 19_500, "all documents are selected")
         n_selected = browser.n_selected
         browser.press("3", "\ue007")
-        browser.wait_for(f"Saved: {n_selected:,} documents labelled OP.")
+        browser.wait_for(f"Saved: {n_selected:,} documents labeled OP.")
         assert len(labels(out)) == n_selected
 
 

@@ -197,22 +197,22 @@ def test_counts_are_by_register_and_language(work, documents):
     assert work.scheme[-1] == "spam"
 
 
-def test_colours_go_by_label_prediction_language_cluster_or_whether_there_is_one(
+def test_colors_go_by_label_prediction_language_cluster_or_whether_there_is_one(
     session, documents
 ):
     session.work.log.apply([session.work.ids[0]], ["NA", "OP"])
     session.work.log.apply([session.work.ids[1]], ["HI", "re"])
     rows = np.arange(480)
     assert session.groups("label", rows[:3]).tolist() == [HYBRID, "HI", NOBODY]
-    assert session.groups("labelled", rows[:3]).tolist() == [
-        "labelled",
-        "labelled",
+    assert session.groups("labeled", rows[:3]).tolist() == [
+        "labeled",
+        "labeled",
         NOBODY,
     ]
     assert session.groups("language", rows).tolist() == documents["lang"].tolist()
     assert set(session.groups("predicted", rows)) <= {HYBRID, "HI"}
     assert len(set(session.groups("cluster", rows))) == 9
-    with pytest.raises(ValueError, match="got the colour"):
+    with pytest.raises(ValueError, match="got the color"):
         session.groups("taste", rows)
 
 

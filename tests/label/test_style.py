@@ -13,11 +13,11 @@ from embetter_reg.plots import label_styles
 NASTY = "<img src=x onerror=alert(1)> & \"quoted\" 'single'"
 
 
-def test_registers_have_their_fixed_colours_beside_any_other_label():
-    drawn = style.group_styles([*MAIN, "spam", "hybrid", "not labelled"])
+def test_registers_have_their_fixed_colors_beside_any_other_label():
+    drawn = style.group_styles([*MAIN, "spam", "hybrid", "not labeled"])
     fixed = label_styles(MAIN)
     assert [drawn[name][0] for name in MAIN] == [fixed[name][0] for name in MAIN]
-    assert list(drawn) == [*MAIN, "spam", "hybrid", "not labelled"]
+    assert list(drawn) == [*MAIN, "spam", "hybrid", "not labeled"]
     assert len({shape for name, (_, shape) in drawn.items() if name in MAIN}) > 5
 
 
@@ -98,7 +98,7 @@ def test_a_port_that_is_taken_is_named(make_work):
 def test_without_bokeh_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "bokeh", None)
     with pytest.raises(
-        ImportError, match=r"the labelling page needs embetter-reg\[label\]"
+        ImportError, match=r"the labeling page needs embetter-reg\[label\]"
     ):
         embetter_reg.label.__getattr__("LabelServer")
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):

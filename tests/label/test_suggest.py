@@ -46,7 +46,7 @@ def test_two_labels_with_half_the_weight_each_are_both_predicted():
     assert found.winners() == [("a", "b")] and found.sure[0] == pytest.approx(0.5)
 
 
-def test_of_many_labelled_documents_a_sample_votes_and_says_the_same(planted):
+def test_of_many_labeled_documents_a_sample_votes_and_says_the_same(planted):
     X, y = planted
     rows = np.arange(180)
     full = neighbor_vote(X, rows, np.eye(3)[y], ["a", "b", "c"], max_voters=None)
@@ -63,7 +63,7 @@ def test_of_many_labelled_documents_a_sample_votes_and_says_the_same(planted):
 
 
 def test_without_labels_there_is_no_vote(planted):
-    with pytest.raises(ValueError, match="got no labelled document"):
+    with pytest.raises(ValueError, match="got no labeled document"):
         neighbor_vote(planted[0], [], np.empty((0, 2)), ["a", "b"])
 
 
@@ -84,7 +84,7 @@ def test_planted_mistakes_are_doubtful(planted, method):
 
 
 @pytest.mark.parametrize("method", ["neighbors", "cleanlab"])
-def test_a_hybrid_that_shares_a_label_with_its_neighbours_is_not_doubtful(
+def test_a_hybrid_that_shares_a_label_with_its_neighbors_is_not_doubtful(
     planted, method
 ):
     if method == "cleanlab":
@@ -115,22 +115,22 @@ def test_cleanlab_is_asked_for_by_name(planted, monkeypatch):
         doubtful_labels(X, np.arange(180), np.eye(3)[y], method="cleanlab")
 
 
-def test_the_most_informative_region_is_large_unsure_and_unlabelled():
+def test_the_most_informative_region_is_large_unsure_and_unlabeled():
     rng = np.random.default_rng(0)
     middle = np.repeat([[0, 0], [10, 0], [0, 10], [10, 10]], [60, 60, 15, 60], axis=0)
     places = middle + rng.normal(scale=0.3, size=(195, 2))
     doubt = np.repeat([0.9, 0.1, 1.0, 0.9], [60, 60, 15, 60])
-    unlabelled = np.arange(135)  # all of the last group is labelled
-    first, *rest = informative_regions(places, doubt, unlabelled, region_size=34)
+    unlabeled = np.arange(135)  # all of the last group is labeled
+    first, *rest = informative_regions(places, doubt, unlabeled, region_size=34)
     assert set(first.tolist()) <= set(range(60)) | set(range(120, 135))
     assert sorted(np.concatenate([first, *rest]).tolist()) == list(range(135))
     assert doubt[rest[-1]].mean() < 0.2
-    again = informative_regions(places, doubt, unlabelled, region_size=34)
+    again = informative_regions(places, doubt, unlabeled, region_size=34)
     assert all(
         np.array_equal(one, other)
         for one, other in zip([first, *rest], again, strict=True)
     )
 
 
-def test_with_everything_labelled_there_is_no_region():
+def test_with_everything_labeled_there_is_no_region():
     assert informative_regions(np.zeros((3, 2)), np.zeros(3), []) == []

@@ -17,7 +17,7 @@ from embetter_reg.label._tune import (
 
 
 @pytest.fixture(scope="module")
-def labelled(gold):
+def labeled(gold):
     names = sorted(set(gold))
     targets = np.eye(len(names), dtype=int)[[names.index(name) for name in gold]]
     rows = np.random.default_rng(0).permutation(len(gold))[:240]
@@ -25,17 +25,17 @@ def labelled(gold):
 
 
 @pytest.fixture(scope="module")
-def held(labelled, documents):
-    return np.array([is_held_out(documents["id"][row]) for row in labelled[0]])
+def held(labeled, documents):
+    return np.array([is_held_out(documents["id"][row]) for row in labeled[0]])
 
 
 @pytest.fixture(scope="module")
-def tuned(space, labelled, held, documents, tmp_path_factory):
+def tuned(space, labeled, held, documents, tmp_path_factory):
     folder = tmp_path_factory.mktemp("round")
     told = []
     figures = tune_round(
         space,
-        *labelled,
+        *labeled,
         held,
         folder,
         before=space,
@@ -52,8 +52,8 @@ def test_one_document_in_five_is_held_out_by_its_id():
     assert shares == [is_held_out(f"document {n}") for n in range(5000)]
 
 
-def test_agreement_agrees_with_scikit_learn(space, labelled, held):
-    rows, targets = labelled
+def test_agreement_agrees_with_scikit_learn(space, labeled, held):
+    rows, targets = labeled
     y = targets.argmax(axis=1)
     figures = held_out_agreement(space, space[:, :8], rows, targets, held)
     for X, found in ((space, figures.before), (space[:, :8], figures.after)):
@@ -80,8 +80,8 @@ def test_half_a_hybrid_counts_half():
     )
 
 
-def test_with_nothing_held_out_nothing_is_said(space, labelled):
-    figures = held_out_agreement(space, space, *labelled, np.zeros(240, bool))
+def test_with_nothing_held_out_nothing_is_said(space, labeled):
+    figures = held_out_agreement(space, space, *labeled, np.zeros(240, bool))
     assert figures.n == 0 and "nothing can be said" in figures.sentence()
 
 
@@ -95,15 +95,15 @@ def test_the_sentence_says_no_more_than_the_interval(low, high, word):
     assert "few" in Agreement(0.5, 0.6, low, high, 12).sentence()
 
 
-def test_a_round_learns_and_says_so(tuned, space, gold, labelled):
+def test_a_round_learns_and_says_so(tuned, space, gold, labeled):
     folder, figures, _ = tuned
     agreement = Agreement(**figures["agreement"])
     assert agreement.low > 0 and agreement.after > agreement.before + 0.1
-    others = np.setdiff1d(np.arange(480), labelled[0])
+    others = np.setdiff1d(np.arange(480), labeled[0])
     tuned_space = np.load(folder / "space.npy")
     accuracy = {
         name: KNeighborsClassifier(10)
-        .fit(X[labelled[0]], np.array(gold)[labelled[0]])
+        .fit(X[labeled[0]], np.array(gold)[labeled[0]])
         .score(X[others], np.array(gold)[others])
         for name, X in {"original": space, "tuned": tuned_space}.items()
     }
@@ -122,9 +122,9 @@ def test_a_round_keeps_its_head_which_gives_its_space(tuned, space):
 
 
 def test_no_held_out_label_trains_a_head(
-    tuned, space, labelled, held, documents, tmp_path
+    tuned, space, labeled, held, documents, tmp_path
 ):
-    rows, targets = labelled
+    rows, targets = labeled
     shuffled = targets.copy()
     shuffled[held] = np.roll(targets[held], 1, axis=1)
     tune_round(
@@ -151,8 +151,8 @@ def test_progress_is_told(tuned):
     ]
 
 
-def test_hybrids_are_tuned_on_an_indicator_matrix(space, labelled, held, tmp_path):
-    rows, targets = labelled
+def test_hybrids_are_tuned_on_an_indicator_matrix(space, labeled, held, tmp_path):
+    rows, targets = labeled
     hybrid = targets.copy()
     hybrid[:60, 0] = 1
     figures = tune_round(
@@ -168,8 +168,8 @@ def test_hybrids_are_tuned_on_an_indicator_matrix(space, labelled, held, tmp_pat
     assert 0 < figures["agreement"]["after"] <= 1
 
 
-def test_one_label_is_too_few(space, labelled, held, tmp_path):
-    rows, targets = labelled
+def test_one_label_is_too_few(space, labeled, held, tmp_path):
+    rows, targets = labeled
     alone = np.zeros_like(targets)
     alone[:, 0] = 1
     with pytest.raises(ValueError, match="with 1 label, expected at least two"):
@@ -179,10 +179,10 @@ def test_one_label_is_too_few(space, labelled, held, tmp_path):
 
 
 @pytest.mark.parametrize("head", ["feedforward", "contrastive"])
-def test_other_heads_tune_too(space, labelled, held, tmp_path, head):
+def test_other_heads_tune_too(space, labeled, held, tmp_path, head):
     figures = tune_round(
         space,
-        *labelled,
+        *labeled,
         held,
         tmp_path,
         before=space,

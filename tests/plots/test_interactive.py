@@ -233,7 +233,7 @@ def test_a_legend_entry_hides_in_all_maps_and_shows_again(page):
     page.until(page.visible_now, [["NA", "OP", "HI", "LY"]] * 2)
 
 
-def test_buttons_choose_the_column_that_colours(page):
+def test_buttons_choose_the_column_that_colors(page):
     x, y, width = page.run("""
         const box = [...Bokeh.index.query((v) => v.model.type == "RadioButtonGroup")][0].el.getBoundingClientRect()
         return [box.x, box.y, box.width]""")

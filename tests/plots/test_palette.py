@@ -6,7 +6,7 @@ from embetter_reg.plots import distinct_colors, label_styles
 from embetter_reg.plots._vision import EYES, cielab, color_difference
 from embetter_reg.plots.palette import REGISTER_COLORS, space_styles
 
-# Another simulation than the one that chose the colours: Vienot, Brettel & Mollon 1999.
+# Another simulation than the one that chose the colors: Vienot, Brettel & Mollon 1999.
 TO_LMS = np.array(
     [
         [17.8824, 43.5161, 4.11935],
@@ -46,21 +46,21 @@ def smallest_gap(lab):
         ((2.0776, 0.0795, -1.135), (0.9033, -0.0636, -0.5514), 0.9082),
     ],
 )
-def test_colour_difference_is_the_published_one(first, second, difference):
+def test_color_difference_is_the_published_one(first, second, difference):
     assert color_difference(first, second) == pytest.approx(difference, abs=5e-5)
     assert color_difference(second, first) == pytest.approx(difference, abs=5e-5)
 
 
-def test_white_and_black_and_grey_have_no_hue():
+def test_white_and_black_and_gray_have_no_hue():
     lab = cielab([[1, 1, 1], [0, 0, 0], [0.5, 0.5, 0.5]])
     np.testing.assert_allclose(lab[:2, 0], [100, 0], atol=1e-3)
     np.testing.assert_allclose(lab[:, 1:], 0, atol=0.01)
-    for eye in EYES:  # who lacks a cone sees grey as grey
+    for eye in EYES:  # who lacks a cone sees gray as gray
         np.testing.assert_allclose(cielab([[0.5, 0.5, 0.5]], eye)[:, 1:], 0, atol=0.1)
 
 
 @pytest.mark.parametrize("eye", EYES)
-def test_register_colours_are_far_apart_to_every_eye(eye):
+def test_register_colors_are_far_apart_to_every_eye(eye):
     lab = cielab(rgb(REGISTER_COLORS.values()), eye)
     assert smallest_gap(lab) > 20
     assert color_difference(lab, [100, 0, 0]).min() > 15  # on white paper
@@ -76,18 +76,18 @@ def test_another_simulation_agrees(eye):
 
 
 @pytest.mark.parametrize(("n", "gap"), [(6, 20), (12, 13), (24, 7.5)])
-def test_generated_colours_are_far_apart_to_every_eye(n, gap):
+def test_generated_colors_are_far_apart_to_every_eye(n, gap):
     colors = distinct_colors(n)
     assert min(smallest_gap(cielab(rgb(colors), eye)) for eye in EYES) > gap
     assert colors == distinct_colors(200)[:n]
 
 
-def test_any_number_of_clusters_has_colours():
+def test_any_number_of_clusters_has_colors():
     assert len(set(distinct_colors(500))) == 500
     assert len(distinct_colors(2_000)) == 2_000
 
 
-def test_markers_tell_labels_apart_in_grey():
+def test_markers_tell_labels_apart_in_gray():
     styles = label_styles(MAIN).values()
     assert (
         len({color for color, _ in styles})

@@ -14,7 +14,7 @@ from embetter_reg.plots import (
     plot_cluster_table,
     plot_distances,
     plot_history,
-    plot_labelled_map,
+    plot_labeled_map,
     plot_layers,
     plot_map,
     plot_maps,
@@ -37,7 +37,7 @@ def found(planted):
     )
 
 
-def test_maps_show_every_document_in_its_colour(planted):
+def test_maps_show_every_document_in_its_color(planted):
     maps = {
         "original": planted["by_language"][:, :2],
         "tuned": planted["by_register"][:, :2],
@@ -109,10 +109,10 @@ def test_a_sweep_has_its_figures_bars_and_marks(planted):
         plot_sweep(average(found).loc[[0, 0]])
 
 
-def test_a_labelled_map_numbers_its_clusters(planted):
+def test_a_labeled_map_numbers_its_clusters(planted):
     points = planted["by_register"][:, :2]
     clusters = np.arange(240) % 5
-    figure = plot_labelled_map(
+    figure = plot_labeled_map(
         points, {"language": planted["language"], "kmeans, k = 5": clusters}
     )
     languages, numbered = figure.axes
@@ -126,7 +126,7 @@ def test_a_labelled_map_numbers_its_clusters(planted):
     ) and numbered.get_legend() is None
 
 
-def test_a_map_has_the_colours_of_its_labels(planted):
+def test_a_map_has_the_colors_of_its_labels(planted):
     points, register = planted["by_register"][:, :2], planted["register"].astype(object)
     register[:7] = None
     ax = plot_map(points, register, name="register")
@@ -145,7 +145,7 @@ def test_a_map_has_the_colours_of_its_labels(planted):
         plot_map(points, ["NA"] * 3)
 
 
-def test_a_map_of_numbers_has_a_colour_bar(planted):
+def test_a_map_of_numbers_has_a_color_bar(planted):
     lengths = np.arange(240.0)
     ax = plot_map(planted["by_register"][:, :2], lengths, name="letters")
     np.testing.assert_allclose(ax.collections[0].get_array(), lengths)

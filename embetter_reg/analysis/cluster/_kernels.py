@@ -95,8 +95,8 @@ def mend(labels, gaps, weights, mass):
 
 @njit(**FAST)
 def _place(sums, mass, k, spherical, centers):
-    """Turn sums into centres and return how far each moved; a cluster of no mass or
-    direction keeps its centre.
+    """Turn sums into centers and return how far each moved; a cluster of no mass or
+    direction keeps its center.
     """
     d = sums.shape[1]
     moves = np.zeros(k)
@@ -132,7 +132,7 @@ def _square(X, i, Y, c):
 
 @njit(**FAST)
 def _nearest_two(columns, centers, first, second):
-    """Write the distances of every row to its nearest and second nearest centre, and
+    """Write the distances of every row to its nearest and second nearest center, and
     return the nearest.
     """
     n = len(first)
@@ -182,7 +182,7 @@ def _sum_rows(X, weights, labels, k):
 
 @njit(**FAST)
 def _worth(square, mass, spherical):
-    """Return what a cluster adds to the sum that k-means maximises, from the squared
+    """Return what a cluster adds to the sum that k-means maximizes, from the squared
     length of its sum.
     """
     if mass <= 1e-12:
@@ -192,7 +192,7 @@ def _worth(square, mass, spherical):
 
 @njit(**FAST)
 def _total(squares, mass, spherical):
-    """Return the sum that k-means maximises."""
+    """Return the sum that k-means maximizes."""
     total = 0.0
     for c in range(len(mass)):
         total += _worth(squares[c], mass[c], spherical)
@@ -218,10 +218,10 @@ def _lloyd_few(
     """Run k-means in few dimensions from labels and their sums; return iterations.
 
     It ends when no more than a share ``tol`` of the rows change cluster, or after the
-    iteration in which the centres move by no more than ``settled`` (squares added up).
+    iteration in which the centers move by no more than ``settled`` (squares added up).
 
-    Hamerly 2010: a row whose upper bound on the distance to its centre lies below its
-    lower bound on all others, or below half the way to the next centre, is not looked
+    Hamerly 2010: a row whose upper bound on the distance to its center lies below its
+    lower bound on all others, or below half the way to the next center, is not looked
     at.
     """
     n = len(X)
@@ -235,7 +235,7 @@ def _lloyd_few(
         furthest = moves.argmax()
         rest = 0.0
         for a in range(k):
-            others[a] = moves[furthest]  # how far any other centre moved
+            others[a] = moves[furthest]  # how far any other center moved
             rest = rest if a == furthest else max(rest, moves[a])
             half[a] = np.inf
             for b in range(k):
@@ -398,7 +398,7 @@ def split_few(X, columns, weights, labels, centers, shares):
 def finish_few(
     X, columns, norms, weights, labels, k, max_iter, tol, max_pass, spherical
 ):
-    """Go on from labels until nothing gains; return centres, nearest labels, inertia
+    """Go on from labels until nothing gains; return centers, nearest labels, inertia
     and iterations.
     """
     n, d = X.shape
@@ -456,7 +456,7 @@ def finish_few(
 
 @njit(**FAST)
 def _score(products, scale, shift, k, best, place):
-    """Write the best centre of each row and its score: ``row · centre - |centre|² /
+    """Write the best center of each row and its score: ``row · center - |center|² /
     2``, on the sphere the cosine.
     """
     best[:] = -np.inf
@@ -615,8 +615,8 @@ def _polish(X, gram, norms, weights, labels, sums, mass, is_near, spherical, max
     """Move single rows while that lowers the inertia (Hartigan & Wong 1979); return
     what it then is worth.
 
-    A labelling that Lloyd's iterations cannot better may still gain by such a move,
-    since the centres go along. Only rows that ``is_near`` names are looked at, and
+    A labeling that Lloyd's iterations cannot better may still gain by such a move,
+    since the centers go along. Only rows that ``is_near`` names are looked at, and
     after each pass those of them that came near to gaining. ``labels``, ``mass`` and
     ``is_near`` are changed, and ``sums`` where there is no ``gram``.
     """

@@ -15,7 +15,7 @@ _FEW_DIMS = 16  # where bounds on distances pay
 _GRAM_ROWS = 8192  # where all inner products fit in 256 MB
 _BLOCK = 8192
 _MAX_PASS = 50
-_SETTLED = 1e-4  # movement of centres, as a share of the variance, at which starts end, as in scikit-learn
+_SETTLED = 1e-4  # movement of centers, as a share of the variance, at which starts end, as in scikit-learn
 _POLISHED = 3  # starts that single rows are moved in
 _TRIALS = 8  # rows of which the best becomes the middle of one more cluster
 
@@ -73,7 +73,7 @@ def cluster_rows(
         On the sphere of unit length, or 0.
     ks : sequence of int
     spherical : bool
-        Keep centres on the unit sphere.
+        Keep centers on the unit sphere.
     n_init, max_iter : int
     tol : float
     sample_weight : array (n_documents,) or None
@@ -290,7 +290,7 @@ def _dense(rows) -> np.ndarray:
 
 
 def assign(rows, centers: np.ndarray, spherical: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return the nearest centre of each row, and its cosine distance or its squared
+    """Return the nearest center of each row, and its cosine distance or its squared
     Euclidean one.
     """
     labels, gaps = np.empty(rows.shape[0], np.int32), np.empty(rows.shape[0])

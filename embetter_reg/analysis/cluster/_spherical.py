@@ -29,9 +29,9 @@ _FULL_COVARIANCE = 32  # dimensions
 class SphericalKMeans(
     ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator
 ):
-    """k-means with rows and centres on the unit sphere, so that only directions count.
+    """k-means with rows and centers on the unit sphere, so that only directions count.
 
-    Minimises the sum of cosine distances to the nearest centre (Dhillon & Modha 2001),
+    Minimizes the sum of cosine distances to the nearest center (Dhillon & Modha 2001),
     seeded by k-means++ on the sphere. A row of zeros has no direction; it joins the
     first cluster at distance 1. A cluster that becomes empty takes the row that fits
     its own cluster worst.
@@ -55,7 +55,7 @@ class SphericalKMeans(
         Of the rows of ``fit``, or of the last ``partial_fit``.
     inertia_ : float
         Weighted sum of their cosine distances (1 - cosine, in [0, 2] each) to the
-        nearest centre; lower is tighter.
+        nearest center; lower is tighter.
     n_iter_ : int
         Iterations of the best start, or calls of ``partial_fit``.
 
@@ -114,10 +114,10 @@ class SphericalKMeans(
         return self
 
     def partial_fit(self, X, y=None, sample_weight=None):
-        """Bring the centres up to date with the next rows of a stream; the first call
+        """Bring the centers up to date with the next rows of a stream; the first call
         is `fit`.
 
-        Each centre is the direction of all rows that it was ever given. A cluster
+        Each center is the direction of all rows that it was ever given. A cluster
         without rows takes the row of the batch that fits worst.
         """
         if not hasattr(self, "cluster_centers_"):
@@ -145,11 +145,11 @@ class SphericalKMeans(
         return self
 
     def predict(self, X):
-        """Return the nearest centre of each row, ``int32 (n_documents,)``."""
+        """Return the nearest center of each row, ``int32 (n_documents,)``."""
         return assign(self._rows(X), self.cluster_centers_, spherical=True)[0]
 
     def transform(self, X):
-        """Return cosine distances to the centres, ``(n_documents, n_clusters)``, in [0,
+        """Return cosine distances to the centers, ``(n_documents, n_clusters)``, in [0,
         2].
         """
         return 1 - safe_sparse_dot(self._rows(X), self.cluster_centers_.T)

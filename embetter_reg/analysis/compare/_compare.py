@@ -27,7 +27,7 @@ from embetter_reg.analysis.compare._confounding import (
     cramers_v,
 )
 from embetter_reg.analysis.compare._controls import (
-    CENTRED,
+    CENTERED,
     CONTROLS,
     check_train,
     choose_controls,
@@ -143,7 +143,7 @@ def compare_spaces(
     k: Sequence[int] | None = None,
     clusterers: Sequence[str] = ("kmeans", "spherical"),
     figures: Collection[str] = GROUPS,
-    controls: str | Collection[str] = (CENTRED,),
+    controls: str | Collection[str] = (CENTERED,),
     control: bool = True,
     n_seeds: int = 5,
     n_bootstrap: int = 200,
@@ -154,7 +154,7 @@ def compare_spaces(
     random_state=0,
     show_progress: bool = False,
 ) -> Comparison:
-    """Test whether spaces are organised by register or by language.
+    """Test whether spaces are organized by register or by language.
 
     Each space is brought to unit length and clustered at every k with several seeds;
     clusters are compared with gold register and with gold language. A space is **by
@@ -191,7 +191,7 @@ def compare_spaces(
         Groups of figures beside the agreement. The extras are kBET and graph
         connectivity.
     controls : "all" or collection of names
-        Some of "language-centred", "LSAR", "LEACE" (the first space with the language
+        Some of "language-centered", "LSAR", "LEACE" (the first space with the language
         taken out), "shuffled labels" (the last space, its documents dealt out anew),
         "length only" and "TF-IDF". "all" takes those that there are texts for. The
         first is clustered at every k, the others at the numbers of registers and of
@@ -227,8 +227,8 @@ def compare_spaces(
 
     Notes
     -----
-    Intervals resample documents and keep the clusterings, neighbours and probes; they
-    are centred on the estimate, because a plain bootstrap repeats documents and so
+    Intervals resample documents and keep the clusterings, neighbors and probes; they
+    are centered on the estimate, because a plain bootstrap repeats documents and so
     overstates agreement in small samples.
 
     Examples
@@ -283,7 +283,7 @@ def compare_spaces(
         for space, X in arrays.items():
             rows = normalize(X)
             for clusterer in clusterers:
-                for n_clusters in ks if space in (*given, CENTRED) else sorted(marks):
+                for n_clusters in ks if space in (*given, CENTERED) else sorted(marks):
                     runs = [
                         _cluster(clusterer, rows, n_clusters, seed) for seed in seeds
                     ]

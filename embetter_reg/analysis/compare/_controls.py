@@ -9,8 +9,8 @@ from embetter_reg._random import draw_seed
 from embetter_reg._validation import check_labels, check_space, check_texts
 from embetter_reg.erase import LEACE, LSAR, LanguageCentering
 
-CENTRED = "language-centred"
-OF_VECTORS = (CENTRED, "LSAR", "LEACE", "shuffled labels")
+CENTERED = "language-centered"
+OF_VECTORS = (CENTERED, "LSAR", "LEACE", "shuffled labels")
 OF_TEXTS = ("length only", "TF-IDF")
 CONTROLS = OF_VECTORS + OF_TEXTS
 _TERMS, _DIMENSIONS = 50_000, 100
@@ -59,7 +59,11 @@ def make_controls(
     out anew, so that every figure shows its level for labels that mean nothing.
     """
     X = next(iter(spaces.values()))
-    erasers: dict[str, Any] = {CENTRED: LanguageCentering, "LSAR": LSAR, "LEACE": LEACE}
+    erasers: dict[str, Any] = {
+        CENTERED: LanguageCentering,
+        "LSAR": LSAR,
+        "LEACE": LEACE,
+    }
     made = {}
     for name in names:
         if name in erasers:
@@ -68,7 +72,7 @@ def make_controls(
             )
             made[name] = (
                 eraser.transform(X, language=language)
-                if name == CENTRED
+                if name == CENTERED
                 else eraser.transform(X)
             )
         elif name == "shuffled labels":
@@ -139,7 +143,7 @@ def _tfidf(texts: list[str], train: list[str], rng) -> np.ndarray:
         token_pattern=r"(?u)\b\w+\b",
         dtype=np.float32,
     )
-    learnt = words.fit_transform(train)
-    size = min(_DIMENSIONS, *(side - 1 for side in learnt.shape))
-    svd = TruncatedSVD(max(size, 1), random_state=draw_seed(rng)).fit(learnt)
+    learned = words.fit_transform(train)
+    size = min(_DIMENSIONS, *(side - 1 for side in learned.shape))
+    svd = TruncatedSVD(max(size, 1), random_state=draw_seed(rng)).fit(learned)
     return svd.transform(words.transform(texts)).astype(np.float32)

@@ -27,7 +27,7 @@ from embetter_reg.analysis.metrics import (
 )
 
 MAX_QUERIES = (
-    5_000  # documents asked for their neighbours, beyond which a seeded sample is
+    5_000  # documents asked for their neighbors, beyond which a seeded sample is
 )
 MAX_FITTED = 10_000  # documents that a probe is fitted on
 
@@ -56,10 +56,10 @@ FIGURES = {
         "documents of a language lie together (not mixing: BRAS)",
     ),
     "BRAS": Kind("silhouette", 0, 1, "high", "inside a register, languages overlap"),
-    "cLISI": Kind("mixing", 0, 1, "high", "neighbours share the register"),
-    "iLISI": Kind("mixing", 0, 1, "high", "neighbours are of all languages"),
+    "cLISI": Kind("mixing", 0, 1, "high", "neighbors share the register"),
+    "iLISI": Kind("mixing", 0, 1, "high", "neighbors are of all languages"),
     "CiLISI": Kind(
-        "mixing", 0, 1, "high", "inside a register, neighbours are of all languages"
+        "mixing", 0, 1, "high", "inside a register, neighbors are of all languages"
     ),
     "purity": Kind(
         "retrieval", 0, 1, "high", "nearest in other languages share the register"
@@ -90,13 +90,13 @@ FIGURES = {
         "probes", 0, 1, "low", "language read by curved boundaries"
     ),
     "left-out language, micro F1": Kind(
-        "probes", 0, 1, "high", "register read in a language not learnt from"
+        "probes", 0, 1, "high", "register read in a language not learned from"
     ),
     "left-out language, macro F1": Kind(
         "probes", 0, 1, "high", "the same, each register counting the same"
     ),
     "kBET": Kind(
-        "extras", 0, 1, "high", "small neighbourhoods in a register have its languages"
+        "extras", 0, 1, "high", "small neighborhoods in a register have its languages"
     ),
     "graph connectivity": Kind("extras", 0, 1, "high", "a register hangs together"),
 }

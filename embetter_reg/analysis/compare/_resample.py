@@ -122,7 +122,7 @@ def _ami(
 
 
 def interval(value: float, boot: np.ndarray, confidence: float) -> tuple[float, float]:
-    """Return the bootstrap interval centred on ``value`` (a plain one overstates
+    """Return the bootstrap interval centered on ``value`` (a plain one overstates
     agreement in small samples).
     """
     tail = (1 - confidence) / 2

@@ -430,7 +430,7 @@ def _save(path: Path, arrays: dict[str, Any]) -> None:
 
 
 def _cluster(clusterer: str, points, ks, seed: int, n_init: int, n_jobs: int):
-    """Return a labelling for each k, and inertias (NaN for a mixture)."""
+    """Return a labeling for each k, and inertias (NaN for a mixture)."""
     if clusterer != "gaussian" and (
         clusterer == "spherical" or len(points) <= MINIBATCH_ABOVE
     ):

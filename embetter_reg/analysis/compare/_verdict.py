@@ -5,20 +5,20 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from embetter_reg.analysis.compare._controls import CENTRED
+from embetter_reg.analysis.compare._controls import CENTERED
 
 LABELS = ("register", "language")
 _TOGETHER = 0.3  # Cramér's V above which a reader is warned
 _SAYS = {
-    "register": "is organised by register",
-    "language": "is organised by language",
+    "register": "is organized by register",
+    "language": "is organized by language",
     "undecided": "is neither clearly by register nor clearly by language",
 }
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one space is organised by: ``word`` is "register", "language" or
+    """What one space is organized by: ``word`` is "register", "language" or
     "undecided".
     """
 
@@ -96,18 +96,18 @@ def _against_controls(gains: pd.DataFrame, word: str, raw: str) -> str:
         for name, row in first.iterrows()
     }
     words = ""
-    if CENTRED in first.index and word == "register":
-        if beaten[CENTRED]:
+    if CENTERED in first.index and word == "register":
+        if beaten[CENTERED]:
             words += (
-                f" It beats centring each language by {said[CENTRED]} register AMI."
+                f" It beats centering each language by {said[CENTERED]} register AMI."
             )
-        elif not better[CENTRED]:
+        elif not better[CENTERED]:
             words += (
-                " But centring each language, which uses no register label, does "
+                " But centering each language, which uses no register label, does "
                 "about as well: "
-                f"{said[CENTRED]} register AMI."
+                f"{said[CENTERED]} register AMI."
             )
-    told = {CENTRED} if words else set()
+    told = {CENTERED} if words else set()
     for which, says in (
         (~beaten & ~better, "does about as well"),
         (better, "does better"),

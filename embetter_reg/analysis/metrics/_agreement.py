@@ -1,4 +1,4 @@
-"""Figures that say how a space is organised. Pure functions: arrays in, numbers or
+"""Figures that say how a space is organized. Pure functions: arrays in, numbers or
 tables out.
 """
 

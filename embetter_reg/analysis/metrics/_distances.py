@@ -47,7 +47,7 @@ def _euclidean(rows: np.ndarray, squares: np.ndarray, own: np.ndarray) -> np.nda
     """Return the distances of the rows numbered ``own`` to all.
 
     In float32 the difference of two large squares says little about near rows. Rows
-    that have such neighbours, as most have in few dimensions, are computed in float64.
+    that have such neighbors, as most have in few dimensions, are computed in float64.
     """
     if rows.shape[1] <= 16:
         return euclidean_distances(rows[own], rows)

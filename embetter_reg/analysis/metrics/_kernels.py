@@ -53,7 +53,7 @@ def _sum_of_distances(X, i, columns, first, last, work):
 
 @njit(**FAST)
 def silhouettes_few(X, codes, k, out):
-    """Write the silhouette of every row under one labelling (0 to k - 1) in few
+    """Write the silhouette of every row under one labeling (0 to k - 1) in few
     dimensions.
 
     The mean distance of a row to a cluster is no less than that to its middle, and no
@@ -114,7 +114,7 @@ def silhouettes_few(X, codes, k, out):
 @njit(**FAST)
 def silhouettes_of_sums(sums, start, codes, sizes, to_all, out):
     """Write the silhouettes of rows from their summed distances to the clusters of one
-    labelling.
+    labeling.
 
     Those stand in ``sums`` from column ``start`` on. With ``to_all`` the mean distance
     to all other rows takes the place of that to the nearest cluster.
@@ -137,7 +137,7 @@ def silhouettes_of_sums(sums, start, codes, sizes, to_all, out):
 
 @njit(**FAST)
 def expected_information(a, b, logs, table):
-    """Return the mutual information (nats) of two random labellings with class sizes
+    """Return the mutual information (nats) of two random labelings with class sizes
     ``a`` and ``b``.
 
     ``logs[m]`` is log(m), ``table[m]`` log(m!). Vinh, Epps & Bailey 2010; each
@@ -178,7 +178,7 @@ def expected_information(a, b, logs, table):
 
 @njit(**FAST)
 def agreement(labels, clusters, logs, table):
-    """Return ARI, AMI, NMI and V-measure of two labellings from 0 on; see
+    """Return ARI, AMI, NMI and V-measure of two labelings from 0 on; see
     `expected_information`.
     """
     n = len(labels)

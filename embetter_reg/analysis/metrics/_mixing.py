@@ -1,4 +1,4 @@
-"""What neighbourhoods are made of: LISI, kBET, connectivity. All read one `Neighbors`."""
+"""What neighborhoods are made of: LISI, kBET, connectivity. All read one `Neighbors`."""
 
 import numpy as np
 from scipy.sparse import coo_matrix
@@ -15,10 +15,10 @@ def lisi(ranking: Ranking, labels, *, perplexity: float = 30) -> np.ndarray:
     """Return the effective number of labels around each query, from 1 to the number of
     labels.
 
-    Local inverse Simpson's index (Korsunsky et al. 2019): neighbours are weighted by a
+    Local inverse Simpson's index (Korsunsky et al. 2019): neighbors are weighted by a
     Gaussian-like kernel whose width is set for each document so that the entropy of the
-    weights equals that of ``perplexity`` neighbours; the index is 1 / the chance that
-    two neighbours so drawn share the label.
+    weights equals that of ``perplexity`` neighbors; the index is 1 / the chance that
+    two neighbors so drawn share the label.
 
     Parameters
     ----------
@@ -26,12 +26,12 @@ def lisi(ranking: Ranking, labels, *, perplexity: float = 30) -> np.ndarray:
         Of `find_neighbors`; the document itself is not among them.
     labels : array of labels (n_documents,)
     perplexity : float
-        Effective neighbours, at least 1; at most a third of those that a document has.
+        Effective neighbors, at least 1; at most a third of those that a document has.
 
     Returns
     -------
     ndarray of float64, shape (n_queries,)
-        NaN for a document without neighbours.
+        NaN for a document without neighbors.
 
     Raises
     ------
@@ -50,12 +50,12 @@ def lisi(ranking: Ranking, labels, *, perplexity: float = 30) -> np.ndarray:
     documents, weights = ranking.documents, _weights(ranking, perplexity)
     if len(labels) <= documents.max(initial=-1):
         raise ValueError(
-            f"got {len(labels)} labels for neighbours up to document "
+            f"got {len(labels)} labels for neighbors up to document "
             f"{documents.max()}, expected one label a "
             "document; align the two"
         )
     names, codes = np.unique(
-        check_labels("neighbour", labels, len(labels)), return_inverse=True
+        check_labels("neighbor", labels, len(labels)), return_inverse=True
     )
     cells = np.arange(len(documents))[:, None] * len(names) + codes[documents]
     shares = np.bincount(
@@ -66,12 +66,12 @@ def lisi(ranking: Ranking, labels, *, perplexity: float = 30) -> np.ndarray:
 
 
 def clisi(neighbors: Neighbors, *, perplexity: float = 30) -> float:
-    """Return how far neighbours share the register, in [0, 1]; higher keeps registers
+    """Return how far neighbors share the register, in [0, 1]; higher keeps registers
     apart better.
 
     The median LISI of register, turned round and scaled: ``(n_registers - LISI) /
     (n_registers - 1)`` (Korsunsky et al. 2019; scaled as in scIB, Luecken et al. 2022).
-    Neighbours may all be of the same language: read it beside `ilisi`.
+    Neighbors may all be of the same language: read it beside `ilisi`.
 
     Examples
     --------
@@ -95,7 +95,7 @@ def clisi(neighbors: Neighbors, *, perplexity: float = 30) -> float:
 
 
 def ilisi(neighbors: Neighbors, *, perplexity: float = 30) -> float:
-    """Return how far neighbours are of all languages, in [0, 1]; higher mixes languages
+    """Return how far neighbors are of all languages, in [0, 1]; higher mixes languages
     better.
 
     The median LISI of language, scaled: ``(LISI - 1) / (n_languages - 1)`` (Korsunsky
@@ -164,13 +164,13 @@ def cilisi_samples(neighbors: Neighbors, *, perplexity: float = 30) -> np.ndarra
 
 
 def kbet(neighbors: Neighbors, *, alpha: float = 0.05) -> float:
-    """Return the share of neighbourhoods whose languages look like the register's, in
+    """Return the share of neighborhoods whose languages look like the register's, in
     [0, 1]; higher mixes better.
 
     A chi-squared test of each document: are the languages of its nearest documents of
     the same register those that the register has (kBET, Büttner et al. 2019; by
     register and as the acceptance rate as in scIB, Luecken et al. 2022)? The
-    neighbourhood is a quarter of the register's mean language, from 10 to 70 documents.
+    neighborhood is a quarter of the register's mean language, from 10 to 70 documents.
     The mean over registers; those in one language or of fewer than ten documents are
     left out. Perfect mixing reaches about ``1 - alpha``. It is strict: with large
     registers a faint language difference is enough to reject.
@@ -236,7 +236,7 @@ def graph_connectivity(neighbors: Neighbors, *, n_neighbors: int = 15) -> float:
     """Return how far each register hangs together, in (0, 1]; higher means in one
     piece.
 
-    In the graph of nearest neighbours, taken without direction and cut down to one
+    In the graph of nearest neighbors, taken without direction and cut down to one
     register: the share of its documents in the largest connected piece, averaged over
     registers (scIB, Luecken et al. 2022). A register that falls into one island a
     language scores about 1 / n_languages. Blind to registers that lie on top of each
@@ -252,7 +252,7 @@ def graph_connectivity(neighbors: Neighbors, *, n_neighbors: int = 15) -> float:
     Raises
     ------
     ValueError
-        If only a sample of documents has neighbours.
+        If only a sample of documents has neighbors.
 
     Examples
     --------
@@ -267,7 +267,7 @@ def graph_connectivity(neighbors: Neighbors, *, n_neighbors: int = 15) -> float:
     n = len(neighbors.register)
     if len(neighbors.queries) < n:
         raise ValueError(
-            f"got neighbours of {len(neighbors.queries)} of {n} documents, expected "
+            f"got neighbors of {len(neighbors.queries)} of {n} documents, expected "
             "those of all; "
             "pass find_neighbors max_queries=None"
         )
@@ -290,7 +290,7 @@ def graph_connectivity(neighbors: Neighbors, *, n_neighbors: int = 15) -> float:
 
 
 def _weights(ranking: Ranking, perplexity: float) -> np.ndarray:
-    """Return the weights of neighbours, adding up to 1, whose entropy is that of
+    """Return the weights of neighbors, adding up to 1, whose entropy is that of
     ``perplexity`` equal ones.
     """
     if perplexity < 1:

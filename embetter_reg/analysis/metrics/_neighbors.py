@@ -1,4 +1,4 @@
-"""Neighbours: searched once, passed along to every figure that needs them."""
+"""Neighbors: searched once, passed along to every figure that needs them."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from embetter_reg.analysis.metrics._distances import distance_blocks, draw_queri
 
 
 class Ranking(NamedTuple):
-    """Neighbours of each query, nearest first: both arrays have the shape (n_queries,
+    """Neighbors of each query, nearest first: both arrays have the shape (n_queries,
     n_neighbors).
 
     ``documents`` (int32) are their numbers, -1 where there are no more, and
@@ -23,13 +23,13 @@ class Ranking(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Neighbors:
-    """The neighbours of documents, none its own, with the labels by which they were
+    """The neighbors of documents, none its own, with the labels by which they were
     searched.
 
     Attributes
     ----------
     queries : ndarray of int, shape (n_queries,)
-        Numbers of the documents whose neighbours these are: all, or a seeded sample.
+        Numbers of the documents whose neighbors these are: all, or a seeded sample.
     register, language : ndarray of str, shape (n_documents,)
     nearest : Ranking
         Among all documents.
@@ -60,7 +60,7 @@ def find_neighbors(
     max_queries: int | None = 20_000,
     random_state=0,
 ) -> Neighbors:
-    """Return exact nearest neighbours: of all documents, within the register, and in
+    """Return exact nearest neighbors: of all documents, within the register, and in
     other languages.
 
     One pass over the distances in blocks; memory grows with ``max_queries *
@@ -75,7 +75,7 @@ def find_neighbors(
         source's choice.
     metric : {"cosine", "euclidean"}
     max_queries : int or None
-        Above so many documents, a sample of that size is asked for its neighbours
+        Above so many documents, a sample of that size is asked for its neighbors
         (among all). None asks all.
     random_state : int or RandomState
         Decides the sample.
@@ -145,7 +145,7 @@ def find_neighbors(
 
 def _nearest(block: np.ndarray, k: int) -> Ranking:
     """Return the k smallest distances of each row, in order; infinite ones are no
-    neighbours.
+    neighbors.
 
     A limit is guessed from a part of each row, since partitioning it whole takes most
     of the search; where the guess leaves too few, every distance is looked at.

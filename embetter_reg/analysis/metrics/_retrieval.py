@@ -22,7 +22,7 @@ def register_purity(
     """Return how often the nearest documents in *other* languages share the register,
     and what to expect.
 
-    Documents whose register has one language only are left out, since no neighbour
+    Documents whose register has one language only are left out, since no neighbor
     could be right.
 
     Parameters
@@ -54,7 +54,7 @@ def register_purity(
 
     Notes
     -----
-    A permutation test of cross-language neighbour purity, p as (1 + hits) / (1 +
+    A permutation test of cross-language neighbor purity, p as (1 + hits) / (1 +
     permutations) (Phipson & Smyth 2010).
 
     Examples
@@ -290,7 +290,7 @@ def parallel_retrieval(
     random_state=0,
 ) -> pd.DataFrame:
     """Return how often a document's translation is nearest, and what its other
-    neighbours share with it.
+    neighbors share with it.
 
     Parameters
     ----------

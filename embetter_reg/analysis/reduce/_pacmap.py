@@ -22,14 +22,14 @@ class PaCMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     `transform` of the training rows does not equal `fit_transform`: each row is treated
     as a new one, and some land far from their first place. With a seed both repeat
-    exactly, and the neighbours are searched on one core.
+    exactly, and the neighbors are searched on one core.
 
     Parameters
     ----------
     n_components : int
         Dimensions of the map.
     n_neighbors : int
-        Near neighbours a row is drawn to; fewer where there are fewer rows.
+        Near neighbors a row is drawn to; fewer where there are fewer rows.
     random_state : int, RandomState or None
     options : dict or None
         More arguments of ``pacmap.PaCMAP``, such as ``{"distance": "angular"}``.

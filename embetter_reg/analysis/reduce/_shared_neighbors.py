@@ -1,4 +1,4 @@
-"""Nearest neighbours, searched once for several UMAPs."""
+"""Nearest neighbors, searched once for several UMAPs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ _EXACT_ROWS = 10_000
 
 @dataclass(frozen=True, eq=False)
 class NeighborGraph:
-    """The nearest neighbours of every row, the row itself first.
+    """The nearest neighbors of every row, the row itself first.
 
     Attributes
     ----------
@@ -20,7 +20,7 @@ class NeighborGraph:
     distances : ndarray of float32, shape (n_documents, n_neighbors)
         In [0, inf), rising along each row; 0 in the first column.
     index : object
-        Its ``query(X, k, epsilon)`` finds the neighbours of new rows.
+        Its ``query(X, k, epsilon)`` finds the neighbors of new rows.
 
     """
 
@@ -30,11 +30,11 @@ class NeighborGraph:
 
 
 class SharedNeighbors:
-    """Nearest neighbours, searched once and lent to every `UMAP` that holds this
+    """Nearest neighbors, searched once and lent to every `UMAP` that holds this
     object.
 
     Rows are known by their content: the same vectors with the same metric and number of
-    neighbours are searched once, whatever the number of dimensions, ``min_dist`` or the
+    neighbors are searched once, whatever the number of dimensions, ``min_dist`` or the
     labels of the UMAP that asks. A clone of a reducer holds the same object; a copy
     sent to another process searches for itself.
 
@@ -95,7 +95,7 @@ class SharedNeighbors:
 
 
 class _ExactIndex:
-    """What UMAP asks of an index of neighbours, by comparing with every row."""
+    """What UMAP asks of an index of neighbors, by comparing with every row."""
 
     _angular_trees = False
 
@@ -111,7 +111,7 @@ def _exact(X, n_neighbors: int, metric: str, seed: int | None) -> NeighborGraph:
     search = NearestNeighbors(metric=metric, algorithm="brute").fit(X)
     distances, indices = search.kneighbors(
         n_neighbors=n_neighbors - 1
-    )  # a row is no neighbour of its own here
+    )  # a row is no neighbor of its own here
     itself = np.arange(X.shape[0])[:, None]
     return NeighborGraph(
         np.hstack([itself, indices]).astype(np.int32),

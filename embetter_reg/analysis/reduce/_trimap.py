@@ -24,7 +24,7 @@ class TriMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     n_components : int
         Dimensions of the map, at least 2.
     n_inliers : int
-        Near neighbours that a row's triplets are made of; fewer where there are fewer
+        Near neighbors that a row's triplets are made of; fewer where there are fewer
         rows.
     random_state : int, RandomState or None
     options : dict or None

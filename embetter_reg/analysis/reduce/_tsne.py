@@ -14,7 +14,7 @@ from embetter_reg._random import draw_seed
 
 
 class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """t-distributed stochastic neighbour embedding (van der Maaten & Hinton 2008), by
+    """t-distributed stochastic neighbor embedding (van der Maaten & Hinton 2008), by
     openTSNE.
 
     `transform` of the training rows does not equal `fit_transform`: each row is placed
@@ -26,7 +26,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     n_components : int
         Dimensions of the map. Above two the slower Barnes-Hut gradient is used.
     perplexity : float
-        Neighbours that a row attends to, softly; openTSNE warns and lowers it where
+        Neighbors that a row attends to, softly; openTSNE warns and lowers it where
         there are fewer rows than three times as many.
     metric : str
         Any metric of openTSNE; "cosine" is Euclidean between rows of unit length.

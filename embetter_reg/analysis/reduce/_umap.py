@@ -1,4 +1,4 @@
-"""UMAP, with or without labels, on neighbours that several runs may share."""
+"""UMAP, with or without labels, on neighbors that several runs may share."""
 
 import warnings
 
@@ -29,7 +29,7 @@ class UMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     n_components : int
         Dimensions of the map.
     n_neighbors : int
-        Neighbours a row is drawn to, itself included; fewer where there are fewer rows.
+        Neighbors a row is drawn to, itself included; fewer where there are fewer rows.
     min_dist : float
         How close rows may come, in units of the map.
     metric : str or callable
@@ -39,7 +39,7 @@ class UMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         None, NaN or -1 where a label is unknown; without ``supervised`` it ignores
         ``y``.
     neighbors : SharedNeighbors or None
-        Give several UMAPs the same object, and the neighbours of the same rows are
+        Give several UMAPs the same object, and the neighbors of the same rows are
         searched once.
     random_state : int, RandomState or None
     options : dict or None

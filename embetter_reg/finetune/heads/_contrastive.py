@@ -449,7 +449,7 @@ class ContrastiveTuner(Tuner):
                 loss = loss + classified
             return loss, slope, at_logits
 
-        return self._labelled(rows, targets, weights, criterion)
+        return self._labeled(rows, targets, weights, criterion)
 
     def _pair_task(self, rows, targets, weights, languages):
         seed = draw_seed(self._seed + len(getattr(self, "history_", ())))

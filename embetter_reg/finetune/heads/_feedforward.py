@@ -159,4 +159,4 @@ class FeedForwardTuner(Tuner):
             loss, gradient = classify(logits, wanted, weight)
             return loss, None, gradient
 
-        return self._labelled(rows, targets, weights, criterion)
+        return self._labeled(rows, targets, weights, criterion)

@@ -192,7 +192,7 @@ class Head(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         )
 
     def __getstate__(self):
-        # The optimiser's moments stay behind: a loaded head that continues starts with fresh ones.
+        # The optimizer's moments stay behind: a loaded head that continues starts with fresh ones.
         return {
             key: value
             for key, value in super().__getstate__().items()

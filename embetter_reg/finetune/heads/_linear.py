@@ -29,7 +29,7 @@ class LinearTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     weight : float
         Length of the scores; 0 leaves the space as it was.
     C : float
-        Inverse strength of the regularisation.
+        Inverse strength of the regularization.
     random_state : int, RandomState or None
         Nothing is random; heads take it.
 

@@ -49,7 +49,7 @@ class Task(Protocol):
 
 
 @dataclass
-class Labelled:
+class Labeled:
     """Prepared rows with targets (n_documents, n_classes) and weights.
 
     ``mixup`` is the parameter of the Beta distribution that mixes random pairs of rows

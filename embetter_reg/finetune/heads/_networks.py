@@ -35,7 +35,7 @@ ACTIVATIONS = {
 class HeadNetwork(nn.Module):
     """Dense layers. `embed` gives the tuned space, `forward` the outputs.
 
-    Inputs are centred and divided by their root mean square norm or, where
+    Inputs are centered and divided by their root mean square norm or, where
     ``standardize``, each dimension by its standard deviation, so that one learning rate
     fits vectors of any scale. Both statistics travel with the weights.
 
@@ -151,7 +151,7 @@ class HeadNetwork(nn.Module):
         return flat, gradient
 
     def prepare(self, X: Tensor) -> Tensor:
-        """Return rows centred and scaled, as `propagate` takes them."""
+        """Return rows centered and scaled, as `propagate` takes them."""
         return (X - self.offset) / self.scale
 
     def propagate(self, x: Tensor) -> tuple[Tensor, Tensor | None]:

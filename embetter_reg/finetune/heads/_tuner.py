@@ -9,7 +9,7 @@ from sklearn.utils.validation import validate_data
 from embetter_reg._random import seeded_torch
 from embetter_reg._validation import check_labels
 from embetter_reg.finetune.heads._head import Head
-from embetter_reg.finetune.heads._loop import Labelled
+from embetter_reg.finetune.heads._loop import Labeled
 from embetter_reg.finetune.heads._losses import binary_cross_entropy, cross_entropy
 from embetter_reg.finetune.heads._saving import to_json
 from embetter_reg.finetune.heads._targets import (
@@ -116,14 +116,14 @@ class Tuner(Head):
             positive_weight=positive,
         )
 
-    def _labelled(self, rows, targets, weights, criterion) -> Labelled:
+    def _labeled(self, rows, targets, weights, criterion) -> Labeled:
         """Return the task of prepared rows with labels; a class's weight becomes its
         documents'.
         """
         if not self._labels.multilabel:
             weights = weights * self._class_weights[targets.argmax(axis=1)]
         weight = None if (weights == weights[0]).all() else self._tensor(weights)
-        return Labelled(rows, self._tensor(targets), weight, criterion, self.mixup)
+        return Labeled(rows, self._tensor(targets), weight, criterion, self.mixup)
 
     @property
     def _n_epochs(self) -> int:

@@ -240,7 +240,7 @@ class SbertLearner(BaseEstimator):
         self.history_ = []
 
     def _continue(self, texts: Sequence[str], drawn: Pairs, seed: int):
-        """Go on training with the same optimiser."""
+        """Go on training with the same optimizer."""
         if not hasattr(self, "_optimizer"):
             self._optimizer = torch.optim.AdamW(
                 self.model_.parameters(), self.learning_rate, weight_decay=0.0
@@ -331,7 +331,7 @@ class SbertLearner(BaseEstimator):
             )
 
     def __getstate__(self):
-        # The optimiser's moments stay behind: a loaded learner that continues starts with fresh ones.
+        # The optimizer's moments stay behind: a loaded learner that continues starts with fresh ones.
         return {
             key: value
             for key, value in super().__getstate__().items()

@@ -9,7 +9,7 @@ from embetter_reg.plots.static._curves import (
     plot_sweep,
 )
 from embetter_reg.plots.static._maps import (
-    plot_labelled_map,
+    plot_labeled_map,
     plot_map,
     plot_maps,
     plot_pca,
@@ -22,7 +22,7 @@ __all__ = [
     "plot_cluster_table",
     "plot_distances",
     "plot_history",
-    "plot_labelled_map",
+    "plot_labeled_map",
     "plot_layers",
     "plot_map",
     "plot_maps",

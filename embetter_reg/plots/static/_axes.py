@@ -5,7 +5,7 @@ import textwrap
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-GREY, PALE = "#555555", "#CCCCCC"
+GRAY, PALE = "#555555", "#CCCCCC"
 
 
 def axes(ax: Axes | None, width: float = 6.4, height: float = 4.8) -> Axes:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from embetter_reg.analysis import Comparison
 from embetter_reg.plots.palette import space_styles
-from embetter_reg.plots.static._axes import GREY, PALE, axes, legend_beside
+from embetter_reg.plots.static._axes import GRAY, PALE, axes, legend_beside
 
 LABEL_COLORS = {"register": "#0072B2", "language": "#D55E00"}
 
@@ -57,10 +57,10 @@ def plot_agreement(comparison: Comparison, clusterer: str | None = None) -> Figu
             )
         null = rows.groupby("k")["ami_null"].max()
         ax.plot(
-            null.index, null, "--", color=GREY, linewidth=1, label="shuffled labels"
+            null.index, null, "--", color=GRAY, linewidth=1, label="shuffled labels"
         )
         ax.axhline(
-            comparison.floor, color=GREY, linewidth=1, linestyle=":", label="floor"
+            comparison.floor, color=GRAY, linewidth=1, linestyle=":", label="floor"
         )
         _mark_k(
             ax, parameters["k"], parameters["n_registers"], parameters["n_languages"]
@@ -110,7 +110,7 @@ def _mark_k(ax: Axes, ks: list[int], registers: int, languages: int) -> None:
                 ha=align,
                 va="bottom",
                 fontsize=8,
-                color=GREY,
+                color=GRAY,
                 transform=ax.get_xaxis_transform(),
             )
 

@@ -1,4 +1,4 @@
-"""Maps of documents, coloured by register, by language or by any other column."""
+"""Maps of documents, colored by register, by language or by any other column."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -24,14 +24,14 @@ def plot_map(
     legend: bool = True,
     ax=None,
 ) -> Axes:
-    """Draw documents as points, coloured by a label, a cluster or a number.
+    """Draw documents as points, colored by a label, a cluster or a number.
 
     Parameters
     ----------
     points : array (n_documents, 2)
     labels : array (n_documents,)
         Labels of str have a legend, a missing one is "unknown"; clusters, of int, have
-        their number on their middle document; numbers, of float, have a colour bar.
+        their number on their middle document; numbers, of float, have a color bar.
     name : str
         What the labels are, such as "register": the legend's heading.
     title : str
@@ -267,10 +267,10 @@ def plot_pca(
     return figure
 
 
-def plot_labelled_map(
+def plot_labeled_map(
     points: np.ndarray, labelings: Mapping[str, np.ndarray], title: str = ""
 ) -> Figure:
-    """Draw one map several times, coloured by each labelling; a cluster's number stands
+    """Draw one map several times, colored by each labeling; a cluster's number stands
     on its middle point.
 
     Parameters
@@ -282,8 +282,8 @@ def plot_labelled_map(
 
     Examples
     --------
-    >>> from embetter_reg.plots import plot_labelled_map
-    >>> figure = plot_labelled_map([[0, 0], [1, 0]], {"register": ["NA", "HI"], "k-means, k = 2": [0, 1]})
+    >>> from embetter_reg.plots import plot_labeled_map
+    >>> figure = plot_labeled_map([[0, 0], [1, 0]], {"register": ["NA", "HI"], "k-means, k = 2": [0, 1]})
     >>> [text.get_text() for text in figure.axes[1].texts]
     ['0', '1']
 

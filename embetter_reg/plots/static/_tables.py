@@ -1,4 +1,4 @@
-"""Heat maps: what clusters are made of, and how far documents are from their centres."""
+"""Heat maps: what clusters are made of, and how far documents are from their centers."""
 
 import numpy as np
 import pandas as pd
@@ -53,16 +53,16 @@ def plot_cluster_table(
 def plot_distances(
     distances, labels, *, name: str = "register", title: str = "", ax=None
 ) -> Axes:
-    """Draw the distances of documents (rows, sorted by label) to cluster centres
+    """Draw the distances of documents (rows, sorted by label) to cluster centers
     (columns), near ones dark.
 
     A space by this label has dark blocks: documents of a label share their near
-    centres.
+    centers.
 
     Parameters
     ----------
     distances : array (n_documents, n_clusters)
-        From ``KMeans.transform`` or ``SphericalKMeans.transform``. For two centres
+        From ``KMeans.transform`` or ``SphericalKMeans.transform``. For two centers
         against each other, draw two of its columns with `plot_map`.
     labels : array of str (n_documents,)
     name, title : str
@@ -106,6 +106,6 @@ def plot_distances(
     ax.set(xlabel="cluster", ylabel=name)
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0, pad=6)
-    ax.figure.colorbar(drawn, ax=ax, label="distance to the centre", shrink=0.8)
+    ax.figure.colorbar(drawn, ax=ax, label="distance to the center", shrink=0.8)
     ax.set_title(title, loc="left", fontsize=10)
     return ax

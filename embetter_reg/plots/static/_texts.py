@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from embetter_reg._validation import check_same_length
-from embetter_reg.plots.static._axes import GREY, PALE, axes
+from embetter_reg.plots.static._axes import GRAY, PALE, axes
 
 _DOT = 4.0  # pixels around a point that no text covers
 _DISTANCES = (6, 14, 26, 42, 62, 86, 114, 146, 182)  # pixels
@@ -68,7 +68,7 @@ def plot_texts(
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_color(PALE)
         ax.margins(0.12)
-    ax.scatter(*points.T, s=14, c=GREY, linewidths=0, zorder=3)
+    ax.scatter(*points.T, s=14, c=GRAY, linewidths=0, zorder=3)
     if path:
         ax.plot(*points.T, color=PALE, linewidth=1, zorder=1)
     ax.figure.draw_without_rendering()  # settles the layout
@@ -90,7 +90,7 @@ def plot_texts(
             zorder=4,
             arrowprops={
                 "arrowstyle": "-",
-                "color": GREY,
+                "color": GRAY,
                 "linewidth": 0.6,
                 "shrinkA": 0,
                 "shrinkB": 2,

@@ -1,5 +1,5 @@
-"""The pictures of labelling.md, taken in a headless Chromium: python
-docs/tutorials/labelling_pictures.py.
+"""The pictures of labeling.md, taken in a headless Chromium: python
+docs/tutorials/labeling_pictures.py.
 """
 
 import sys
@@ -18,7 +18,7 @@ from browser import browsing, serving_here  # noqa: E402
 
 from embetter_reg.label import Workspace, load_corpus  # noqa: E402
 
-OUT = HERE / "labelling"
+OUT = HERE / "labeling"
 
 
 def main() -> None:
