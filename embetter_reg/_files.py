@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and their names."""
 
 import os
 from collections.abc import Callable
@@ -17,3 +17,16 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def slug(name: str) -> str:
+    """Return a name as a part of a file's name: letters and digits stay, the rest
+    becomes ``_``.
+
+    Examples
+    --------
+    >>> slug("base first")
+    'base_first'
+
+    """
+    return "".join(c if c.isalnum() else "_" for c in name)

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from embetter_reg import __version__
+from embetter_reg._files import slug
 from embetter_reg.analysis import Comparison, make_reducer
 from embetter_reg.plots import plot_agreement, plot_cluster_table, plot_maps
 
@@ -115,7 +116,7 @@ def _draw(
             plot_agreement(comparison, clusterer),
         )
     for space in spaces:
-        pictures[f"clusters_{_slug(space)}.png"] = (
+        pictures[f"clusters_{slug(space)}.png"] = (
             f"What the clusters of the {space} space are made of, by register.",
             plot_cluster_table(
                 comparison.cluster_table(space),
@@ -131,10 +132,6 @@ def _png(figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=130)
     return buffer.getvalue()
-
-
-def _slug(name: str) -> str:
-    return "".join(c if c.isalnum() else "_" for c in name)
 
 
 def _record(

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from embetter_reg._files import slug
 from embetter_reg.cli._app import Debug, Seed, app, console
 from embetter_reg.cli._finetune import print_figures
 from embetter_reg.cli._inputs import parse_numbers, read_spaces
@@ -98,7 +99,7 @@ def sweep(
             labelings[heading] = clusters[clusterer, best["k"]]
         title = f"{space}: {reducer}, seed {first['seed'].iloc[0]}"
         _save(
-            out / f"map_{_slug(str(space))}_{reducer}.png",
+            out / f"map_{slug(str(space))}_{reducer}.png",
             "plot_labeled_map",
             points,
             labelings,
@@ -193,10 +194,6 @@ def _save(path: Path, plot: str, *arguments) -> None:
     from embetter_reg import plots
 
     getattr(plots, plot)(*arguments).savefig(path, dpi=130)
-
-
-def _slug(name: str) -> str:
-    return "".join(c if c.isalnum() else "_" for c in name)
 
 
 def _summarize_sweep(found, out: Path) -> None:

@@ -10,6 +10,7 @@ from embetter_reg.corpus.select import (
     hybrids,
     indicator,
     label_column,
+    label_matrix,
     select_group,
 )
 from embetter_reg.corpus.split import (
@@ -27,6 +28,7 @@ __all__ = [
     "hybrids",
     "indicator",
     "label_column",
+    "label_matrix",
     "load_examples",
     "load_registers",
     "read_documents",

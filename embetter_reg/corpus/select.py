@@ -1,6 +1,7 @@
 """Which documents and labels to work with: hybrids, levels, groups, balanced samples."""
 
 import warnings
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -102,11 +103,26 @@ def indicator(documents: pd.DataFrame, classes=None) -> tuple[np.ndarray, list[s
     """
     sets = [set(mains(labels)) for labels in documents["labels"]]
     if classes is None:
-        classes = [main for main in MAIN if any(main in found for found in sets)]
-    matrix = [[name in found for name in classes] for found in sets]
-    return np.array(matrix, dtype=np.int8).reshape(len(sets), len(classes)), list(
-        classes
-    )
+        classes = [main for main in MAIN if any(main in labels for labels in sets)]
+    return label_matrix(sets, classes), list(classes)
+
+
+def label_matrix(
+    label_sets: Iterable[Iterable[str]], classes: Sequence[str]
+) -> np.ndarray:
+    """Return label sets as a binary matrix ``int8 (n_documents, n_classes)``; other
+    labels are left out.
+
+    Examples
+    --------
+    >>> from embetter_reg.corpus import label_matrix
+    >>> label_matrix([["NA", "OP"], ["HI"]], ["NA", "OP"]).tolist()
+    [[1, 1], [0, 0]]
+
+    """
+    sets = [set(labels) for labels in label_sets]
+    matrix = [[name in labels for name in classes] for labels in sets]
+    return np.array(matrix, dtype=np.int8).reshape(len(sets), len(classes))
 
 
 def select_group(documents: pd.DataFrame, group: str) -> pd.DataFrame:

@@ -2,18 +2,26 @@
 
 from embetter_reg.text._cached import CachedEncoder
 from embetter_reg.text._causal import CausalLMEncoder
-from embetter_reg.text._hidden import encode_layers
+from embetter_reg.text._hidden import Encoded, encode_layers
+from embetter_reg.text._hidden import layers_of as layers_of
+from embetter_reg.text._hidden import longest_input as longest_input
 from embetter_reg.text._lite import LiteTextEncoder
 from embetter_reg.text._make import make_encoder
+from embetter_reg.text._register import GRID as GRID
 from embetter_reg.text._register import RegisterEncoder
+from embetter_reg.text._register import raise_parents as raise_parents
 from embetter_reg.text._sentence import MatryoshkaEncoder, SentenceEncoder
 from embetter_reg.text._static import TextEncoder
 from embetter_reg.text._surface import SurfaceEncoder
 from embetter_reg.text._tokens import TokenEncoder
+from embetter_reg.text._windows import Splitter as Splitter
+from embetter_reg.text._windows import Window as Window
 
+# Names written ``X as X`` are for the trainers of this package, not for its users.
 __all__ = [
     "CachedEncoder",
     "CausalLMEncoder",
+    "Encoded",
     "LiteTextEncoder",
     "MatryoshkaEncoder",
     "RegisterEncoder",

@@ -15,11 +15,11 @@ from embetter_reg.cli import app
 from embetter_reg.corpus import read_documents
 from embetter_reg.finetune import (
     RegisterTrainer,
-    _register_run,
     average_folds,
     finetune_documents,
     trained_on,
 )
+from embetter_reg.finetune.models import _register_run
 from embetter_reg.finetune.models._experiment import text_digest
 from embetter_reg.text import RegisterEncoder, encode_layers
 

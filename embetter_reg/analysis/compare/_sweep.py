@@ -17,7 +17,7 @@ from sklearn.preprocessing import normalize
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
-from embetter_reg._files import write_atomically
+from embetter_reg._files import slug, write_atomically
 from embetter_reg._validation import check_labels, check_space
 from embetter_reg.analysis.cluster import (
     CLUSTERERS,
@@ -193,8 +193,7 @@ class Combination:
     @property
     def name(self) -> str:
         """The name of its file."""
-        slug = "".join(c if c.isalnum() else "_" for c in self.space)
-        return f"{slug}-{self.reducer}-{self.n_components}-{self.seed}-{_digest(asdict(self))[:12]}"
+        return f"{slug(self.space)}-{self.reducer}-{self.n_components}-{self.seed}-{_digest(asdict(self))[:12]}"
 
     def path(self, folder) -> Path:
         """The file in a folder."""

@@ -38,7 +38,7 @@ from embetter_reg.finetune.models._checkpoints import (
     quiet,
     unwrapped,
 )
-from embetter_reg.text._windows import Window
+from embetter_reg.text import Window
 
 _WEIGHTS = "trained.safetensors"
 _NO_LABEL = -100  # what the library's losses leave out

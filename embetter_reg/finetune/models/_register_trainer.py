@@ -41,10 +41,15 @@ from embetter_reg.finetune.models._register_labels import (
     targets,
     weigh_classes,
 )
-from embetter_reg.text._causal import CausalLMEncoder
-from embetter_reg.text._hidden import layers_of, longest_input
-from embetter_reg.text._register import GRID, RegisterEncoder, raise_parents
-from embetter_reg.text._windows import Splitter
+from embetter_reg.text import (
+    GRID,
+    CausalLMEncoder,
+    RegisterEncoder,
+    Splitter,
+    layers_of,
+    longest_input,
+    raise_parents,
+)
 
 OBJECTIVES = {
     "register": "AutoModelForSequenceClassification",
