@@ -1,22 +1,88 @@
 """Files that are there whole or not at all, and their names."""
 
 import os
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# A spreadsheet takes a cell that begins with one of these for a formula.
+_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Write beside ``path`` and rename, so that a kill leaves the old file or the new
     one, never a half.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written, such as on a full disk; the old file stays.
+
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    draft = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         write(draft)
         with open(draft, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(draft, path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise OSError(
+            f"got {path}, which cannot be written ({reason}), expected a folder with "
+            "room to write to; free some, or pass another one"
+        ) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
+
+
+def remove_drafts(folder: Path) -> None:
+    """Remove what runs of `write_atomically` that were killed left in a folder.
+
+    The drafts of a process of this machine that still runs stay.
+    """
+    for draft in folder.glob(".*.tmp"):
+        process = draft.name.split(".")[-2].partition("-")[0]
+        if not (process.isdigit() and _runs(int(process))):
+            draft.unlink(missing_ok=True)
+
+
+def check_folder(folder: Path) -> None:
+    """Check that a folder can be made and written to, and make nothing.
+
+    Raises
+    ------
+    OSError
+        If it is a file, lies below one, or may not be written to.
+
+    """
+    nearest = folder.absolute()
+    while not os.path.lexists(nearest):
+        nearest = nearest.parent
+    if not nearest.is_dir():
+        raise OSError(
+            f"got {folder}, but {nearest} is not a folder, expected a folder to write "
+            "to; pass another one"
+        )
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise OSError(
+            f"got {folder}, but {nearest} may not be written to, expected a folder to "
+            "write to; change its permissions, or pass another one"
+        )
+
+
+def write_csv(table: "pd.DataFrame", path: Path) -> None:
+    """Write a table as CSV without its index; no cell of it is a formula.
+
+    Text that a spreadsheet would take for a formula gets an apostrophe before it.
+    """
+    escaped = table.map(_escape).rename(columns=_escape)
+    write_atomically(path, lambda draft: escaped.to_csv(draft, index=False))
 
 
 def slug(name: str) -> str:
@@ -30,3 +96,22 @@ def slug(name: str) -> str:
 
     """
     return "".join(c if c.isalnum() else "_" for c in name)
+
+
+def _escape(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(_FORMULA_SIGNS):
+        return f"'{value}"
+    return value
+
+
+def _runs(process: int) -> bool:
+    """Return whether a process of this machine still runs."""
+    if os.name != "posix":  # elsewhere the signal 0 would end it
+        return process == os.getpid()
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
