@@ -1,20 +1,35 @@
 """Devices and number types of models."""
 
+from typing import TYPE_CHECKING
 
-def pick_device(device: str | None) -> str:
-    """Return ``device``, or the accelerator that is there, or the CPU."""
+if TYPE_CHECKING:
     import torch
 
-    if device is not None:
+
+def pick_device(device: str) -> str:
+    """Return ``device``, or for ``"auto"`` the accelerator of this machine, or the CPU.
+
+    Raises
+    ------
+    ValueError
+        If torch knows no such device, or this machine has none.
+
+    """
+    import torch
+
+    if device != "auto":
+        check_device(device)
         return str(device)
     if torch.cuda.is_available():
         return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    if torch.backends.mps.is_available():
+        return "mps"
+    return "cpu"
 
 
-def pick_dtype(dtype: str | None, device: str):
-    """Return the torch type: as asked; else bfloat16 on a GPU that has it, float16 on
-    another, float32 on CPU.
+def pick_dtype(dtype: str | None, device: str) -> "torch.dtype":
+    """Return the torch type; for ``"auto"``, bfloat16 on a GPU that has it, float16 on
+    another, float32 elsewhere.
     """
     import torch
 
@@ -23,10 +38,10 @@ def pick_dtype(dtype: str | None, device: str):
         "bfloat16": torch.bfloat16,
         "float16": torch.float16,
     }
-    if dtype is not None:
+    if dtype is not None and dtype != "auto":
         if dtype not in allowed:
             raise ValueError(
-                f"got dtype={dtype!r}, expected one of {list(allowed)} or None; pick "
+                f"got dtype={dtype!r}, expected 'auto' or one of {list(allowed)}; pick "
                 "one"
             )
         return allowed[dtype]
@@ -35,11 +50,36 @@ def pick_dtype(dtype: str | None, device: str):
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 
-def check_cuda(device) -> None:
-    """Refuse a CUDA device where there is none."""
+def check_device(device: str) -> None:
+    """Refuse a device that torch does not know or that this machine does not have."""
     import torch
 
-    if str(device).startswith("cuda") and not torch.cuda.is_available():
+    try:
+        torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(
+            f"got device={device!r}, expected 'auto', 'cpu', 'cuda' or 'mps'; pass that"
+        ) from error
+    check_cuda(device)
+    if str(device).startswith("mps") and not torch.backends.mps.is_available():
+        raise ValueError(
+            f"got device={device!r} but no Apple GPU is here; pass 'auto' or 'cpu'"
+        )
+
+
+def check_cuda(device: str) -> None:
+    """Refuse a CUDA device where there is none, or none of that number."""
+    import torch
+
+    if not str(device).startswith("cuda"):
+        return
+    if not torch.cuda.is_available():
         raise ValueError(
             f"got device={device!r} but no CUDA device is here; pass 'auto' or 'cpu'"
+        )
+    number = torch.device(device).index or 0
+    if number >= torch.cuda.device_count():
+        raise ValueError(
+            f"got device={device!r} but {torch.cuda.device_count()} CUDA devices are "
+            "here; pass a smaller number"
         )

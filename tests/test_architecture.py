@@ -18,6 +18,7 @@ ORDER = [
     "_files",
     "_hub",
     "_devices",
+    "_fingerprint",
     "_parameters",
     "_compiled",
     "corpus",

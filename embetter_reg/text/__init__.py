@@ -1,5 +1,6 @@
 """Text encoders: documents in, ``float32 (n_documents, n_dims)`` out."""
 
+from embetter_reg._fingerprint import fingerprint
 from embetter_reg.text._cached import CachedEncoder
 from embetter_reg.text._causal import CausalLMEncoder
 from embetter_reg.text._hidden import Encoded, encode_layers
@@ -30,5 +31,6 @@ __all__ = [
     "TextEncoder",
     "TokenEncoder",
     "encode_layers",
+    "fingerprint",
     "make_encoder",
 ]

@@ -18,6 +18,7 @@ from sklearn.base import (
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from embetter_reg._fingerprint import fingerprint
 from embetter_reg._validation import check_texts
 from embetter_reg.text._cache_file import (
     DAMAGE,
@@ -30,7 +31,6 @@ from embetter_reg.text._cache_file import (
     set_aside,
     store,
 )
-from embetter_reg.text._fingerprint import fingerprint
 
 
 class CachedEncoder(TransformerMixin, BaseEstimator):
@@ -110,7 +110,7 @@ class CachedEncoder(TransformerMixin, BaseEstimator):
         encoder = self._ready()
         if not texts:
             return np.empty((0, self._width(encoder)), np.float32)
-        name = fingerprint(encoder)
+        name = _key_of(encoder)
         keys = [_hash(text.encode("utf-8", "surrogatepass")) for text in texts]
         wanted = dict(zip(keys, texts, strict=True))
         found = self._using(lambda file: look_up(file, name, wanted))
@@ -156,7 +156,7 @@ class CachedEncoder(TransformerMixin, BaseEstimator):
         """Forget this encoder's vectors; those of others stay, and the file uses the
         space again.
         """
-        name = fingerprint(self._ready())
+        name = _key_of(self._ready())
         self._using(
             lambda file: file.execute("DELETE FROM vectors WHERE encoder = ?", (name,))
         )
@@ -188,19 +188,18 @@ class CachedEncoder(TransformerMixin, BaseEstimator):
         return self.encoder_
 
     def _width(self, encoder) -> int:
-        name = fingerprint(encoder)
+        name = _key_of(encoder)
         known = self._using(lambda file: look_up_width(file, name))
         return np.shape(encoder.transform([]))[1] if known is None else known
 
-    def _cache_key(self) -> bytes:
+    def _cache_key(self) -> str:
         """Return what decides the vectors where this encoder is a part of another one:
         not the folder.
         """
-        return fingerprint(
-            getattr(self, "encoder_", self.encoder)
-            if self._needs_fit()
-            else self.encoder
-        )
+        encoder = self.encoder
+        if self._needs_fit():
+            encoder = getattr(self, "encoder_", encoder)
+        return fingerprint(encoder)
 
     def _using(self, work):
         """Do ``work(file)`` in one transaction; set a damaged file aside and do it on a
@@ -279,6 +278,10 @@ def _checked(given: Any, n_texts: int, encoder) -> np.ndarray:
             "nothing of it was stored"
         )
     return vectors
+
+
+def _key_of(encoder: Any) -> bytes:
+    return bytes.fromhex(fingerprint(encoder))
 
 
 def _hash(data: bytes) -> bytes:

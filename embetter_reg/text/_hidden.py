@@ -108,8 +108,8 @@ def encode_layers(
     pooling: str = "mean",
     max_length: int | None = None,
     batch_size: int = 32,
-    device: str | None = None,
-    dtype: str | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
 ) -> dict[int | str, np.ndarray]:
     """Return layers of any transformer, whatever its head is, so that models before and
     after training compare.

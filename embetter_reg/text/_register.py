@@ -57,10 +57,11 @@ class RegisterEncoder(PretrainedEncoder):
     batch_size : int
         Windows in a batch. It does not change the result, and is halved where memory
         runs out.
-    device : str or None
-        For example ``"cuda"``; None takes the accelerator that is there.
-    dtype : {"float32", "bfloat16", "float16"} or None
-        Type of the computation; None takes a half type on a GPU and float32 elsewhere.
+    device : str
+        Such as ``"cpu"`` or ``"cuda"``; ``"auto"`` is the accelerator of this machine,
+        or the CPU.
+    dtype : {"auto", "float32", "bfloat16", "float16"}
+        Type of the computation; ``"auto"`` is a half type on a GPU, float32 elsewhere.
         Results are float32.
     revision : str or None
         Branch, tag or commit on the hub.
@@ -98,8 +99,8 @@ class RegisterEncoder(PretrainedEncoder):
         max_length=None,
         multi_label=None,
         batch_size=32,
-        device=None,
-        dtype=None,
+        device="auto",
+        dtype="auto",
         revision=None,
         local_files_only=False,
         show_progress=False,

@@ -38,10 +38,10 @@ class SentenceEncoder(PretrainedEncoder):
     batch_size : int
         Windows encoded together. It does not change the result, and is halved where
         memory runs out.
-    device : str, list of str or None
-        For example ``"cpu"`` or ``"cuda"``; a list such as ``["cuda:0", "cuda:1"]``
-        shares the documents out over processes; None takes the accelerator that is
-        there.
+    device : str or list of str
+        Such as ``"cpu"`` or ``"cuda"``; ``"auto"`` is the accelerator of this machine,
+        or the CPU. A list such as ``["cuda:0", "cuda:1"]`` shares the documents out
+        over processes.
     normalize : bool
         Give every document unit length.
     truncate_dim : int or None
@@ -59,8 +59,8 @@ class SentenceEncoder(PretrainedEncoder):
         Tokens that neighboring windows of ``"chunks"`` share.
     max_length : int or None
         Tokens in a window; None takes the model's own setting.
-    dtype : {"float32", "bfloat16", "float16", "int8"} or None
-        Type of the computation; None takes a half type on a GPU and float32 elsewhere.
+    dtype : {"auto", "float32", "bfloat16", "float16", "int8"}
+        Type of the computation; ``"auto"`` is a half type on a GPU, float32 elsewhere.
         ``"int8"`` quantizes the linear layers on the CPU. Results are float32.
     backend : {"torch", "onnx", "openvino"}
         What runs the model, as in sentence-transformers; the last two need its extra of
@@ -107,7 +107,7 @@ class SentenceEncoder(PretrainedEncoder):
         name="all-MiniLM-L6-v2",
         *,
         batch_size=32,
-        device=None,
+        device="auto",
         normalize=False,
         truncate_dim=None,
         prompt=None,
@@ -115,7 +115,7 @@ class SentenceEncoder(PretrainedEncoder):
         long="head",
         overlap=64,
         max_length=None,
-        dtype=None,
+        dtype="auto",
         backend="torch",
         model_kwargs=None,
         revision=None,
@@ -276,10 +276,10 @@ class SentenceEncoder(PretrainedEncoder):
                 "dtype",
                 pick_dtype("float32" if self.dtype == "int8" else self.dtype, device),
             )
-        elif self.dtype is not None:
+        elif self.dtype != "auto":
             raise ValueError(
                 f"got dtype={self.dtype!r} with backend={self.backend!r}, expected "
-                "None; name an exported model "
+                "'auto'; name an exported model "
                 'of that type in model_kwargs={"file_name": ...}'
             )
         try:
@@ -323,14 +323,14 @@ class MatryoshkaEncoder(SentenceEncoder):
         *,
         truncate_dim=256,
         batch_size=32,
-        device=None,
+        device="auto",
         normalize=False,
         prompt=None,
         prompt_name=None,
         long="head",
         overlap=64,
         max_length=None,
-        dtype=None,
+        dtype="auto",
         backend="torch",
         model_kwargs=None,
         revision=None,

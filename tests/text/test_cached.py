@@ -24,9 +24,9 @@ from embetter_reg.text import (
     LiteTextEncoder,
     SentenceEncoder,
     SurfaceEncoder,
+    fingerprint,
 )
 from embetter_reg.text._cache_file import identity_of, look_up, set_aside, store
-from embetter_reg.text._fingerprint import fingerprint
 
 TEXTS = [f"{word} {n}?" for n in range(20) for word in ("the cat", "mix flour")]
 
@@ -544,3 +544,40 @@ def test_bad_folders_and_bad_encoders(tmp_path):
     learned.encoder_.extra_ = object()
     with pytest.raises(TypeError, match="got object inside the encoder"):
         learned.transform(TEXTS)
+
+
+def test_a_fingerprint_decides_by_weights_parameters_and_type(tiny_model):
+    """Equal encoders agree, in whatever process; what changes a vector changes it."""
+    encoder = SentenceEncoder(tiny_model, device="cpu")
+    name = fingerprint(encoder)
+    assert len(name) == 32 and int(name, 16) >= 0
+    same = [
+        clone(encoder),
+        clone(encoder).set_params(dtype="float32", batch_size=3),
+        pickle.loads(pickle.dumps(encoder)),
+    ]
+    assert {fingerprint(other) for other in same} == {name}
+    for change in ({"dtype": "bfloat16"}, {"prompt": "the "}, {"max_length": 9}):
+        assert fingerprint(clone(encoder).set_params(**change)) != name
+
+
+def test_a_fingerprint_of_networks_and_tokenizers(tiny_model):
+    """Learned torch modules count by their weights, not by how long they trained."""
+    from sentence_transformers import SentenceTransformer
+
+    class Trained(SurfaceEncoder):
+        pass
+
+    def trained(change=0.0, seconds=1.0):
+        encoder = Trained().fit(TEXTS)
+        encoder.model_ = SentenceTransformer(tiny_model, device="cpu")
+        encoder.model_[0].auto_model.embeddings.word_embeddings.weight.data += change
+        encoder.tokenizer_ = encoder.model_.tokenizer
+        encoder.seconds_ = seconds
+        return encoder
+
+    assert fingerprint(trained()) == fingerprint(trained(seconds=2.0))
+    assert fingerprint(trained()) != fingerprint(trained(change=0.1))
+    shorter = trained()
+    shorter.tokenizer_.model_max_length = 7
+    assert fingerprint(shorter) != fingerprint(trained())

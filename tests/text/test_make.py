@@ -30,7 +30,7 @@ def test_options_reach_the_encoder_or_are_refused():
         "some/model",
         "half",
         "chunks",
-        None,
+        "auto",
     )
     assert make_encoder("lite", random_state=3, n_components=5).random_state == 3
     with pytest.raises(

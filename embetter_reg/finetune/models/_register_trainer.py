@@ -341,7 +341,7 @@ class RegisterTrainer(BaseEstimator):
         given = {
             "max_length": self.max_length,
             "batch_size": self.batch_size,
-            "device": None if self.device == "auto" else self.device,
+            "device": self.device,
         }
         return kind(str(self.model), **{**given, **options})._around(
             (self.tokenizer_, plain(self.model_))
@@ -517,7 +517,7 @@ class RegisterTrainer(BaseEstimator):
                 "problem_type": f"{'multi' if self.multi_label_ else 'single'}_label_classification",
                 "ignore_mismatched_sizes": True,
             }
-        device = pick_device(None if self.device == "auto" else self.device)
+        device = pick_device(self.device)
         with quiet(), seeded_torch(seed):
             try:
                 model, told = getattr(

@@ -300,7 +300,7 @@ class SbertLearner(BaseEstimator):
             )
         from sentence_transformers import SentenceTransformer
 
-        device = pick_device(None if self.device == "auto" else self.device)
+        device = pick_device(self.device)
         if isinstance(self.model, SentenceTransformer):
             return (copy.deepcopy(self.model) if self.copy else self.model).to(device)
         if not isinstance(self.model, str | Path):
