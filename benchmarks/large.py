@@ -19,10 +19,10 @@ from embetter_reg.analysis import (
     SphericalKMeans,
     cilisi,
     clisi,
+    cluster,
     find_neighbors,
     ilisi,
     leave_one_language_out,
-    make_clusterer,
     probe_space,
 )
 from embetter_reg.corpus import label_column
@@ -66,7 +66,7 @@ def main() -> None:
     gold = {"register": register, "language": language}
     measured(
         "k-means, k = 8",
-        lambda: make_clusterer("kmeans", 8, n_documents=len(X), random_state=0).fit(X),
+        lambda: cluster(X, "kmeans", 8, n_init=3, random_state=0),
     )
     measured(
         "spherical k-means, k = 8",

@@ -1,5 +1,8 @@
 """Checks at the door: what was got, what was expected, what to do."""
 
+from collections.abc import Collection
+from difflib import get_close_matches
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -163,3 +166,50 @@ def check_groups(name: str, values: Any, n_documents: int) -> np.ndarray:
             f"documents of more {name}s"
         )
     return labels
+
+
+def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
+    """Raise unless ``value`` is one of ``choices``; suggests the nearest spelling.
+
+    Raises
+    ------
+    ValueError
+        If it is none of them.
+
+    Examples
+    --------
+    >>> check_choice("metric", "cosin", ("cosine", "euclidean"))
+    Traceback (most recent call last):
+    ValueError: got metric='cosin', expected one of ['cosine', 'euclidean']; did you mean 'cosine'?
+
+    """
+    if isinstance(value, str) and value in choices:
+        return
+    nearest = get_close_matches(str(value), choices, n=1)
+    advice = f"did you mean {nearest[0]!r}?" if nearest else "pick one"
+    raise ValueError(f"got {name}={value!r}, expected one of {list(choices)}; {advice}")
+
+
+def check_whole_number(
+    name: str, value: Any, low: int = 1, high: int | None = None
+) -> int:
+    """Return ``value`` as an int between ``low`` and ``high``, both included.
+
+    Raises
+    ------
+    TypeError
+        If it is not a whole number.
+    ValueError
+        If it is out of range.
+
+    """
+    expectation = f"a whole number of at least {low}"
+    if high is not None:
+        expectation = f"a whole number from {low} to {high}"
+    message = f"got {name}={value!r}, expected {expectation}; pass one"
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Integral):
+        raise TypeError(message)
+    number = int(value)
+    if number < low or (high is not None and number > high):
+        raise ValueError(message)
+    return number

@@ -1,6 +1,6 @@
 """Analysis: is a space organized by register or by language?"""
 
-from embetter_reg.analysis.cluster import SphericalKMeans, make_clusterer
+from embetter_reg.analysis.cluster import Clustering, SphericalKMeans, cluster
 from embetter_reg.analysis.compare import (
     Comparison,
     average,
@@ -57,6 +57,7 @@ __all__ = [
     "TSNE",
     "UMAP",
     "CenterProjection",
+    "Clustering",
     "Comparison",
     "LabelAppended",
     "Majority",
@@ -76,6 +77,7 @@ __all__ = [
     "cilisi",
     "classification_reports",
     "clisi",
+    "cluster",
     "cluster_majority",
     "cluster_table",
     "compare_spaces",
@@ -89,7 +91,6 @@ __all__ = [
     "kbet",
     "leave_one_language_out",
     "lisi",
-    "make_clusterer",
     "make_reducer",
     "parallel_retrieval",
     "probe_space",

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import check_random_state
 
+from embetter_reg._random import check_random_state
 from embetter_reg.corpus.registers import GROUPS, MAIN, PARENT, mains
 
 

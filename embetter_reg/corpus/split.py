@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import BaseCrossValidator, LeaveOneGroupOut
-from sklearn.utils import check_random_state
 
+from embetter_reg._random import check_random_state
 from embetter_reg._validation import check_same_length
 from embetter_reg.corpus.select import label_column
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import check_random_state
 
+from embetter_reg._random import check_random_state
 from embetter_reg.corpus import load_registers, read_documents
 from embetter_reg.store import read_embeddings
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
-from sklearn.utils import check_random_state
 
+from embetter_reg._random import check_random_state
 from embetter_reg.analysis import make_reducer
 
 N_FITTED = 20_000  # documents that the reducer itself lays out

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.preprocessing import normalize
-from sklearn.utils import check_random_state
 
 from embetter_reg._optional import optional_import
+from embetter_reg._random import check_random_state
 from embetter_reg.label._map import stratified_sample
 
 N_NEIGHBORS = 10

@@ -247,7 +247,7 @@ def find_clusters(space, n_clusters: int, random_state=0) -> np.ndarray:
     """Return the spherical k-means cluster of every document, fitted on 20,000 where
     there are more.
     """
-    from embetter_reg.analysis import make_clusterer
+    from embetter_reg.analysis import SphericalKMeans
 
     rng = np.random.default_rng(random_state)
     rows = (
@@ -258,7 +258,7 @@ def find_clusters(space, n_clusters: int, random_state=0) -> np.ndarray:
     fitted = np.asarray(space[rows], np.float32)
     k = min(n_clusters, len(np.unique(fitted, axis=0)))
     return (
-        make_clusterer("spherical", k, n_init=3, random_state=random_state)
+        SphericalKMeans(k, n_init=3, random_state=random_state)
         .fit(fitted)
         .predict(np.asarray(space))
     )

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sklearn.utils import check_random_state
 
+from embetter_reg._random import check_random_state
 from embetter_reg._validation import check_texts
 from embetter_reg.text._hidden import HiddenPass, load_transformer, resolve_layer
 from embetter_reg.text._pretrained import PretrainedEncoder

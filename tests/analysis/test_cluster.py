@@ -1,12 +1,17 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
-from sklearn.cluster import KMeans, MiniBatchKMeans
+from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
+from sklearn.mixture import BayesianGaussianMixture
 from sklearn.preprocessing import normalize
 
-from embetter_reg.analysis import SphericalKMeans, make_clusterer
+from embetter_reg.analysis import Clustering, SphericalKMeans, cluster
+from embetter_reg.analysis.cluster import CLUSTERERS
+from embetter_reg.analysis.cluster import _cluster as door
 from embetter_reg.analysis.cluster import _kmeans as engine
 from embetter_reg.analysis.cluster._kernels import merge, split_few
 from embetter_reg.analysis.cluster._kmeans import cluster_rows
@@ -245,23 +250,99 @@ def test_a_stream_comes_near_the_whole(rays):
     )
 
 
-def test_clusterers_by_name():
-    assert (
-        isinstance(make_clusterer("kmeans", 3), KMeans)
-        and make_clusterer("kmeans", 3).n_init == 10
-    )
-    assert isinstance(make_clusterer("kmeans", 3, n_documents=60_000), MiniBatchKMeans)
-    assert make_clusterer("gaussian", 3, n_dims=384).covariance_type == "diag"
-    assert (
-        make_clusterer("gaussian", 3, n_dims=2, covariance_type="tied").covariance_type
-        == "tied"
-    )
+# The door
+
+
+@pytest.fixture(scope="module")
+def blobs():
+    return make_blobs(400, n_features=20, centers=6, cluster_std=4, random_state=1)
+
+
+@pytest.mark.parametrize("n_dims", [2, 20])
+@pytest.mark.parametrize("n_init", [1, 5])
+def test_kmeans_is_at_most_scikit_learns_from_as_many_starts(blobs, n_dims, n_init):
+    X = blobs[0][:, :n_dims]
+    for k in (2, 4, 6, 9):
+        ours = cluster(X, "kmeans", k, n_init=n_init, random_state=0)
+        theirs = KMeans(k, n_init=n_init, random_state=0).fit(X)
+        assert ours.inertia <= theirs.inertia_ * (1 + 1e-6)
+        gaps = ((X - ours.centers[ours.labels]) ** 2).sum()
+        assert ours.inertia == pytest.approx(gaps, rel=1e-5)
+
+
+def test_spherical_is_the_estimator(rays):
+    X, y = rays
+    found = cluster(X, "spherical", 5, random_state=0)
+    model = SphericalKMeans(5, n_init=10, random_state=0).fit(X)
+    assert adjusted_rand_score(y, found.labels) == 1.0
+    assert found.inertia == pytest.approx(model.inertia_)
+    np.testing.assert_allclose(np.linalg.norm(found.centers, axis=1), 1)
+
+
+def test_a_mixture_finds_blobs_and_may_leave_components_empty():
     X, y = make_blobs(200, centers=3, random_state=0, cluster_std=0.3)
-    assert (
-        adjusted_rand_score(
-            y, make_clusterer("gaussian", 3, n_dims=2, random_state=0).fit_predict(X)
-        )
-        == 1.0
-    )
-    with pytest.raises(ValueError, match="got the clusterer 'dbscan'"):
-        make_clusterer("dbscan", 3)
+    three, nine = cluster(X, "gaussian", [3, 9], random_state=0)
+    assert adjusted_rand_score(y, three.labels) == 1.0
+    assert three.centers.shape == (3, 2) and np.isnan(three.inertia)
+    assert len(set(nine.labels)) <= 9
+    by_hand = BayesianGaussianMixture(
+        n_components=3,
+        weight_concentration_prior_type="dirichlet_distribution",
+        max_iter=300,
+        random_state=0,
+    ).fit(X)
+    np.testing.assert_array_equal(three.labels, by_hand.predict(X))
+
+
+@pytest.mark.parametrize("name", CLUSTERERS)
+def test_one_k_gives_one_and_several_give_a_list_in_their_order(blobs, name):
+    X, _ = blobs
+    one = cluster(X, name, 4, n_init=2, random_state=0)
+    several = cluster(X, name, (6, 4), n_init=2, random_state=0)
+    assert isinstance(one, Clustering) and isinstance(several, list)
+    assert [len(each.centers) for each in several] == [6, 4]
+    again = cluster(X, name, (6, 4), n_init=2, random_state=0, n_jobs=1)
+    for first, second in zip(several, again, strict=True):
+        np.testing.assert_array_equal(first.labels, second.labels)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        one.inertia = 0.0
+
+
+def test_many_rows_are_clustered_as_few_are(blobs, monkeypatch):
+    X, _ = blobs
+    few = cluster(X, "kmeans", 6, random_state=0)
+    monkeypatch.setattr(door, "_MANY_ROWS", 100)
+    monkeypatch.setattr(engine, "_GRAM_ROWS", 100)
+    many = cluster(X, "kmeans", 6, random_state=0)
+    assert many.inertia == pytest.approx(few.inertia, rel=0.005)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"name": "kmean"}, ValueError, "got name='kmean'.*did you mean 'kmeans'"),
+        ({"name": None}, ValueError, "got name=None, expected one of"),
+        ({"k": 0}, ValueError, "got k=0, expected a whole number from 1 to 400"),
+        ({"k": 401}, ValueError, "got k=401, expected a whole number from 1 to 400"),
+        ({"k": [2, 2.5]}, TypeError, "got k=2.5, expected a whole number"),
+        ({"k": "8"}, TypeError, "got k='8', expected a whole number"),
+        ({"k": None}, TypeError, "got k=None, expected a whole number"),
+        ({"k": []}, ValueError, "got no k, expected at least one"),
+        ({"n_init": 0}, ValueError, "got n_init=0, expected a whole number"),
+        ({"max_iter": 1.5}, TypeError, "got max_iter=1.5, expected a whole number"),
+        ({"random_state": "x"}, ValueError, "got random_state='x', expected None"),
+        ({"X": [[np.nan, 1.0]]}, ValueError, "got NaN or infinity in row 0"),
+        ({"X": [1.0, 2.0]}, ValueError, r"of shape \(2,\)"),
+    ],
+)
+def test_errors_of_the_door(blobs, changes, error, message):
+    arguments = {"X": blobs[0], "name": "kmeans", "k": 3, **changes}
+    with pytest.raises(error, match=message):
+        cluster(**arguments)
+
+
+def test_without_a_seed_numpys_global_state_stays(blobs):
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    first, second = (cluster(blobs[0], "kmeans", 40, n_init=1) for _ in range(2))
+    np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+    assert (first.labels != second.labels).any()

@@ -9,7 +9,6 @@ from sklearn.metrics import pairwise_distances
 
 from embetter_reg.analysis import (
     Ranking,
-    _distances,
     cilisi,
     clisi,
     find_neighbors,
@@ -18,6 +17,7 @@ from embetter_reg.analysis import (
     kbet,
     lisi,
 )
+from embetter_reg.analysis.metrics import _distances
 
 
 @pytest.fixture(scope="module")

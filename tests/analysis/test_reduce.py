@@ -17,9 +17,9 @@ from embetter_reg.analysis import (
     CenterProjection,
     LabelAppended,
     SharedNeighbors,
-    _graph,
     make_reducer,
 )
+from embetter_reg.analysis.reduce import _shared_neighbors
 from embetter_reg.analysis.reduce._make import REDUCERS
 
 # Each reducer with few iterations, and what installs it.
@@ -327,7 +327,7 @@ def test_a_long_search_is_approximate_and_kept_for_each_seed(planted, monkeypatc
         return exact.indices, exact.distances, exact.index
 
     monkeypatch.setattr(umap.umap_, "nearest_neighbors", nearest_neighbors)
-    monkeypatch.setattr(_graph, "_EXACT_ROWS", 100)
+    monkeypatch.setattr(_shared_neighbors, "_EXACT_ROWS", 100)
     neighbors = SharedNeighbors()
     for seed in (0, 1, 0):
         short("umap", neighbors=neighbors, random_state=seed).fit(X)

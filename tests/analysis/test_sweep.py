@@ -119,8 +119,7 @@ def test_a_killed_sweep_goes_on(spaces, gold, tmp_path, monkeypatch):
         sweep(spaces, **{**options, "k": [5]}, folder=tmp_path)
 
 
-def test_mixtures_and_large_spaces(spaces, gold, monkeypatch):
-    monkeypatch.setattr(module, "MINIBATCH_ABOVE", 100)
+def test_mixtures(spaces, gold):
     found = sweep(
         spaces, **gold, k=[4], clusterers=["gaussian", "kmeans"], reducers=["pca"]
     )

@@ -1,17 +1,7 @@
-"""k-means and spherical k-means."""
+"""Clusterings by name, and spherical k-means as an estimator."""
 
-from embetter_reg.analysis.cluster._kmeans import cluster_rows
-from embetter_reg.analysis.cluster._spherical import (
-    CLUSTERERS,
-    MINIBATCH_ABOVE,
-    SphericalKMeans,
-    make_clusterer,
-)
+from embetter_reg.analysis.cluster._cluster import CLUSTERERS, cluster
+from embetter_reg.analysis.cluster._kmeans import Clustering
+from embetter_reg.analysis.cluster._spherical import SphericalKMeans
 
-__all__ = [
-    "CLUSTERERS",
-    "MINIBATCH_ABOVE",
-    "SphericalKMeans",
-    "cluster_rows",
-    "make_clusterer",
-]
+__all__ = ["CLUSTERERS", "Clustering", "SphericalKMeans", "cluster"]

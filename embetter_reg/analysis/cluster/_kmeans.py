@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 import scipy.sparse as sp
 from joblib import Parallel, cpu_count, delayed
-from sklearn.utils import check_random_state
 from sklearn.utils.extmath import row_norms, safe_sparse_dot
 from threadpoolctl import threadpool_limits
+
+from embetter_reg._random import RandomStateLike, check_random_state
 
 _FEW_DIMS = 16  # where bounds on distances pay
 _GRAM_ROWS = 8192  # where all inner products fit in 256 MB
@@ -20,18 +22,28 @@ _POLISHED = 3  # starts that single rows are moved in
 _TRIALS = 8  # rows of which the best becomes the middle of one more cluster
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Clustering:
-    """``centers (k, n_dims)``, the nearest one of each row as ``labels``, ``inertia``
-    and iterations.
+    """A clustering, as `cluster` returns it.
 
-    The inertia is the weighted sum of squared Euclidean distances, or of cosine
-    distances on the sphere.
+    Attributes
+    ----------
+    labels : ndarray of int32, shape (n_documents,)
+        The number of each document's nearest center; of the likeliest component for a
+        Gaussian mixture.
+    inertia : float
+        Sum of squared Euclidean distances to the nearest center, of cosine distances
+        for spherical k-means; lower is tighter. NaN for a Gaussian mixture.
+    centers : ndarray, shape (k, n_dims)
+        Means; of unit length for spherical k-means.
+    n_iter : int
+        Iterations of the best start.
+
     """
 
-    centers: np.ndarray
     labels: np.ndarray
     inertia: float
+    centers: np.ndarray
     n_iter: int
 
 
@@ -44,7 +56,7 @@ def cluster_rows(
     max_iter: int = 300,
     tol: float = 0.0,
     sample_weight=None,
-    random_state=None,
+    random_state: RandomStateLike = None,
     n_jobs: int | None = None,
 ) -> list[Clustering]:
     """Cluster rows with each number of clusters and return the best of ``n_init``
@@ -94,7 +106,7 @@ def cluster_rows(
 
     state = (
         check_random_state(random_state).get_state()
-        if isinstance(random_state, int | np.integer)
+        if isinstance(random_state, Integral)
         else None
     )
     rng = check_random_state(random_state)
@@ -265,12 +277,8 @@ class _Rows:
                 self.spherical,
             )
             n_iter = min(n_iter + more, max_iter)
-            return Clustering(
-                (centers + self.middle).astype(self.given.dtype),
-                labels,
-                inertia,
-                n_iter,
-            )
+            centers = (centers + self.middle).astype(self.given.dtype)
+            return Clustering(labels, inertia, centers, n_iter)
         if self.has_gram:
             shared = self.rows, self.gram, self.norms, self.weights
             runs = [
@@ -282,7 +290,7 @@ class _Rows:
             self.given, self.weights, labels, _dense(self.given[:k]), self.spherical
         )
         labels, gaps = assign(self.given, centers, self.spherical)
-        return Clustering(centers, labels, float(gaps @ self.weights), n_iter)
+        return Clustering(labels, float(gaps @ self.weights), centers, n_iter)
 
 
 def _dense(rows) -> np.ndarray:

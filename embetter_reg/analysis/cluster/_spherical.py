@@ -1,4 +1,4 @@
-"""Clusterers by name, and spherical k-means."""
+"""Spherical k-means as an estimator."""
 
 from numbers import Integral
 
@@ -9,8 +9,6 @@ from sklearn.base import (
     ClusterMixin,
     TransformerMixin,
 )
-from sklearn.cluster import KMeans, MiniBatchKMeans
-from sklearn.mixture import BayesianGaussianMixture
 from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import (
@@ -20,10 +18,6 @@ from sklearn.utils.validation import (
 )
 
 from embetter_reg.analysis.cluster._kmeans import assign, cluster_rows, sum_rows
-
-CLUSTERERS = ("kmeans", "spherical", "gaussian")
-MINIBATCH_ABOVE = 50_000  # documents
-_FULL_COVARIANCE = 32  # dimensions
 
 
 class SphericalKMeans(
@@ -194,56 +188,3 @@ class SphericalKMeans(
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def make_clusterer(
-    name: str, k: int, *, n_documents=None, n_dims=None, random_state=None, **options
-):
-    """Return the clusterer called ``name`` for ``k`` clusters, with its own
-    ``options``.
-
-    ``"kmeans"``: scikit-learn's ``KMeans`` from ten starts; above 50,000 documents,
-    where ``n_documents`` says so, ``MiniBatchKMeans`` from three. ``"spherical"``:
-    `SphericalKMeans` from ten starts. ``"gaussian"``: ``BayesianGaussianMixture``,
-    whose weights have a Dirichlet distribution as prior, so that it may leave some of
-    the k components empty; covariances are full up to 32 dimensions, beyond (or where
-    ``n_dims`` is not said) diagonal. All repeat with a seed.
-
-    Raises
-    ------
-    ValueError
-        If there is no clusterer of that name.
-
-    Examples
-    --------
-    >>> from embetter_reg.analysis import make_clusterer
-    >>> make_clusterer("spherical", 9, random_state=0)
-    SphericalKMeans(n_clusters=9, n_init=10, random_state=0)
-    >>> make_clusterer("gaussian", 9, n_dims=2).covariance_type
-    'full'
-
-    """
-    if name == "kmeans" and (n_documents or 0) > MINIBATCH_ABOVE:
-        return MiniBatchKMeans(
-            k, random_state=random_state, **{"n_init": 3, "batch_size": 4096, **options}
-        )
-    if name == "kmeans":
-        return KMeans(k, random_state=random_state, **{"n_init": 10, **options})
-    if name == "spherical":
-        return SphericalKMeans(
-            k, random_state=random_state, **{"n_init": 10, **options}
-        )
-    if name == "gaussian":
-        defaults = {
-            "covariance_type": "full"
-            if n_dims is not None and n_dims <= _FULL_COVARIANCE
-            else "diag",
-            "weight_concentration_prior_type": "dirichlet_distribution",
-            "max_iter": 300,
-        }
-        return BayesianGaussianMixture(
-            n_components=k, random_state=random_state, **{**defaults, **options}
-        )
-    raise ValueError(
-        f"got the clusterer {name!r}, expected one of {list(CLUSTERERS)}; pick one"
-    )

@@ -9,10 +9,9 @@ import pandas as pd
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_mutual_info_score
 from sklearn.preprocessing import normalize
-from sklearn.utils import check_random_state
 from tqdm.auto import tqdm
 
-from embetter_reg._random import draw_seed
+from embetter_reg._random import check_random_state, draw_seed
 from embetter_reg._validation import (
     check_labels,
     check_same_length,

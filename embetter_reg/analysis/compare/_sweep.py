@@ -12,19 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from joblib import Parallel, cpu_count, delayed
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.preprocessing import normalize
-from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from embetter_reg._files import slug, write_atomically
 from embetter_reg._validation import check_labels, check_space
-from embetter_reg.analysis.cluster import (
-    CLUSTERERS,
-    MINIBATCH_ABOVE,
-    cluster_rows,
-    make_clusterer,
-)
+from embetter_reg.analysis.cluster import CLUSTERERS, cluster
 from embetter_reg.analysis.metrics import AGREEMENT, agreements, silhouettes
 from embetter_reg.analysis.reduce import make_reducer
 
@@ -71,7 +63,7 @@ def sweep(
         Numbers of clusters; None takes 2 to 33 with the numbers of registers, languages
         and their product, as far as a cluster holds three documents on average.
     clusterers : sequence of {"kmeans", "spherical", "gaussian"}
-        As `make_clusterer` makes them.
+        As for `cluster`.
     seeds : sequence of int
         Each seeds the reducer and the clusterers.
     n_init : int
@@ -380,7 +372,16 @@ def _run(
             points = np.asarray(reducer.fit_transform(X), dtype=np.float32)
     parts, labelings = [], []
     for clusterer in clusterers:
-        found, inertia = _cluster(clusterer, points, ks, each.seed, n_init, n_jobs)
+        clusterings = cluster(
+            points,
+            clusterer,
+            ks,
+            n_init=n_init,
+            random_state=each.seed,
+            n_jobs=n_jobs,
+        )
+        found = [clustering.labels for clustering in clusterings]
+        inertia = [clustering.inertia for clustering in clusterings]
         metric = "cosine" if clusterer == "spherical" else "euclidean"
         n_clusters = [np.count_nonzero(np.bincount(labels)) for labels in found]
         apart = [n > 1 for n in n_clusters]  # a mixture may leave one cluster
@@ -426,41 +427,6 @@ def _run(
 def _save(path: Path, arrays: dict[str, Any]) -> None:
     with open(path, "wb") as file:
         np.savez_compressed(file, **arrays)
-
-
-def _cluster(clusterer: str, points, ks, seed: int, n_init: int, n_jobs: int):
-    """Return a labeling for each k, and inertias (NaN for a mixture)."""
-    if clusterer != "gaussian" and (
-        clusterer == "spherical" or len(points) <= MINIBATCH_ABOVE
-    ):
-        spherical = clusterer == "spherical"
-        rows = normalize(points) if spherical else points
-        found = cluster_rows(
-            rows,
-            ks,
-            spherical=spherical,
-            n_init=n_init,
-            random_state=seed,
-            n_jobs=n_jobs,
-        )
-        return [each.labels for each in found], [each.inertia for each in found]
-
-    def fit(k):
-        model = make_clusterer(
-            clusterer,
-            k,
-            n_documents=len(points),
-            n_dims=points.shape[1],
-            random_state=seed,
-        )
-        with warnings.catch_warnings(), threadpool_limits(1):
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            labels = model.fit_predict(points)
-        return labels.astype(np.int32), getattr(model, "inertia_", np.nan)
-
-    return zip(
-        *Parallel(n_jobs, prefer="threads")(delayed(fit)(k) for k in ks), strict=True
-    )
 
 
 def _check(spaces, register, language):

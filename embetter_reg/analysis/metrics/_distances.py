@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.preprocessing import normalize
-from sklearn.utils import check_random_state, gen_batches
+from sklearn.utils import gen_batches
+
+from embetter_reg._random import check_random_state
 
 METRICS = ("cosine", "euclidean")
 _BLOCK = 16_000_000  # distances a block: 64 MB as float32

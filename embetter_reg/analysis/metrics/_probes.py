@@ -9,10 +9,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.neural_network import MLPClassifier
-from sklearn.utils import check_random_state
 from threadpoolctl import threadpool_limits
 
-from embetter_reg._random import draw_seed
+from embetter_reg._random import check_random_state, draw_seed
 from embetter_reg._validation import check_groups, check_space
 from embetter_reg.analysis.metrics._distances import draw_queries
 

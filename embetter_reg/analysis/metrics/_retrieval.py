@@ -5,8 +5,8 @@ are translations near?
 import numpy as np
 import pandas as pd
 from scipy.special import digamma
-from sklearn.utils import check_random_state
 
+from embetter_reg._random import check_random_state
 from embetter_reg._validation import check_groups, check_labels, check_space
 from embetter_reg.analysis.metrics._distances import distance_blocks, draw_queries
 from embetter_reg.analysis.metrics._neighbors import Neighbors
