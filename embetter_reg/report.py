@@ -144,14 +144,14 @@ def _record(
         },
         "floor": comparison.floor,
         "agreement": comparison.agreement.to_dict("records"),
-        "balance": comparison.balance.to_dict("records"),
-        "gains": comparison.gains.to_dict("records"),
+        "margins": comparison.margins.to_dict("records"),
+        "ami_gains": comparison.ami_gains.to_dict("records"),
         "figures": _records(comparison.figures),
-        "differences": _records(comparison.differences),
+        "figure_differences": _records(comparison.figure_differences),
         "skipped": comparison.skipped,
         "confounding": comparison.confounding.to_dict("index"),
         "cramers_v": comparison.cramers_v,
-        "balanced": comparison.balanced.to_dict("records"),
+        "balanced_agreement": comparison.balanced_agreement.to_dict("records"),
         "hybrids": comparison.hybrids.to_dict("records"),
         "silhouettes": comparison.silhouettes.to_dict("records"),
         "cluster_tables": {
@@ -199,7 +199,7 @@ def _sections(comparison: Comparison, record) -> list[tuple[str, str, pd.DataFra
             _agreement(comparison),
         )
     ]
-    if len(comparison.gains):
+    if len(comparison.ami_gains):
         sections.append(
             (
                 "What a space gains over others",
@@ -230,19 +230,19 @@ def _agreement(comparison: Comparison) -> pd.DataFrame:
     wide = rows.pivot_table(
         index=key, columns="label", values=["AMI", "ami_null"], aggfunc="first"
     )
-    balance = comparison.balance.set_index(key).loc[
+    margins = comparison.margins.set_index(key).loc[
         list(dict.fromkeys(zip(*(rows[name] for name in key), strict=True)))
     ]
-    wide = wide.loc[balance.index]
+    wide = wide.loc[margins.index]
     return _grouped(
         pd.DataFrame(
             {
                 "register AMI": wide["AMI", "register"],
                 "language AMI": wide["AMI", "language"],
                 "difference": _with_interval(
-                    balance, "difference", "low", "high", sign="+"
+                    margins, "difference", "low", "high", sign="+"
                 ),
-                "explained by": balance["explains"],
+                "explained by": margins["explains"],
                 "shuffled": wide["ami_null", "register"].map("{:.3f}".format),
             }
         ).reset_index(),
@@ -251,7 +251,7 @@ def _agreement(comparison: Comparison) -> pd.DataFrame:
 
 
 def _gains(comparison: Comparison) -> pd.DataFrame:
-    gains, spaces = comparison.gains, comparison.parameters["spaces"]
+    gains, spaces = comparison.ami_gains, comparison.parameters["spaces"]
     gains = gains[(gains["space"] != spaces[0]) | (len(spaces) == 1)]
     columns = {
         f"{label} AMI": _with_interval(
@@ -312,9 +312,9 @@ def _figures(comparison: Comparison, level: str) -> list[tuple[str, str, pd.Data
         sections += _parts(
             "Every figure of the controls", words, wide[parameters["controls"]]
         )
-    if len(comparison.differences):
-        last = comparison.differences[
-            comparison.differences["space"] == parameters["spaces"][-1]
+    if len(comparison.figure_differences):
+        last = comparison.figure_differences[
+            comparison.figure_differences["space"] == parameters["spaces"][-1]
         ]
         last = last.assign(
             cell=_with_interval(last, "difference", "low", "high", sign="+")
@@ -368,7 +368,7 @@ def _documents(
         )
     ]
     if n_balanced:
-        table = comparison.balanced
+        table = comparison.balanced_agreement
         sections.append(
             (
                 "As many documents of each register in each language",
@@ -424,7 +424,7 @@ def _facts(comparison: Comparison, record) -> pd.DataFrame:
         "registers": {
             "gold": "gold labels",
             "predicted": "PREDICTED by a classifier, not gold",
-        }[parameters["labels"]],
+        }[parameters["label_source"]],
         "documents compared": parameters["n_documents"],
         "documents fitted on": "not given"
         if record["fitted_on"] is None

@@ -237,12 +237,12 @@ def test_predictions_are_compared_only_when_asked_for(folders, tmp_path):
         "--out",
         tmp_path,
     ]
-    done = invoke(*arguments, "--labels", "predicted")
+    done = invoke(*arguments, "--label-source", "predicted")
     assert done.exit_code == 0, done.exception
     assert "PREDICTED by a classifier" in (tmp_path / "report.md").read_text(
         encoding="utf-8"
     )
-    done = invoke(*arguments, "--labels", "predicted_best")
+    done = invoke(*arguments, "--label-source", "predicted_best")
     assert "whose threshold was chosen on these documents' own gold labels" in str(
         done.exception
     )
@@ -258,7 +258,7 @@ def test_predictions_are_compared_only_when_asked_for(folders, tmp_path):
         (["CORPUS", "--test", "CORPUS"], "no held-out document"),
         (["ENGLISH"], "got held-out documents of one language (en)"),
         (["CORPUS", "--controls", "magic"], "got the control 'magic'"),
-        (["CORPUS", "--labels", "predicted"], "got --labels predicted"),
+        (["CORPUS", "--label-source", "predicted"], "got --label-source predicted"),
         (["CORPUS", "--encoder", "no/such"], "got the model 'no/such'"),
     ],
 )
@@ -502,7 +502,7 @@ def test_sweep_then_average(labeled, tmp_path):
             "--group",
             "all",
         ]
-        done = invoke(*arguments, "--seeds", 2, "--hybrids", "keep", "--out", out)
+        done = invoke(*arguments, "--n-seeds", 2, "--hybrids", "keep", "--out", out)
         assert done.exit_code == 0, done.output
         assert {
             "sweep.csv",

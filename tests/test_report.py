@@ -107,7 +107,7 @@ def test_every_table_stands_in_each_form(written):
         f"<span>{row['value']:.2f} <small>[{row['low']:.2f}, "
         f"{row['high']:.2f}]</small></span>" in text
     )
-    for name in ("figures", "differences", "hybrids", "balanced"):
+    for name in ("figures", "figure_differences", "hybrids", "balanced_agreement"):
         table = pd.DataFrame(record[name])
         assert len(table) == len(getattr(comparison, name)) and set(table) == set(
             getattr(comparison, name)
@@ -127,13 +127,13 @@ def test_predicted_registers_are_printed(planted, tmp_path):
         spaces,
         register=planted["register"],
         language=planted["language"],
-        labels="predicted",
+        label_source="predicted",
         k=[4],
         n_seeds=1,
         n_bootstrap=5,
         n_null=5,
         figures=[],
-        control=False,
+        controls=(),
     )
     text = write_report(comparison, spaces, tmp_path).read_text(encoding="utf-8")
     assert (

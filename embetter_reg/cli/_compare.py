@@ -21,14 +21,14 @@ from embetter_reg.cli._inputs import parse_numbers
 
 
 @app.command()
-def demo(out: Out = Path("demo"), seed: Seed = 0, debug: Debug = False) -> None:
+def demo(out: Out = Path("demo"), random_state: Seed = 0, debug: Debug = False) -> None:
     """Tune a space on the bundled corpus and report what the tuned space is organized
     by.
     """
     from embetter_reg.corpus import load_registers, train_test_documents
 
-    train, test = train_test_documents(load_registers(), 0.4, random_state=seed)
-    _compare(train, test, out=out, seed=seed, title="The bundled corpus")
+    train, test = train_test_documents(load_registers(), 0.4, random_state=random_state)
+    _compare(train, test, out=out, seed=random_state, title="The bundled corpus")
 
 
 @app.command()
@@ -75,7 +75,7 @@ def compare(
             "work on the first space."
         ),
     ] = "all",
-    labels: Annotated[
+    label_source: Annotated[
         str,
         typer.Option(
             help="'gold', or 'predicted' for the predictions that --embeddings carry; the report says so."
@@ -109,7 +109,7 @@ def compare(
     ] = 0.4,
     skip_bad_rows: SkipBadRows = False,
     out: Out = Path("report"),
-    seed: Seed = 0,
+    random_state: Seed = 0,
     debug: Debug = False,
 ) -> None:
     """Tune a space on a part of DOCS and report, on the rest, whether it is by register
@@ -149,7 +149,7 @@ def compare(
     else:
         groups = documents.get("document")
         train, held_out = train_test_documents(
-            documents, test_size, groups=groups, random_state=seed
+            documents, test_size, groups=groups, random_state=random_state
         )
     _compare(
         train,
@@ -161,11 +161,11 @@ def compare(
         embeddings=embeddings or [],
         head=head,
         controls=controls,
-        labels=labels,
+        label_source=label_source,
         figures=figures,
         k=parse_numbers("--k", k) if k else None,
         out=out,
-        seed=seed,
+        seed=random_state,
         title="Register or language?",
     )
 
@@ -181,7 +181,7 @@ def _compare(
     max_length=None,
     head="feedforward",
     controls="all",
-    labels="gold",
+    label_source="gold",
     figures="silhouette,mixing,retrieval,probes",
     k=None,
     out: Path,
@@ -207,8 +207,8 @@ def _compare(
             "the held-out part[/]"
         )
         test = test[~test["text"].isin(shared)]
-    if labels != "gold":
-        test = _predicted(test, embeddings, labels)
+    if label_source != "gold":
+        test = _predicted(test, embeddings, label_source)
     if models:
         test = _unseen(test, models)
     if test.empty:
@@ -253,7 +253,7 @@ def _compare(
         spaces,
         register=label_column(test),
         language=test["lang"],
-        labels="gold" if labels == "gold" else "predicted",
+        label_source="gold" if label_source == "gold" else "predicted",
         hybrids=[mains(found) for found in test["labels"]] if hybrid else None,
         texts=test["text"],
         train={"X": first, "language": train["lang"], "texts": train["text"]}
@@ -362,7 +362,7 @@ def _predicted(test, embeddings, labels: str):
 
     if labels not in ("predicted", "predicted_best") or not embeddings:
         raise ValueError(
-            f"got --labels {labels}, expected 'gold', or with --embeddings "
+            f"got --label-source {labels}, expected 'gold', or with --embeddings "
             "'predicted' or 'predicted_best'; pick one"
         )
     stored = read_embeddings(embeddings[0])

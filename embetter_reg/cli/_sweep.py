@@ -42,7 +42,7 @@ def sweep(
     clusterers: Annotated[
         str, typer.Option(help="Some of kmeans,spherical,gaussian.")
     ] = "kmeans,spherical",
-    seeds: Annotated[
+    n_seeds: Annotated[
         int, typer.Option(help="Repetitions, each with a seed of its own.")
     ] = 3,
     layers: Annotated[
@@ -57,7 +57,7 @@ def sweep(
             help="Documents of several registers: 'drop', 'keep' or 'explode'."
         ),
     ] = "drop",
-    seed: Seed = 0,
+    random_state: Seed = 0,
     debug: Debug = False,
 ) -> None:
     """Cluster EMBEDDINGS over k and say, at each, whether register or language explains
@@ -75,8 +75,9 @@ def sweep(
         n_components=parse_numbers("--n-components", n_components),
         k=parse_numbers("--k", k) if k else None,
         clusterers=clusterers.split(","),
-        seeds=range(seed, seed + seeds),
-        folder=out / "combinations",
+        n_seeds=n_seeds,
+        random_state=random_state,
+        out=out / "combinations",
         show_progress=True,
     )
     _write_sweep(found, out)

@@ -125,7 +125,7 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
             n_seeds=1,
             n_bootstrap=100,
             n_null=10,
-            control=False,
+            controls=(),
             figures=[],
             random_state=trial,
         )
@@ -153,8 +153,8 @@ def test_a_seed_repeats(found, planted):
         language=planted["language"],
         **QUICK,
     )
-    assert again.agreement.equals(found.agreement) and again.balance.equals(
-        found.balance
+    assert again.agreement.equals(found.agreement) and again.margins.equals(
+        found.margins
     )
     assert again.verdicts == found.verdicts
 
@@ -193,7 +193,7 @@ def test_marks_are_always_among_k(planted):
             {"fitted_on": "the gold labels of these documents"},
             "got 240 documents that a space was fitted on",
         ),
-        ({"labels": "guessed"}, "got labels='guessed'"),
+        ({"label_source": "guessed"}, "got label_source='guessed'"),
         (
             {"register": pd.Series(["NA", "HI"] * 120, name="predicted_best")},
             "got the column 'predicted_best' as gold",
@@ -329,7 +329,7 @@ def test_swapped_labels_turn_the_figures_round(full, planted):
 
 @pytest.mark.filterwarnings("ignore:Number of distinct clusters")
 def test_differences_are_paired_by_document(full):
-    own = full.differences.set_index(["space", "against", "figure"])
+    own = full.figure_differences.set_index(["space", "against", "figure"])
     for name in ("CiLISI", "left-out language, macro F1"):
         row = own.loc["tuned", "original", name]
         assert row["difference"] == pytest.approx(
@@ -340,9 +340,12 @@ def test_differences_are_paired_by_document(full):
         {"a": np.eye(3)[[0, 1, 2] * 20], "b": 2 * np.eye(3)[[0, 1, 2] * 20]},
         register=["NA", "HI", "IN"] * 20,
         language=["en"] * 30 + ["fi"] * 30,
-        **{**QUICK, "figures": ["silhouette"], "control": False},
+        **{**QUICK, "figures": ["silhouette"], "controls": ()},
     )
-    assert same.differences[["difference", "low", "high"]].abs().to_numpy().max() < 1e-9
+    assert (
+        same.figure_differences[["difference", "low", "high"]].abs().to_numpy().max()
+        < 1e-9
+    )
     assert (
         "the raw space, a (+0.00 [+0.00, +0.00] register AMI, +0.00 language AMI)"
         in same.verdicts["b"].sentence
@@ -364,7 +367,7 @@ def test_controls_are_what_they_say(full):
         < 0.9
         < values(full, "original")["language probe, mlp"]
     )
-    assert set(full.gains.query("space == 'tuned'")["against"]) == {
+    assert set(full.ami_gains.query("space == 'tuned'")["against"]) == {
         "original",
         *full.parameters["controls"],
     }
@@ -459,7 +462,7 @@ def test_balanced_samples_undo_confounding():
     assert (
         found.agreement.query("space == 'X' and label == 'register'")["ami"].min() > 0.2
     )
-    balanced = found.balanced.query("space == 'X'")
+    balanced = found.balanced_agreement.query("space == 'X'")
     assert balanced["register"].abs().max() < 0.02 and balanced["language"].min() > 0.95
     cells = pd.crosstab(register, language).to_numpy()
     assert found.parameters["balanced_documents"] == 4 * cells.min()
@@ -477,7 +480,7 @@ def test_labels_that_are_the_same_leave_it_undecided():
     assert (
         found.verdict.word == "undecided"
         and found.cramers_v == 1
-        and found.balanced.empty
+        and found.balanced_agreement.empty
     )
     assert "no register in two languages" in found.skipped["purity"]
 
@@ -523,7 +526,7 @@ def test_hybrids_in_and_out(planted, matrix):
         register=register,
         language=planted["language"],
         hybrids=hybrids,
-        **{**QUICK, "control": False},
+        **{**QUICK, "controls": ()},
     )
     table = found.hybrids.query("k == 4 and clusterer == 'kmeans'").set_index(
         "documents"
@@ -548,7 +551,7 @@ def test_sub_registers_make_no_hybrid(planted):
         register=planted["register"],
         language=planted["language"],
         hybrids=sets,
-        **{**QUICK, "control": False},
+        **{**QUICK, "controls": ()},
     )
     row = found.hybrids.iloc[0]
     assert row["n_documents"] == found.hybrids.iloc[1]["n_documents"] == 240
@@ -561,7 +564,7 @@ def test_predicted_labels_are_said(planted):
     found = compare_spaces(
         {"X": planted["by_register"]},
         register=pd.Series(planted["register"], name="predicted"),
-        labels="predicted",
+        label_source="predicted",
         language=planted["language"],
         **QUICK,
     )

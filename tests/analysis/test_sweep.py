@@ -27,7 +27,7 @@ def gold(planted):
 
 def test_figures_are_those_of_the_clusters(spaces, gold, tmp_path):
     found = sweep(
-        spaces, **gold, reducers=["none", "pca"], k=KS, seeds=[0, 1], folder=tmp_path
+        spaces, **gold, reducers=["none", "pca"], k=KS, n_seeds=2, out=tmp_path
     )
     assert len(found) == 2 * 2 * 2 * len(KS) * 2
     assert set(found.query("reducer == 'none'")["n_components"]) == {12}
@@ -54,7 +54,7 @@ def test_figures_are_those_of_the_clusters(spaces, gold, tmp_path):
 
 
 def test_planted_truth_and_swapped_labels(spaces, gold):
-    averaged = average(sweep(spaces, **gold, k=KS, seeds=[0, 1, 2]))
+    averaged = average(sweep(spaces, **gold, k=KS, n_seeds=3))
     best = best_k(averaged).set_index(["space", "clusterer", "figure"])
     for clusterer in ("kmeans", "spherical"):
         assert best.loc[
@@ -70,7 +70,7 @@ def test_planted_truth_and_swapped_labels(spaces, gold):
             register=gold["language"],
             language=gold["register"],
             k=KS,
-            seeds=[0, 1, 2],
+            n_seeds=3,
         )
     )
     turned = averaged["explains"].map(
@@ -86,7 +86,7 @@ def test_planted_truth_and_swapped_labels(spaces, gold):
 
 def test_a_seed_repeats_whatever_the_cores(spaces, gold):
     one, two = (
-        sweep(spaces, **gold, k=KS, seeds=[5], n_jobs=n_jobs) for n_jobs in (1, 2)
+        sweep(spaces, **gold, k=KS, random_state=5, n_jobs=n_jobs) for n_jobs in (1, 2)
     )
     pd.testing.assert_frame_equal(one, two)
 
@@ -104,7 +104,7 @@ def test_a_killed_sweep_goes_on(spaces, gold, tmp_path, monkeypatch):
 
     monkeypatch.setattr(module, "_run", dies)
     with pytest.raises(KeyboardInterrupt):
-        sweep(spaces, **options, folder=tmp_path)
+        sweep(spaces, **options, out=tmp_path)
     assert len(list(tmp_path.glob("*.parquet"))) == 2
 
     def goes_on(each, *more):
@@ -112,11 +112,11 @@ def test_a_killed_sweep_goes_on(spaces, gold, tmp_path, monkeypatch):
         return run(each, *more)
 
     monkeypatch.setattr(module, "_run", goes_on)
-    pd.testing.assert_frame_equal(sweep(spaces, **options, folder=tmp_path), whole)
+    pd.testing.assert_frame_equal(sweep(spaces, **options, out=tmp_path), whole)
     monkeypatch.setattr(module, "_run", dies)  # nothing is left to do
-    pd.testing.assert_frame_equal(sweep(spaces, **options, folder=tmp_path), whole)
+    pd.testing.assert_frame_equal(sweep(spaces, **options, out=tmp_path), whole)
     with pytest.raises(KeyboardInterrupt):  # other settings are other combinations
-        sweep(spaces, **{**options, "k": [5]}, folder=tmp_path)
+        sweep(spaces, **{**options, "k": [5]}, out=tmp_path)
 
 
 def test_mixtures(spaces, gold):
@@ -131,7 +131,9 @@ def test_mixtures(spaces, gold):
 
 
 def test_averages_over_runs(spaces, gold):
-    runs = [sweep(spaces, **gold, k=KS, seeds=[seed], n_init=1) for seed in (0, 1, 2)]
+    runs = [
+        sweep(spaces, **gold, k=KS, random_state=seed, n_init=1) for seed in (0, 1, 2)
+    ]
     averaged = average(runs).set_index(["space", "clusterer", "k"])
     values = [
         run.set_index(["space", "clusterer", "k"])["language_ami"] for run in runs
@@ -168,7 +170,7 @@ def test_default_k(gold):
         ({"k": [240]}, r"got k=\[240\]"),
         ({"clusterers": ["dbscan"]}, "got clusterers="),
         ({"reducers": ["magic"]}, "got the reducer 'magic'"),
-        ({"seeds": []}, r"seeds=\[\]"),
+        ({"n_seeds": 0}, "expected at least"),
     ],
 )
 def test_bad_input(spaces, gold, change, message):

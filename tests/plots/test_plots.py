@@ -86,7 +86,7 @@ def test_a_sweep_has_its_figures_bars_and_marks(planted):
         register=planted["register"],
         language=planted["language"],
         k=[2, 4, 6],
-        seeds=[0, 1],
+        n_seeds=2,
         n_init=1,
     )
     averaged = average(found)

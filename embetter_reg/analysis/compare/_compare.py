@@ -54,11 +54,11 @@ class Comparison:
         One row a space, clusterer, k and label: mean ``ami``, ``ari`` and ``v_measure``
         over seeds, ``ami_sd`` over seeds, ``ami_low`` and ``ami_high``, and
         ``ami_null``, the upper end of what shuffled labels reach.
-    balance : DataFrame
+    margins : DataFrame
         One row a space, clusterer and k: register AMI minus language AMI as
         ``difference`` with ``low`` and ``high``, and which label ``explains`` the
         clusters.
-    gains : DataFrame
+    ami_gains : DataFrame
         One row a given space, what it stands ``against`` (each given space before it
         and each control) and clusterer, at ``k = n_registers``: what it gains in AMI,
         paired by document, for either label. ``control`` is True for the first space
@@ -68,8 +68,8 @@ class Comparison:
         (NaN where there is no interval), ``beside`` (chance, or the share of the most
         frequent label), and the figure's own ``smallest`` and ``largest`` value, which
         way is ``better`` for a space by register, and ``words``.
-    differences : DataFrame
-        One row a pair as in ``gains`` and figure: ``difference`` with ``low`` and
+    figure_differences : DataFrame
+        One row a pair as in ``ami_gains`` and figure: ``difference`` with ``low`` and
         ``high``, paired by document.
     skipped : dict of str to str
         Figures that these documents do not allow, and why.
@@ -79,7 +79,7 @@ class Comparison:
         Documents of each register (rows) in each language.
     cramers_v : float
         How far register and language go together, in [0, 1]; see `cramers_v`.
-    balanced : DataFrame
+    balanced_agreement : DataFrame
         One row a space, clusterer and k (the numbers of registers and of languages):
         mean ``register`` and ``language`` AMI of the same clusters over samples with
         equally many documents of each register in each language, their ``difference``,
@@ -101,15 +101,15 @@ class Comparison:
     """
 
     agreement: pd.DataFrame
-    balance: pd.DataFrame
-    gains: pd.DataFrame
+    margins: pd.DataFrame
+    ami_gains: pd.DataFrame
     figures: pd.DataFrame
-    differences: pd.DataFrame
+    figure_differences: pd.DataFrame
     skipped: dict[str, str]
     silhouettes: pd.DataFrame
     confounding: pd.DataFrame
     cramers_v: float
-    balanced: pd.DataFrame
+    balanced_agreement: pd.DataFrame
     hybrids: pd.DataFrame
     verdicts: dict[str, Verdict]
     floor: float
@@ -135,7 +135,7 @@ def compare_spaces(
     *,
     register,
     language,
-    labels: str = "gold",
+    label_source: str = "gold",
     hybrids=None,
     texts=None,
     train: Mapping[str, Any] | None = None,
@@ -143,7 +143,6 @@ def compare_spaces(
     clusterers: Sequence[str] = ("kmeans", "spherical"),
     figures: Collection[str] = GROUPS,
     controls: str | Collection[str] = (CENTERED,),
-    control: bool = True,
     n_seeds: int = 5,
     n_bootstrap: int = 200,
     n_null: int = 200,
@@ -170,9 +169,9 @@ def compare_spaces(
         space last.
     register, language : array of labels (n_documents,)
         Gold labels; keyword-only, since swapping them turns the verdict round.
-    labels : {"gold", "predicted"}
-        What the registers are. Predicted ones need this flag, and verdict and report
-        say it.
+    label_source : {"gold", "predicted"}
+        Whose registers they are. Predictions need ``"predicted"``; verdict and report
+        then name them as such.
     hybrids : indicator matrix (n_documents, n_registers), list of label lists, or None
         All registers of each document. Documents of two or more are hybrids; agreement
         is told with and without them.
@@ -194,9 +193,8 @@ def compare_spaces(
         taken out), "shuffled labels" (the last space, its documents dealt out anew),
         "length only" and "TF-IDF". "all" takes those that there are texts for. The
         first is clustered at every k, the others at the numbers of registers and of
-        languages. The first space, raw, is a control of those after it.
-    control : bool
-        False leaves all of them out.
+        languages; an empty collection makes none. The first space, raw, is a control of
+        those after it.
     n_seeds : int
         Clusterings at each k, each from one start.
     n_bootstrap, n_null : int
@@ -245,7 +243,7 @@ def compare_spaces(
     {'cLISI': 1.0, 'iLISI': 1.0, 'CiLISI': 0.8}
 
     """
-    _check_labels_are(labels, register)
+    _check_label_source(label_source, register)
     arrays, gold = _check(spaces, register, language)
     given = list(arrays)
     n_documents = len(gold["register"])
@@ -257,7 +255,7 @@ def compare_spaces(
     texts = None if texts is None else check_texts(texts)
     check_same_length(documents=gold["register"], texts=texts)
     train = check_train(train, arrays[given[0]])
-    names = choose_controls(controls, texts) if control else []
+    names = choose_controls(controls, texts)
     told = None if hybrids is None else Hybrids.read(hybrids, n_documents)
 
     rng = check_random_state(random_state)
@@ -318,7 +316,7 @@ def compare_spaces(
             }
             bar.update()
 
-    agreement_table, balance = _tabulate(cells, confidence)
+    agreement_table, margins = _tabulate(cells, confidence)
     pairs = [
         (space, against)
         for place, space in enumerate(given)
@@ -326,8 +324,8 @@ def compare_spaces(
     ]
     tables = {
         "agreement": agreement_table,
-        "balance": balance,
-        "gains": _gains(
+        "margins": margins,
+        "ami_gains": _gains(
             cells,
             pairs,
             clusterers,
@@ -335,7 +333,7 @@ def compare_spaces(
             (given[0], *names),
             confidence,
         ),
-        "balanced": pd.DataFrame(balanced),
+        "balanced_agreement": pd.DataFrame(balanced),
     }
     floor = float(adjusted_mutual_info_score(gold["register"], gold["language"]))
     together = cramers_v(gold["register"], gold["language"])
@@ -343,16 +341,16 @@ def compare_spaces(
         "floor": floor,
         "n_labels": n_labels,
         "given": given,
-        "labels": labels,
+        "label_source": label_source,
         "confounded": together,
     }
     return Comparison(
         agreement=agreement_table,
-        balance=balance,
-        gains=tables["gains"],
-        balanced=tables["balanced"],
+        margins=tables["margins"],
+        ami_gains=tables["ami_gains"],
+        balanced_agreement=tables["balanced_agreement"],
         figures=_tabulate_figures(measured, confidence),
-        differences=_differences(measured, pairs, confidence),
+        figure_differences=_differences(measured, pairs, confidence),
         skipped=skipped,
         silhouettes=pd.DataFrame(
             [
@@ -381,7 +379,7 @@ def compare_spaces(
                 if "texts" in train
                 else "the compared documents",
             },
-            "labels": labels,
+            "label_source": label_source,
             "figures": list(figures),
             "k": ks,
             "n_registers": n_labels["register"],
@@ -579,17 +577,21 @@ def _check(spaces, register, language):
     return arrays, gold
 
 
-def _check_labels_are(labels: str, register) -> None:
-    if labels not in ("gold", "predicted"):
+def _check_label_source(label_source: str, register) -> None:
+    if label_source not in ("gold", "predicted"):
         raise ValueError(
-            f"got labels={labels!r}, expected 'gold' or 'predicted'; pick one"
+            f"got label_source={label_source!r}, expected 'gold' or 'predicted'; pick one"
         )
     name = getattr(register, "name", None)
-    if labels == "gold" and isinstance(name, str) and name.startswith("predicted"):
+    if (
+        label_source == "gold"
+        and isinstance(name, str)
+        and name.startswith("predicted")
+    ):
         raise ValueError(
             f"got the column {name!r} as gold registers, expected labels given by "
             "people; pass those, or "
-            "labels='predicted', which the report will say"
+            "label_source='predicted'"
         )
 
 

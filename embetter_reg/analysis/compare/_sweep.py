@@ -39,9 +39,10 @@ def sweep(
     n_components: Sequence[int] = (2,),
     k: Iterable[int] | None = None,
     clusterers: Sequence[str] = ("kmeans", "spherical"),
-    seeds: Sequence[int] = (0,),
+    n_seeds: int = 1,
     n_init: int = 10,
-    folder=None,
+    random_state: int = 0,
+    out=None,
     n_jobs: int | None = None,
     show_progress: bool = False,
 ) -> pd.DataFrame:
@@ -64,11 +65,13 @@ def sweep(
         and their product, as far as a cluster holds three documents on average.
     clusterers : sequence of {"kmeans", "spherical", "gaussian"}
         As for `cluster`.
-    seeds : sequence of int
-        Each seeds the reducer and the clusterers.
+    n_seeds : int
+        Repetitions, each with another seed of the reducer and the clusterers.
     n_init : int
         Starts of k-means and spherical k-means.
-    folder : path or None
+    random_state : int
+        The first seed; each repetition takes the next number.
+    out : path or None
         Keep each finished combination of space, reducer, dimensions and seed there, so
         that a sweep that was killed goes on; `read_combination` gives its clusters. One
         with other data or settings is not taken up.
@@ -85,7 +88,7 @@ def sweep(
         k-means, else Euclidean); ``register_ari, register_ami, register_nmi,
         register_v_measure`` and the same for language (see `agreements`);
         ``difference``, register AMI minus language AMI; ``n_registers``,
-        ``n_languages``; and ``combination``, the name of the file in ``folder``.
+        ``n_languages``; and ``combination``, the name of the file in ``out``.
 
     Raises
     ------
@@ -112,6 +115,7 @@ def sweep(
     }
     counts = {label: len(np.unique(values)) for label, values in gold.items()}
     ks = _choose_k(k, counts, len(gold["register"]))
+    seeds = range(random_state, random_state + n_seeds)
     _check_choices(options, clusterers, seeds, n_components)
     facts = {
         "labels": _digest(*gold.values()),
@@ -141,7 +145,7 @@ def sweep(
     kept = {
         each.name: pd.read_parquet(path)
         for each in plan
-        if folder and (path := each.path(folder)).exists()
+        if out and (path := each.path(out)).exists()
     }
     todo = [each for each in plan if each.name not in kept]
     calls = (
@@ -153,7 +157,7 @@ def sweep(
             ks,
             clusterers,
             n_init,
-            folder,
+            out,
             n_jobs // outer,
         )
         for each in todo
@@ -209,7 +213,7 @@ def read_combination(
     >>> from tempfile import mkdtemp
     >>> X, folder = np.random.default_rng(0).normal(size=(30, 2)), mkdtemp()
     >>> register, language = ["NA", "HI", "IN"] * 10, ["en", "fi"] * 15
-    >>> found = sweep({"X": X}, register=register, language=language, k=[4], folder=folder)
+    >>> found = sweep({"X": X}, register=register, language=language, k=[4], out=folder)
     >>> clusters, points = read_combination(folder, found["combination"][0])
     >>> len(set(clusters["kmeans", 4])), points.shape
     (4, (30, 2))
@@ -480,7 +484,7 @@ def _check_choices(reducers, clusterers, seeds, n_components) -> None:
         make_reducer(name)  # says which there are
     if not (reducers and seeds and n_components):
         raise ValueError(
-            f"got reducers={list(reducers)}, seeds={list(seeds)}, "
+            f"got reducers={list(reducers)}, n_seeds={len(seeds)}, "
             f"n_components={list(n_components)}, expected at least "
             "one of each; pass some"
         )

@@ -33,7 +33,7 @@ def judge(
     floor,
     n_labels,
     given,
-    labels,
+    label_source,
     confounded,
 ) -> Verdict:
     """Return the verdict on a space from the tables of `Comparison`, which say what the
@@ -43,7 +43,8 @@ def judge(
     rows, differences, gains, balanced = (
         table[table["space"] == space] if len(table) else table
         for table in (
-            tables[name] for name in ("agreement", "balance", "gains", "balanced")
+            tables[name]
+            for name in ("agreement", "margins", "ami_gains", "balanced_agreement")
         )
     )
     rows, differences = (
@@ -69,7 +70,7 @@ def judge(
         sentence += " With as many documents of each register in each language, this does not hold."
     if confounded > _TOGETHER and space in given:
         sentence += f" Register and language go together in these documents (Cramér's V {confounded:.2f})."
-    if labels == "predicted" and space in given:
+    if label_source == "predicted" and space in given:
         sentence += " The registers are a classifier's predictions, not gold labels."
     return Verdict(word, sentence)
 

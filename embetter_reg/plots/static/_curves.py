@@ -144,7 +144,7 @@ def plot_sweep(averaged: pd.DataFrame, title: str = "") -> Figure:
     >>> from embetter_reg.plots import plot_sweep
     >>> register, language = ["NA", "HI", "IN"] * 20, np.repeat(["en", "fi"], 30)
     >>> X = np.random.default_rng(0).normal(size=(60, 3))
-    >>> found = sweep({"original": X}, register=register, language=language, k=[2, 3, 4], seeds=[0, 1])
+    >>> found = sweep({"original": X}, register=register, language=language, k=[2, 3, 4], n_seeds=2)
     >>> figure = plot_sweep(average(found))
     >>> figure.axes[2].get_title(loc="left")
     'kmeans: silhouette (euclidean)'
