@@ -19,6 +19,7 @@ ORDER = [
     "_hub",
     "_devices",
     "_fingerprint",
+    "_skops",
     "_parameters",
     "_compiled",
     "corpus",

@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,6 +16,7 @@ from sklearn.utils.extmath import svd_flip
 from sklearn.utils.validation import check_is_fitted
 
 from embetter_reg._random import seeded_torch
+from embetter_reg._skops import dump_estimator, load_estimator
 from embetter_reg._validation import check_texts
 from embetter_reg.text._ngrams import MAX_BITS, count_ngrams
 
@@ -150,26 +152,32 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             out[batch] = self._project(self._weigh(self._count(texts[batch])))
         return out
 
-    def save(self, path) -> None:
-        """Write the fitted encoder to ``path`` with skops (no pickle)."""
-        from skops.io import dump
-
+    def save(self, path: str | Path) -> None:
+        """Write the fitted encoder to ``path`` with skops (no pickle); equal encoders
+        give equal bytes.
+        """
         check_is_fitted(self)
-        dump(self, path)
+        dump_estimator(self, path)
 
     @classmethod
-    def load(cls, path) -> "LiteTextEncoder":
-        """Read an encoder written by `save`. Nothing else in the file is run or
-        trusted.
-        """
-        from skops.io import load
+    def load(cls, path: str | Path) -> Self:
+        """Return an encoder written by `save`.
 
-        if not Path(path).is_file():
-            raise FileNotFoundError(
-                f"got {path}, expected a file written by {cls.__name__}.save; check "
-                "the path"
+        Nothing of the file is run before its types are found among the trusted ones.
+
+        Raises
+        ------
+        ValueError
+            If the file holds anything but a fitted encoder of this class.
+
+        """
+        encoder = load_estimator(path, cls)
+        if not hasattr(encoder, "components_"):
+            raise ValueError(
+                f"got {path}, which holds an encoder that is not fitted, expected a "
+                f"file written by {cls.__name__}.save; pass another file"
             )
-        return load(path, trusted=[f"{cls.__module__}.{cls.__qualname__}"])
+        return encoder
 
     def _check_parameters(self) -> None:
         shortest, longest = self.ngram_range

@@ -216,9 +216,7 @@ def test_lite_seed_saving_and_loading(tmp_path):
         LiteTextEncoder.load(tmp_path / "lite.skops").transform(TEXTS),
         encoder.transform(TEXTS),
     )
-    with pytest.raises(
-        FileNotFoundError, match=r"expected a file written by LiteTextEncoder.save"
-    ):
+    with pytest.raises(FileNotFoundError, match="expected a LiteTextEncoder"):
         LiteTextEncoder.load(tmp_path / "nothing.skops")
 
 
