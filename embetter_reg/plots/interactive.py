@@ -1,16 +1,24 @@
 """Maps to look around in: one HTML page that needs no network, made with Bokeh."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from embetter_reg._optional import optional_import
 from embetter_reg._validation import check_same_length
+from embetter_reg.plots import _scripts as scripts
 from embetter_reg.plots.palette import label_names, label_styles
 
+if TYPE_CHECKING:
+    from bokeh.models import Column
+
+# Bokeh's names of the markers that matplotlib has.
 _MARKERS = {
     "o": "circle",
     "s": "square",
@@ -27,41 +35,27 @@ _MARKERS = {
     ".": "circle",
 }
 _MANY = 3_000  # documents, from which the graphics card draws
-# A tooltip is as wide as it may be and shows the first lines of a long text.
-_TOOLTIP = """<div style="width: 24rem; font: 13px/1.4 system-ui, sans-serif"><b>{labels}</b>
-<div style="white-space: pre-line; overflow-wrap: anywhere; display: -webkit-box; -webkit-box-orient: vertical;
--webkit-line-clamp: 14; overflow: hidden">@{{hover}}</div></div>"""
-# Where points of several labels lie under the pointer, each label has a tooltip; one is enough.
-_ONE_TOOLTIP = "body > .bk-Tooltip.bk-non-interactive:has(~ .bk-Tooltip.bk-non-interactive) { display: none }"
-_COPY = """
-const text = source.selected.indices.map((i) => source.data.hover[i]).join("\\n\\n")
-if (text) { navigator.clipboard?.writeText(text); note.text = `Copied: ${text.slice(0, 80)}` }
-"""
-_RECOLOR = """
-const column = columns[cb_obj.active]
-for (const drawn of [...renderers, ...legends]) { drawn.visible = drawn.name == column }
-"""
-_FILTER = """
-const kept = (_, i) => choices.every((c) => !c.value.length || c.value.includes(source.data[c.title][i]))
-shown.booleans = Array.from(source.data.hover, kept)
-"""
+_LEGEND_ROWS = 22
+_LONGEST_LABEL = 40  # letters, in a legend
+_WRAP = {"flex-wrap": "wrap"}
+_HEADING = {"font": "600 20px system-ui, sans-serif"}
 
 
 def plot_interactive(
-    maps: Mapping[str, Any],
+    maps: Mapping[str, ArrayLike],
     documents: pd.DataFrame,
     *,
     color: Sequence[str] = ("register", "language"),
     hover: str = "text",
     title: str = "",
-):
-    """Return maps of the same documents side by side as a Bokeh layout, for a notebook
-    or a page.
+) -> "Column":
+    """Return maps of the same documents side by side as a Bokeh layout.
 
-    Pointing at a document shows its labels and text; a click copies the text; the
+    Pointing at a document shows its labels and text; a click copies that text; the
     legend's entries hide and show; what is selected in one map (a click, a box, a
     lasso) is selected in all. Buttons choose the column that colors, and a field for
-    each column keeps some of its labels only.
+    each column keeps some of its labels only. Data are shown as text, never as markup
+    or formulas.
 
     Parameters
     ----------
@@ -83,81 +77,47 @@ def plot_interactive(
     ImportError
         If Bokeh, the extra ``plots``, is not installed.
     ValueError
-        If a column is not there, or a map has another number of documents or of
+        If a column does not exist, or a map has another number of documents or of
         dimensions.
 
     Examples
     --------
     >>> import pandas as pd
     >>> from embetter_reg.plots import plot_interactive
-    >>> documents = pd.DataFrame({"register": ["NA", "HI"], "language": ["en", "fi"], "text": ["Once …", "Sekoita …"]})
-    >>> layout = plot_interactive({"original": [[0, 0], [1, 1]], "tuned": [[0, 1], [1, 0]]}, documents)
+    >>> documents = pd.DataFrame({"register": ["NA", "HI"], "text": ["Once", "Mix"]})
+    >>> maps = {"original": [[0, 0], [1, 1]], "tuned": [[0, 1], [1, 0]]}
+    >>> layout = plot_interactive(maps, documents, color=["register"])
     >>> [figure.title.text for figure in layout.children[-1].children]
     ['original', 'tuned']
 
     """
-    models = optional_import(
-        "bokeh.models", package='"embetter-reg[plots]"', purpose="an interactive map"
-    )
+    models = _bokeh("models")
     columns = list(dict.fromkeys(color))
     source = models.ColumnDataSource(_data(maps, documents, columns, hover))
-    shown = models.BooleanFilter(booleans=[True] * len(documents))
-    note = models.Div(text="Click a document to copy its text.", render_as_text=True)
-    figures = [_figure(n, name, source, columns, note) for n, name in enumerate(maps)]
-    renderers, legends = [], []
+    note = _text(models, "Click a document to copy its text.")
+    figures = [_figure(n, name, source, columns) for n, name in enumerate(maps)]
+    filter_ = models.BooleanFilter(booleans=[True] * len(documents))
+    legends = []
     for column in columns:
-        items = []
-        for label, (shade, marker) in label_styles(source.data[column]).items():
-            view = models.CDSView(
-                filter=models.GroupFilter(column_name=column, group=label) & shown
-            )
-            drawn = [
-                figure.scatter(
-                    f"x{n}",
-                    f"y{n}",
-                    source=source,
-                    view=view,
-                    color=shade,
-                    marker=_MARKERS[marker],
-                    size=float(np.clip(180 / np.sqrt(len(documents)), 4, 9)),
-                    line_color="white",
-                    line_width=0.3,
-                    fill_alpha=0.8,
-                    nonselection_fill_alpha=0.08,
-                    nonselection_line_alpha=0.0,
-                    visible=column == columns[0],
-                    name=column,
-                )
-                for n, figure in enumerate(figures)
-            ]
-            for other in drawn[
-                1:
-            ]:  # the legend stands beside the first map and hides in all
-                drawn[0].js_link("visible", other, "visible")
-            items.append(models.LegendItem(label=label, renderers=drawn[:1]))
-            renderers += drawn
-        legends.append(_legend(models, column, items, visible=column == columns[0]))
-        figures[0].add_layout(legends[-1], "left")
-    figures[0].width += 27 + 7 * max(
-        len(item.label.value) for legend in legends for item in legend.items
-    )
-    switches = _switches(models, source, shown, columns, renderers, legends)
-    heading = [
-        models.Div(
-            text=title,
-            render_as_text=True,
-            styles={"font": "600 20px system-ui, sans-serif"},
+        is_first = column == columns[0]
+        legend = _draw_column(models, figures, source, column, filter_, is_first)
+        figures[0].add_layout(legend, "left")
+        legends.append(legend)
+    _widen_for_legends(figures[0], legends)
+    _copy_on_click(models, figures, source, columns, legends, note)
+    children = [*_fields(models, source, filter_, columns), note]
+    if len(columns) > 1:
+        children.insert(0, _color_buttons(models, columns, figures, legends))
+    if title:
+        children.insert(0, _text(models, title, styles=_HEADING))
+    children.append(
+        models.Row(
+            children=figures, spacing=12, styles=_WRAP, sizing_mode="stretch_width"
         )
-    ]
-    row = models.Row(
-        children=figures,
-        spacing=12,
-        styles={"flex-wrap": "wrap"},
-        sizing_mode="stretch_width",
     )
     return models.Column(
-        children=[*heading[: bool(title)], *switches, note, row],
-        stylesheets=[models.GlobalInlineStyleSheet(css=_ONE_TOOLTIP)],
+        children=children,
+        stylesheets=[models.GlobalInlineStyleSheet(css=scripts.ONE_TOOLTIP)],
         spacing=8,
         margin=16,
         sizing_mode="stretch_width",
@@ -165,7 +125,7 @@ def plot_interactive(
 
 
 def write_interactive(
-    maps: Mapping[str, Any],
+    maps: Mapping[str, ArrayLike],
     documents: pd.DataFrame,
     out: str | Path,
     *,
@@ -173,45 +133,51 @@ def write_interactive(
     hover: str = "text",
     title: str = "",
 ) -> Path:
-    """Write `plot_interactive` as one HTML file that opens without a network, and
-    return its path.
+    """Write `plot_interactive` as one HTML file that opens without a network.
+
+    Parameters and errors are those of `plot_interactive`; ``out`` is the file. Returns
+    its path.
 
     Examples
     --------
     >>> import pandas as pd
     >>> from tempfile import mkdtemp
     >>> from embetter_reg.plots import write_interactive
-    >>> documents = pd.DataFrame({"register": ["NA", "HI"], "text": ["Once …", "Sekoita …"]})
-    >>> page = write_interactive({"tuned": [[0, 0], [1, 1]]}, documents, f"{mkdtemp()}/map.html", color=["register"])
-    >>> page.name
+    >>> documents = pd.DataFrame({"register": ["NA", "HI"], "text": ["Once", "Mix"]})
+    >>> out = f"{mkdtemp()}/map.html"
+    >>> maps = {"tuned": [[0, 0], [1, 1]]}
+    >>> write_interactive(maps, documents, out, color=["register"]).name
     'map.html'
 
     """
     layout = plot_interactive(maps, documents, color=color, hover=hover, title=title)
-    embed = optional_import(
-        "bokeh.embed", package='"embetter-reg[plots]"', purpose="an interactive map"
-    )
-    resources = optional_import(
-        "bokeh.resources", package='"embetter-reg[plots]"', purpose="an interactive map"
-    )
+    page = _bokeh("embed").file_html(layout, _bokeh("resources").INLINE, title or "Map")
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(
-        embed.file_html(layout, resources.INLINE, title or "Map"), encoding="utf-8"
-    )
+    out.write_text(page, encoding="utf-8")
     return out
 
 
+def _bokeh(module: str) -> Any:
+    package = '"embetter-reg[plots]"'
+    return optional_import(
+        f"bokeh.{module}", package=package, purpose="an interactive map"
+    )
+
+
 def _data(
-    maps, documents: pd.DataFrame, columns: list[str], hover: str
+    maps: Mapping[str, ArrayLike],
+    documents: pd.DataFrame,
+    columns: list[str],
+    hover: str,
 ) -> dict[str, np.ndarray]:
     """Return points, labels and texts by the names that the page knows them by."""
-    lacking = [name for name in (*columns, hover) if name not in documents]
-    if lacking or not columns or not maps:
+    absent = [name for name in (*columns, hover) if name not in documents]
+    if absent or not columns or not maps:
         raise ValueError(
             f"got {len(maps)} maps and the columns {columns} and {hover!r}, expected "
-            "at least one map, and columns out "
-            f"of {list(documents.columns)}; pass those"
+            f"at least one map, and columns out of {list(documents.columns)}; pass "
+            "those"
         )
     data = {name: label_names(documents[name]) for name in columns}
     data["hover"] = label_names(documents[hover])
@@ -223,48 +189,76 @@ def _data(
                 "(n_documents, 2); reduce it"
             )
         check_same_length(**{name: points, "documents": documents})
-        data |= {f"x{n}": points[:, 0], f"y{n}": points[:, 1]}
+        data[f"x{n}"] = points[:, 0]
+        data[f"y{n}"] = points[:, 1]
     return data
 
 
-def _figure(n: int, name: str, source, columns: list[str], note):
-    from bokeh.models import CustomJS, HoverTool, TapTool
+def _figure(n: int, name: str, source, columns: list[str]):
+    from bokeh.models import HoverTool
     from bokeh.plotting import figure
 
-    labels = " · ".join(f"@{{{column}}}" for column in columns)
-    many = len(source.data["hover"]) > _MANY
-    drawn = figure(
-        title=name,
+    plot = figure(
+        title=_literal(name),
         width=480,
         height=470,
         tools="pan,wheel_zoom,box_select,lasso_select,reset,save",
         active_scroll="wheel_zoom",
         active_drag="lasso_select",
-        output_backend="webgl" if many else "canvas",
+        output_backend="webgl" if len(source.data["hover"]) > _MANY else "canvas",
     )
-    tap = TapTool(callback=CustomJS(args={"source": source, "note": note}, code=_COPY))
-    drawn.add_tools(HoverTool(tooltips=_TOOLTIP.format(labels=labels), limit=1), tap)
-    for axis, extent in (("x", drawn.x_range), ("y", drawn.y_range)):
-        values = source.data[
-            f"{axis}{n}"
-        ]  # fixed, so that hiding and filtering leave the map where it is
+    labels = " · ".join(f"@{{{column}}}" for column in columns)
+    plot.add_tools(HoverTool(tooltips=scripts.TOOLTIP.format(labels=labels), limit=1))
+    for axis, extent in (("x", plot.x_range), ("y", plot.y_range)):
+        values = source.data[f"{axis}{n}"]
         pad = 0.05 * float(np.ptp(values)) or 1.0
+        # Fixed, so that hiding and filtering leave the map where it is.
         extent.update(start=float(values.min()) - pad, end=float(values.max()) + pad)
-    drawn.axis.visible = False
-    drawn.grid.visible = False
-    drawn.outline_line_color = "#CCCCCC"
-    return drawn
+    plot.axis.visible = False
+    plot.grid.visible = False
+    plot.outline_line_color = "#CCCCCC"
+    return plot
 
 
-def _legend(models, column: str, items, *, visible: bool):
-    n_columns = -(-len(items) // 22)
+def _draw_column(models, figures, source, column: str, filter_, visible: bool):
+    """Draw every map once by the labels of a column, and return their legend."""
+    n_documents = len(source.data["hover"])
+    size = float(np.clip(180 / np.sqrt(n_documents), 4, 9))
+    items = []
+    for label, (shade, marker) in label_styles(source.data[column]).items():
+        group = models.GroupFilter(column_name=column, group=label)
+        renderers = [
+            plot.scatter(
+                f"x{n}",
+                f"y{n}",
+                source=source,
+                view=models.CDSView(filter=group & filter_),
+                color=shade,
+                marker=_MARKERS[marker],
+                size=size,
+                line_color="white",
+                line_width=0.3,
+                fill_alpha=0.8,
+                nonselection_fill_alpha=0.08,
+                nonselection_line_alpha=0.0,
+                visible=visible,
+                name=column,
+            )
+            for n, plot in enumerate(figures)
+        ]
+        # The legend stands beside the first map and hides in all.
+        for other in renderers[1:]:
+            renderers[0].js_link("visible", other, "visible")
+        short = textwrap.shorten(label, _LONGEST_LABEL, placeholder=" …")
+        item = models.LegendItem(label=_literal(short), renderers=renderers[:1])
+        items.append(item)
     return models.Legend(
         items=items,
-        title=column,
+        title=_literal(column),
         click_policy="hide",
         visible=visible,
         name=column,
-        ncols=n_columns,
+        ncols=-(-len(items) // _LEGEND_ROWS),
         border_line_alpha=0,
         label_text_font_size="12px",
         spacing=0,
@@ -273,30 +267,58 @@ def _legend(models, column: str, items, *, visible: bool):
     )
 
 
-def _switches(models, source, shown, columns: list[str], renderers, legends) -> list:
-    """Return a field a column that keeps some labels, and buttons for the column that
-    colors.
-    """
-    choices = [
-        models.MultiChoice(
-            title=column,
-            options=list(label_styles(source.data[column])),
-            placeholder="all",
-            width=260,
+def _widen_for_legends(plot, legends) -> None:
+    labels = [item.label.value for legend in legends for item in legend.items]
+    plot.width += 27 + 7 * max(map(len, labels))
+
+
+def _copy_on_click(models, figures, source, columns, legends, note) -> None:
+    labels = [list(label_styles(source.data[column])) for column in columns]
+    arguments = {"source": source, "note": note, "legends": legends}
+    arguments |= {"columns": columns, "labels": labels}
+    callback = models.CustomJS(args=arguments, code=scripts.COPY)
+    for plot in figures:
+        plot.add_tools(models.TapTool(callback=callback))
+
+
+def _fields(models, source, filter_, columns: list[str]) -> list:
+    """Return a row of fields, one a column, that keep some labels."""
+    labels = [list(label_styles(source.data[column])) for column in columns]
+    choices = []
+    for column, names in zip(columns, labels, strict=True):
+        # Bokeh sets what an option shows as HTML.
+        options = [(str(place), escape(name)) for place, name in enumerate(names)]
+        field = models.MultiChoice(
+            title=_literal(column), options=options, placeholder="all", width=260
         )
-        for column in columns
-    ]
-    keep = models.CustomJS(
-        args={"source": source, "shown": shown, "choices": choices}, code=_FILTER
-    )
+        choices.append(field)
+    arguments = {"source": source, "filter": filter_, "choices": choices}
+    arguments |= {"columns": columns, "labels": labels}
+    callback = models.CustomJS(args=arguments, code=scripts.FILTER)
     for choice in choices:
-        choice.js_on_change("value", keep)
-    fields = [models.Row(children=choices, spacing=12, styles={"flex-wrap": "wrap"})]
-    if len(columns) == 1:
-        return fields
+        choice.js_on_change("value", callback)
+    return [models.Row(children=choices, spacing=12, styles=_WRAP)]
+
+
+def _color_buttons(models, columns: list[str], figures, legends):
+    """Return buttons that choose the column that colors."""
     buttons = models.RadioButtonGroup(
         labels=[f"color by {column}" for column in columns], active=0
     )
-    recolor = {"columns": columns, "renderers": renderers, "legends": legends}
-    buttons.js_on_change("active", models.CustomJS(args=recolor, code=_RECOLOR))
-    return [buttons, *fields]
+    renderers = [renderer for plot in figures for renderer in plot.renderers]
+    arguments = {"columns": columns, "renderers": renderers, "legends": legends}
+    callback = models.CustomJS(args=arguments, code=scripts.RECOLOR)
+    buttons.js_on_change("active", callback)
+    return buttons
+
+
+def _text(models, text: str, **options):
+    """Return a line of text that is shown as it stands."""
+    return models.Div(text=text, render_as_text=True, disable_math=True, **options)
+
+
+def _literal(text: str) -> str:
+    """Return text that Bokeh does not read as a formula, with the same looks."""
+    for delimiter in ("$$", r"\(", r"\)", r"\[", r"\]"):
+        text = text.replace(delimiter, f"{delimiter[0]}\u200b{delimiter[1]}")
+    return text

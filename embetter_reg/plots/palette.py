@@ -2,7 +2,7 @@
 
 The nine register colors were searched for the largest smallest CIEDE2000 difference
 (20) to usual, protan and deutan eyes; colors of other labels are generated in the same
-way. Markers tell labels apart in gray.
+way. Markers distinguish labels in gray.
 """
 
 from collections.abc import Iterable
@@ -13,50 +13,27 @@ import numpy as np
 from embetter_reg.corpus.registers import MAIN
 from embetter_reg.plots._vision import EYES, cielab, color_difference
 
-REGISTER_COLORS = dict(
-    zip(
-        MAIN,
-        (
-            "#338CF4",
-            "#BB7000",
-            "#079C8B",
-            "#912600",
-            "#41D7E9",
-            "#7D2C52",
-            "#000000",
-            "#F6BB7D",
-            "#013DD0",
-        ),
-        strict=True,
-    )
+_HEX = (
+    *("#338CF4", "#BB7000", "#079C8B", "#912600", "#41D7E9"),
+    *("#7D2C52", "#000000", "#F6BB7D", "#013DD0"),
 )
+REGISTER_COLORS = dict(zip(MAIN, _HEX, strict=True))
 SPACE_COLORS = ("#8C8C8C", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
+LINE_STYLES = ("-", "--", ":")
 MARKERS = "os^vDPX<>p*"
-UNKNOWN, HYBRID = "unknown", "hybrid"
-_MOST_COLORS = 512
-_APART = {UNKNOWN: ("#CCCCCC", "."), HYBRID: ("#8C8C8C", "h")}
+UNKNOWN = "unknown"
+HYBRID = "hybrid"
+_HYBRID_COLOR = "#8C8C8C"
+_OUTSIDE = {UNKNOWN: ("#CCCCCC", "."), HYBRID: (_HYBRID_COLOR, "h")}
 # These languages keep their colors whichever of them are there.
 _LANGUAGES = (
-    "en",
-    "fi",
-    "fr",
-    "sv",
-    "es",
-    "tr",
-    "ar",
-    "zh",
-    "pt",
-    "ur",
-    "fa",
-    "hi",
-    "id",
-    "no",
-    "ca",
-    "ja",
+    *("en", "fi", "fr", "sv", "es", "tr", "ar", "zh"),
+    *("pt", "ur", "fa", "hi", "id", "no", "ca", "ja"),
 )
+_SIZES = (32, 128, 512)  # palettes are made in these sizes, so that fewer colors agree
 
 
-def label_styles(labels: Iterable[str]) -> dict[str, tuple[str, str]]:
+def label_styles(labels: Iterable[str | None]) -> dict[str, tuple[str, str]]:
     """Return ``{label: (color, marker)}`` in the order of a legend.
 
     Main registers and common languages always look the same, hybrids are gray; other
@@ -71,67 +48,73 @@ def label_styles(labels: Iterable[str]) -> dict[str, tuple[str, str]]:
 
     """
     names = set(label_names(labels))
-    apart = {name: style for name, style in _APART.items() if name in names}
-    names -= set(apart)
+    last = {name: style for name, style in _OUTSIDE.items() if name in names}
+    names -= set(last)
     if all(main in MAIN for name in names for main in name.split()):
-        several = sorted(name for name in names if name not in MAIN)
-        apart |= {
-            name: (_APART[HYBRID][0], MARKERS[place % len(MARKERS)])
-            for place, name in enumerate(several)
-        }
         places = {name: place for place, name in enumerate(MAIN) if name in names}
         colors = list(REGISTER_COLORS.values())
+        several = sorted(names - set(places))
+        for place, name in enumerate(several):
+            last[name] = (_HYBRID_COLOR, MARKERS[place % len(MARKERS)])
     else:
-        places = {name: place for place, name in enumerate(_LANGUAGES) if name in names}
-        free = (
-            place
-            for place in range(len(names) + len(_LANGUAGES))
-            if place not in places.values()
-        )
-        places |= dict(zip(sorted(names - set(places)), free, strict=False))
-        places = {name: places[name] for name in sorted(names)}
+        places = _places_of_languages(names)
         colors = distinct_colors(max(places.values()) + 1)
-    styles = {
-        name: (colors[place], MARKERS[place % len(MARKERS)])
-        for name, place in places.items()
-    }
-    return styles | apart
+    styles = {}
+    for name, place in places.items():
+        styles[name] = (colors[place], MARKERS[place % len(MARKERS)])
+    return styles | last
+
+
+def _places_of_languages(names: set[str]) -> dict[str, int]:
+    """Return each label's place in the palette: fixed for a common language."""
+    fixed = {name: place for place, name in enumerate(_LANGUAGES) if name in names}
+    n_places = len(names) + len(_LANGUAGES)
+    free = (place for place in range(n_places) if place not in fixed.values())
+    others = dict(zip(sorted(names - set(fixed)), free, strict=False))
+    return dict(sorted((fixed | others).items()))
 
 
 def space_styles(names: Iterable[str], first: int = 0) -> dict[str, dict[str, str]]:
-    """Return the color, marker and kind of line of each curve, no two alike among 66;
+    """Return the color, marker and line style of each curve, no two alike among 66.
+
     ``first`` skips colors.
     """
-    found = {}
+    styles = {}
     for place, name in enumerate(names, first):
-        color, marker = (
-            SPACE_COLORS[place % len(SPACE_COLORS)],
-            MARKERS[place % len(MARKERS)],
-        )
-        found[name] = {
-            "color": color,
-            "marker": marker,
-            "linestyle": ("-", "--", ":")[place // len(SPACE_COLORS) % 3],
+        styles[name] = {
+            "color": SPACE_COLORS[place % len(SPACE_COLORS)],
+            "marker": MARKERS[place % len(MARKERS)],
+            "linestyle": LINE_STYLES[place // len(SPACE_COLORS) % len(LINE_STYLES)],
         }
-    return found
+    return styles
 
 
-def label_names(labels) -> np.ndarray:
+def label_names(labels: Iterable) -> np.ndarray:
     """Return labels as an array of str, ``"unknown"`` where one is missing."""
-    return np.array(
-        [UNKNOWN if name is None or name != name else str(name) for name in labels],
-        dtype=object,
-    )
+    names = []
+    for label in labels:
+        is_missing = label is None or label != label
+        names.append(UNKNOWN if is_missing else str(label))
+    return np.array(names, dtype=object)
 
 
 def distinct_colors(n: int) -> list[str]:
-    """Return ``n`` hex colors as different as can be to usual, protan and deutan eyes;
-    fewer are the first of more.
+    """Return ``n`` hex colors that usual, protan and deutan eyes tell apart.
 
     Each is the candidate whose smallest CIEDE2000 difference to those before it, over
-    the three kinds of eyes, is largest. The smallest difference is 13 among 12 colors,
-    nearly 8 among 24 and falls from there, so past a few dozen let markers or numbers
-    tell labels apart; after 512 colors they come round again.
+    the three kinds of eyes, is largest; fewer colors are the first of more. The
+    smallest difference is 13 among 12 colors, nearly 8 among 24 and falls from there,
+    so past a few dozen let markers or numbers distinguish labels; after 512 colors
+    they come round again.
+
+    Parameters
+    ----------
+    n : int
+
+    Raises
+    ------
+    ValueError
+        If ``n`` is no whole number of at least 0.
 
     Examples
     --------
@@ -140,35 +123,34 @@ def distinct_colors(n: int) -> list[str]:
     ['#0074B9', '#D1D12E', '#464600']
 
     """
-    colors = _distinct_colors(
-        next(
-            size
-            for size in (32, 128, _MOST_COLORS)
-            if n <= size or size == _MOST_COLORS
+    if not isinstance(n, int | np.integer) or n < 0:
+        raise ValueError(
+            f"got n={n!r}, expected a whole number of at least 0; pass how many colors"
         )
-    )
-    return [colors[place % len(colors)] for place in range(n)]
+    size = next((size for size in _SIZES if n <= size), _SIZES[-1])
+    colors = _palette(size)
+    return [colors[place % size] for place in range(n)]
 
 
 @lru_cache
-def _distinct_colors(n: int, first=(0.0, 0.45, 0.7)) -> tuple[str, ...]:
+def _palette(n: int) -> tuple[str, ...]:
+    """Return ``n`` colors, each as far as can be from those before it."""
     steps = np.linspace(0, 1, 12)
     rgb = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 3)
     lab = cielab(rgb)
-    light, chroma = lab[:, 0], np.hypot(lab[:, 1], lab[:, 2])
-    # Neither too pale for white paper nor too dark or dull to have a hue, nor too bright for ink.
-    rgb = rgb[(light > 28) & (light < 82) & (chroma > 25) & (chroma < 80)]
-    seen = np.stack([cielab(rgb, eye) for eye in EYES])
-    chosen, gap = (
-        [int(np.linalg.norm(rgb - first, axis=1).argmin())],
-        np.full(len(rgb), np.inf),
-    )
+    lightness = lab[:, 0]
+    chroma = np.hypot(lab[:, 1], lab[:, 2])
+    # Neither too pale for white paper, nor too dark or dull to have a hue, nor too
+    # bright for ink.
+    usable = (lightness > 28) & (lightness < 82) & (chroma > 25) & (chroma < 80)
+    rgb = rgb[usable]
+    appearance = np.stack([cielab(rgb, eye) for eye in EYES])
+    first_color = (0.0, 0.45, 0.7)
+    chosen = [int(np.linalg.norm(rgb - first_color, axis=1).argmin())]
+    gaps = np.full(len(rgb), np.inf)
     while len(chosen) < n:
-        gap = np.minimum(
-            gap, color_difference(seen, seen[:, None, chosen[-1]]).min(axis=0)
-        )
-        chosen.append(int(gap.argmax()))
-    return tuple(
-        "#{:02X}{:02X}{:02X}".format(*row)
-        for row in (rgb[chosen] * 255).round().astype(int)
-    )
+        newest = appearance[:, None, chosen[-1]]
+        gaps = np.minimum(gaps, color_difference(appearance, newest).min(axis=0))
+        chosen.append(int(gaps.argmax()))
+    levels = (rgb[chosen] * 255).round().astype(int)
+    return tuple("#{:02X}{:02X}{:02X}".format(*row) for row in levels)

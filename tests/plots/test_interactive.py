@@ -200,7 +200,7 @@ def test_the_page_opens_without_a_network(page):
 
 
 def test_a_click_selects_in_all_maps_and_copies(page):
-    page.run("navigator.clipboard.writeText = (text) => { window.copied = text }")
+    page.run("navigator.clipboard.writeText = async (text) => { window.copied = text }")
     strong = [
         [page.strength(figure, document) for document in range(4)]
         for figure in range(2)
@@ -244,8 +244,10 @@ def test_buttons_choose_the_column_that_colors(page):
 def test_fields_keep_some_labels_only(page):
     page.run("""
         const fields = [...Bokeh.index.query((v) => v.model.type == "MultiChoice")].map((v) => v.model)
-        fields[0].value = ["NA", "LY"]
-        fields[1].value = ["fr"]""")
+        const places = (field, names) => field.options.filter(
+            ([, name]) => names.includes(name)).map(([place]) => place)
+        fields[0].value = places(fields[0], ["NA", "LY"])
+        fields[1].value = places(fields[1], ["fr"])""")
     time.sleep(0.3)
     for figure in range(2):
         seen = [page.strength(figure, document) > 0.2 for document in range(6)]
@@ -263,3 +265,70 @@ def test_points_over_each_other_have_one_tooltip(browser, tmp_path):
         "'none').length",
         1,
     )
+
+
+def test_a_click_copies_the_text_of_the_tooltip(browser, tmp_path):
+    same = {"tuned": np.zeros((6, 2))}
+    page = Page(browser, write_interactive(same, DOCUMENTS, tmp_path / "map.html"))
+    page.run(
+        """navigator.clipboard.writeText = async (text) => { window.copied = text }"""
+    )
+    page.move(*page.point(0, 0))
+    tooltips = "[...document.querySelectorAll('body > .bk-Tooltip')]"
+    page.until(f"return {tooltips}.length", 4)
+    shown = page.run(f"""
+        const text = (node) => node.nodeType == 3 ? node.data
+            : [node.shadowRoot, ...node.childNodes].map((inner) => inner ? text(inner) : "").join("")
+        return {tooltips}.filter((each) => getComputedStyle(each).display != "none").map(text)[0]""")
+    page.move(*page.point(0, 0), click=True)
+    page.until("return typeof window.copied", "string")
+    copied = page.run("return window.copied")
+    assert copied == "La la la." and copied in shown  # of the label drawn last
+
+
+def test_without_a_clipboard_the_page_says_so(browser, tmp_path):
+    page = Page(browser, write_interactive(MAPS, DOCUMENTS, tmp_path / "map.html"))
+    page.run("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    page.move(*page.point(1, 1), click=True)
+    page.until("return Bokeh.documents[0].is_idle")
+    time.sleep(0.2)
+    assert f"may not use the clipboard; select the text here: {TEXTS[1]}" in page.text()
+
+
+MARKUP = '<img src=x onerror="window.attacked = true">'
+FORMULA = r"$$\href{javascript:window.attacked = true}{\text{click}}$$"
+
+
+def test_nothing_from_data_is_markup_or_a_formula(browser, tmp_path):
+    documents = pd.DataFrame(
+        {
+            "register": [f"NA{MARKUP}", FORMULA, "it cost $$5 and $$6", "LY"],
+            "language": [f"en{MARKUP}", "fi", FORMULA, "fr"],
+            "text": [MARKUP, FORMULA, "it cost $$5 and $$6", "La"],
+        }
+    )
+    maps = {f"space {MARKUP}": POINTS[:4], FORMULA: POINTS[:4]}
+    out = tmp_path / "map.html"
+    page = Page(
+        browser, write_interactive(maps, documents, out, title=FORMULA + MARKUP)
+    )
+    page.run("""
+        for (const view of Bokeh.index.query((v) => v.model.type == "MultiChoice")) {
+            view.model.value = view.model.options.map(([place]) => place)
+            view.choice_el.showDropdown()
+        }""")
+    page.run("window.scrollTo(0, 300)")
+    for document in range(4):
+        page.move(*page.point(0, document))
+        time.sleep(0.2)
+        page.move(*page.point(0, document), click=True)
+    time.sleep(0.5)
+    assert page.run("return window.attacked ?? null") is None
+    everywhere = """
+        const all = (root) => [...root.querySelectorAll("*")].flatMap(
+            (each) => [each, ...(each.shadowRoot ? all(each.shadowRoot) : [])])
+        return all(document).filter((each) => each.matches(
+            "img[src=x], a[href^=javascript], mjx-container")).length"""
+    assert page.run(everywhere) == 0
+    assert "MathJax" not in out.read_text(encoding="utf-8")[-20_000:]
+    assert MARKUP in page.text() and FORMULA in page.text()

@@ -6,23 +6,31 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from embetter_reg._validation import check_same_length
 from embetter_reg.plots.palette import label_names, label_styles
-from embetter_reg.plots.static._axes import PALE, axes, legend_beside
+from embetter_reg.plots.static._axes import PALE, axes, legend_beside, literal_text
 
 _MOST_ACROSS = 3  # maps beside each other where there is a row a label
+_NUMBER_BOX = {
+    "boxstyle": "round,pad=0.15",
+    "facecolor": "w",
+    "edgecolor": "none",
+    "alpha": 0.75,
+}
 
 
+@literal_text
 def plot_map(
-    points,
-    labels,
+    points: ArrayLike,
+    labels: ArrayLike,
     *,
     name: str = "",
     title: str = "",
-    dims=None,
+    dims: Sequence[str] | None = None,
     legend: bool = True,
-    ax=None,
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw documents as points, colored by a label, a cluster or a number.
 
@@ -55,7 +63,8 @@ def plot_map(
     ['NA', 'HI', 'unknown']
 
     """
-    points, labels = np.asarray(points), np.asarray(labels)
+    points = np.asarray(points)
+    labels = np.asarray(labels)
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(
             f"got points of shape {points.shape}, expected (n_documents, 2); reduce "
@@ -63,29 +72,13 @@ def plot_map(
         )
     check_same_length(points=points, labels=labels)
     ax = axes(ax)
-    size = _size(len(points))
-    edge = {"linewidths": 0.3, "edgecolors": "w"} if size > 8 else {"linewidths": 0}
     if labels.dtype.kind == "f":
-        drawn = ax.scatter(
-            *points.T, s=size, c=labels, cmap="cividis", alpha=0.8, **edge
-        )
-        if legend:
-            ax.figure.colorbar(drawn, ax=ax, label=name, shrink=0.8)
+        _draw_numbers(ax, points, labels, name, legend)
+    elif labels.dtype.kind in "iu":
+        _draw_clusters(ax, points, labels)
     else:
-        is_cluster = labels.dtype.kind in "iu"
-        names = (
-            np.char.zfill(labels.astype(str), 5).astype(object)
-            if is_cluster
-            else label_names(labels)
-        )
-        for label, (color, marker) in label_styles(names).items():
-            own = points[names == label]
-            ax.scatter(
-                *own.T, s=size, c=color, marker=marker, label=label, alpha=0.75, **edge
-            )
-            if is_cluster:
-                _number(ax, own, str(int(label)))
-        if legend and not is_cluster:
+        _draw_groups(ax, points, label_names(labels))
+        if legend:
             legend_beside(ax, name, markerscale=_legend_scale(len(points)))
     if dims is None:
         ax.set(xticks=[], yticks=[])
@@ -96,30 +89,57 @@ def plot_map(
     return ax
 
 
-def _size(n_documents: int) -> float:
+def _draw_numbers(ax: Axes, points, values: np.ndarray, name: str, legend: bool):
+    style = _point_style(len(points))
+    scatter = ax.scatter(*points.T, c=values, cmap="cividis", alpha=0.8, **style)
+    if legend:
+        ax.figure.colorbar(scatter, ax=ax, label=name, shrink=0.8)
+
+
+def _draw_clusters(ax: Axes, points: np.ndarray, clusters: np.ndarray) -> None:
+    # Zeros in front, so that clusters take their colors in the order of their numbers.
+    names = np.char.zfill(clusters.astype(str), 5).astype(object)
+    _draw_groups(ax, points, names)
+    for cluster in np.unique(clusters):
+        members = points[clusters == cluster]
+        from_middle = np.abs(members - np.median(members, axis=0)).sum(axis=1)
+        x, y = members[from_middle.argmin()]
+        style = {"ha": "center", "va": "center", "fontsize": 8, "weight": "bold"}
+        ax.text(x, y, str(cluster), bbox=_NUMBER_BOX, **style)
+
+
+def _draw_groups(ax: Axes, points: np.ndarray, names: np.ndarray) -> None:
+    style = _point_style(len(points))
+    for label, (color, marker) in label_styles(names).items():
+        members = points[names == label]
+        ax.scatter(*members.T, c=color, marker=marker, label=label, alpha=0.75, **style)
+
+
+def _point_style(n_documents: int) -> dict:
+    """Return the size of points, with a white edge where they are large."""
+    size = _point_size(n_documents)
+    if size > 8:
+        return {"s": size, "linewidths": 0.3, "edgecolors": "w"}
+    return {"s": size, "linewidths": 0}
+
+
+def _point_size(n_documents: int) -> float:
     return float(np.clip(20_000 / max(n_documents, 1), 4, 40))
 
 
 def _legend_scale(n_documents: int) -> float:
-    return float(np.sqrt(48 / _size(n_documents)))
+    return float(np.sqrt(48 / _point_size(n_documents)))
 
 
-def _number(ax: Axes, own: np.ndarray, number: str) -> None:
-    x, y = own[np.abs(own - np.median(own, axis=0)).sum(axis=1).argmin()]
-    box = {
-        "boxstyle": "round,pad=0.15",
-        "facecolor": "w",
-        "edgecolor": "none",
-        "alpha": 0.75,
-    }
-    ax.text(x, y, number, ha="center", va="center", fontsize=8, weight="bold", bbox=box)
-
-
+@literal_text
 def plot_maps(
-    maps: Mapping[str, np.ndarray], *, title: str = "", dims=None, **labels
+    maps: Mapping[str, ArrayLike],
+    *,
+    title: str = "",
+    dims: Mapping[str, Sequence[str]] | None = None,
+    **labels: ArrayLike,
 ) -> Figure:
-    """Draw maps side by side: original and tuned, layers, or a reducer each; once for
-    each label.
+    """Draw maps side by side, once for each label: spaces, layers, or reducers.
 
     With several labels there is a row for each of them, or, where maps are more than
     three, a row for each map. One label makes a small multiple with one legend.
@@ -142,10 +162,12 @@ def plot_maps(
     --------
     >>> import numpy as np
     >>> from embetter_reg.plots import plot_maps
-    >>> maps = {name: np.random.default_rng(0).normal(size=(4, 2)) for name in ("original", "tuned")}
-    >>> figure = plot_maps(maps, register=["NA", "HI"] * 2, language=["en", "en", "fi", "fi"])
-    >>> [ax.get_title(loc="left") for ax in figure.axes]
-    ['original, by register', 'tuned, by register', 'original, by language', 'tuned, by language']
+    >>> rng = np.random.default_rng(0)
+    >>> maps = {name: rng.normal(size=(4, 2)) for name in ("original", "tuned")}
+    >>> labels = {"register": ["NA", "HI"] * 2, "language": ["en", "en", "fi", "fi"]}
+    >>> figure = plot_maps(maps, **labels)
+    >>> [ax.get_title(loc="left") for ax in figure.axes[:3]]
+    ['original, by register', 'tuned, by register', 'original, by language']
 
     """
     if not maps or not labels:
@@ -153,83 +175,74 @@ def plot_maps(
             f"got {len(maps)} maps and {len(labels)} labels, expected at least one of "
             "each; pass some"
         )
-    several, across = len(labels) > 1, len(maps) <= _MOST_ACROSS
-    if several:
-        shape = (len(labels), len(maps)) if across else (len(maps), len(labels))
-    else:
-        n_columns = len(maps) if across else min((4, 3), key=lambda n: -len(maps) % n)
-        shape = (-(-len(maps) // n_columns), n_columns)
-    figure = Figure(
-        figsize=(4.3 * shape[1] + 1.4, 4.1 * shape[0] + 0.4 * bool(title)),
-        layout="constrained",
-    )
-    places = figure.subplots(*shape, squeeze=False)
-    places = places.T if several and not across else places.reshape(len(labels), -1)
-    for row, (name, values) in zip(places, labels.items(), strict=True):
-        for ax in row[len(maps) :]:
+    several = len(labels) > 1
+    row_a_map = several and len(maps) > _MOST_ACROSS
+    n_rows, n_columns = _grid(len(maps), len(labels))
+    size = (4.3 * n_columns + 1.4, 4.1 * n_rows + 0.4 * bool(title))
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(n_rows, n_columns, squeeze=False)
+    by_label = panels.T if row_a_map else panels.reshape(len(labels), -1)
+    for label_panels, (name, values) in zip(by_label, labels.items(), strict=True):
+        for ax in label_panels[len(maps) :]:
             ax.set_visible(False)
-        for ax, (space, points) in zip(row, maps.items(), strict=False):
+        for ax, (space, points) in zip(label_panels, maps.items(), strict=False):
             heading = f"{space}, by {name}" if several else space
-            plot_map(
-                points,
-                values,
-                name=name,
-                title=heading,
-                legend=False,
-                ax=ax,
-                dims=dims and dims[space],
-            )
-        _share_legend(
-            row[0] if several and not across else row[: len(maps)][-1],
-            name,
-            values,
-            not across,
-            several,
-        )
+            dimensions = None if dims is None else dims[space]
+            shared = {"legend": False, "dims": dimensions, "ax": ax}
+            plot_map(points, values, name=name, title=heading, **shared)
+        if np.asarray(values).dtype.kind == "f":
+            _add_color_bar(label_panels[len(maps) - 1], name)
+        elif np.asarray(values).dtype.kind not in "iu":
+            scale = _legend_scale(len(np.asarray(values)))
+            if row_a_map:
+                _legend_above(label_panels[0], name, scale)
+            elif len(maps) > _MOST_ACROSS:
+                _legend_of_figure(label_panels[0], name, scale)
+            else:
+                legend_beside(label_panels[len(maps) - 1], name, markerscale=scale)
     figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     return figure
 
 
-def _share_legend(ax: Axes, name: str, values, above: bool, several: bool) -> None:
-    """Give the maps of one label one legend: beside the last of a row, above a column,
-    or beside a small multiple.
-    """
-    if np.asarray(values).dtype.kind == "f":
-        ax.figure.colorbar(ax.collections[0], ax=ax, label=name, shrink=0.8)
-    elif np.asarray(values).dtype.kind not in "iu":
-        scale = {"markerscale": _legend_scale(len(np.asarray(values)))}
-        if above and several:
-            n_columns = min(6, len(ax.get_legend_handles_labels()[1]))
-            where = {
-                "loc": "lower left",
-                "bbox_to_anchor": (0, 1.1),
-                "columnspacing": 1.0,
-                "handletextpad": 0.2,
-            }
-            legend_beside(ax, name, **scale, **where, ncols=n_columns)
-        elif above:
-            handles, names = ax.get_legend_handles_labels()
-            ax.figure.legend(
-                handles,
-                names,
-                title=name,
-                loc="outside right center",
-                frameon=False,
-                **scale,
-            )
-        else:
-            legend_beside(ax, name, **scale)
+def _grid(n_maps: int, n_labels: int) -> tuple[int, int]:
+    """Return the numbers of rows and columns of panels."""
+    if n_labels > 1 and n_maps <= _MOST_ACROSS:
+        return n_labels, n_maps
+    if n_labels > 1:
+        return n_maps, n_labels
+    n_columns = n_maps
+    if n_maps > _MOST_ACROSS:  # four or three, whichever leaves fewer places empty
+        n_columns = min((4, 3), key=lambda n: -n_maps % n)
+    return -(-n_maps // n_columns), n_columns
 
 
+def _add_color_bar(ax: Axes, name: str) -> None:
+    ax.figure.colorbar(ax.collections[0], ax=ax, label=name, shrink=0.8)
+
+
+def _legend_above(ax: Axes, name: str, scale: float) -> None:
+    n_labels = len(ax.get_legend_handles_labels()[1])
+    place = {"loc": "lower left", "bbox_to_anchor": (0, 1.1)}
+    spacing = {"columnspacing": 1.0, "handletextpad": 0.2}
+    n_columns = min(6, n_labels)
+    legend_beside(ax, name, markerscale=scale, ncols=n_columns, **place, **spacing)
+
+
+def _legend_of_figure(ax: Axes, name: str, scale: float) -> None:
+    handles, names = ax.get_legend_handles_labels()
+    place = {"loc": "outside right center", "frameon": False}
+    ax.figure.legend(handles, names, title=name, markerscale=scale, **place)
+
+
+@literal_text
 def plot_pca(
-    charts: Mapping[str, np.ndarray],
+    charts: Mapping[str, ArrayLike],
     explained: Mapping[str, Sequence[float]],
     *,
     title: str = "",
-    **labels,
+    **labels: ArrayLike,
 ) -> Figure:
-    """Draw PCA charts side by side, such as of the original and the tuned space, on
-    equal scales.
+    """Draw PCA charts side by side on equal scales, such as original and tuned space.
 
     Parameters
     ----------
@@ -237,10 +250,15 @@ def plot_pca(
         The first two principal components.
     explained : mapping of name to pair of float
         The share of variance that each explains (``explained_variance_ratio_``), which
-        the axes tell.
+        the axes name.
     title : str
     **labels
         As in `plot_maps`.
+
+    Raises
+    ------
+    ValueError
+        If there are no charts or no labels.
 
     Examples
     --------
@@ -248,53 +266,61 @@ def plot_pca(
     >>> from sklearn.decomposition import PCA
     >>> from embetter_reg.plots import plot_pca
     >>> pca = PCA(2)
-    >>> chart = pca.fit_transform([[0, 0, 0], [1, 0, 0], [3, 1, 0]])
-    >>> figure = plot_pca({"original": chart}, {"original": pca.explained_variance_ratio_}, register=["NA", "NA", "HI"])
+    >>> charts = {"original": pca.fit_transform([[0, 0, 0], [1, 0, 0], [3, 1, 0]])}
+    >>> shares = {"original": pca.explained_variance_ratio_}
+    >>> figure = plot_pca(charts, shares, register=["NA", "NA", "HI"])
     >>> figure.axes[0].get_xlabel()
     'PC 1 (99% of variance)'
 
     """
-    dims = {
-        name: tuple(
-            f"PC {n} ({share:.0%} of variance)"
-            for n, share in enumerate(explained[name], 1)
-        )
-        for name in charts
-    }
+    dims = {}
+    for name in charts:
+        shares = enumerate(explained[name], 1)
+        dims[name] = tuple(f"PC {n} ({share:.0%} of variance)" for n, share in shares)
     figure = plot_maps(charts, title=title, dims=dims, **labels)
     for ax in figure.axes:
         ax.set_aspect("equal", adjustable="datalim")
     return figure
 
 
+@literal_text
 def plot_labeled_map(
-    points: np.ndarray, labelings: Mapping[str, np.ndarray], title: str = ""
+    points: ArrayLike, labelings: Mapping[str, ArrayLike], title: str = ""
 ) -> Figure:
-    """Draw one map several times, colored by each labeling; a cluster's number stands
-    on its middle point.
+    """Draw one map several times, colored by each labeling.
 
     Parameters
     ----------
     points : array (n_documents, 2)
     labelings : mapping of a heading to labels (n_documents,)
-        As in `plot_map`.
+        As in `plot_map`; a cluster's number stands on its middle point.
     title : str
+
+    Raises
+    ------
+    ValueError
+        If there are no labelings.
 
     Examples
     --------
     >>> from embetter_reg.plots import plot_labeled_map
-    >>> figure = plot_labeled_map([[0, 0], [1, 0]], {"register": ["NA", "HI"], "k-means, k = 2": [0, 1]})
+    >>> labelings = {"register": ["NA", "HI"], "k-means, k = 2": [0, 1]}
+    >>> figure = plot_labeled_map([[0, 0], [1, 0]], labelings)
     >>> [text.get_text() for text in figure.axes[1].texts]
     ['0', '1']
 
     """
-    n_columns = 2 if len(labelings) in (2, 4) else min(3, len(labelings))
+    if not labelings:
+        raise ValueError("got no labelings, expected at least one; pass some")
+    n_columns = min(3, len(labelings))
+    if len(labelings) == 4:
+        n_columns = 2
     n_rows = -(-len(labelings) // n_columns)
     figure = Figure(figsize=(5.4 * n_columns, 4.6 * n_rows + 0.4), layout="constrained")
-    places = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
-    for ax, (heading, labels) in zip(places, labelings.items(), strict=False):
+    panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+    for ax, (heading, labels) in zip(panels, labelings.items(), strict=False):
         plot_map(points, labels, title=heading, ax=ax)
-    for ax in places[len(labelings) :]:
+    for ax in panels[len(labelings) :]:
         ax.set_visible(False)
     figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     return figure

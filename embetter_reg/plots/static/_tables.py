@@ -3,17 +3,39 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
 
 from embetter_reg._validation import check_same_length
 from embetter_reg.plots.palette import label_names, label_styles
-from embetter_reg.plots.static._axes import axes
+from embetter_reg.plots.static._axes import axes, literal_text
+
+_SMALLEST_SHARE = 0.005  # a smaller one would print as 0%
+_DARK_SHARE = 0.55  # from which the cell is too dark for black figures
 
 
+@literal_text
 def plot_cluster_table(
-    table: pd.DataFrame, label: str = "register", title: str = "", *, ax=None
+    table: pd.DataFrame,
+    label: str = "register",
+    title: str = "",
+    *,
+    ax: Axes | None = None,
 ) -> Axes:
-    """Draw a cluster × label table, such as `cluster_table` returns, its clusters
-    ordered by their main label.
+    """Draw a table of clusters × labels, its clusters ordered by their main label.
+
+    Parameters
+    ----------
+    table : DataFrame (n_clusters, n_labels)
+        Shares in [0, 1], such as `cluster_table` returns.
+    label : str
+        What the columns are.
+    title : str
+    ax : Axes or None
+
+    Raises
+    ------
+    ValueError
+        If the table is empty.
 
     Examples
     --------
@@ -24,25 +46,25 @@ def plot_cluster_table(
     ['50%', '50%', '100%']
 
     """
+    if table.empty:
+        raise ValueError(
+            f"got a table of shape {table.shape}, expected clusters × labels; pass one "
+            "that cluster_table returned"
+        )
     table = table.rename(columns=str)[list(label_styles(table.columns))]
     order = table.to_numpy().argmax(axis=1).argsort(kind="stable")
-    values = table.to_numpy()[order]
-    ax = axes(ax, max(3.6, 1.6 + 0.62 * values.shape[1]), 1.4 + 0.42 * len(values))
-    ax.imshow(values, cmap="Greys", vmin=0, vmax=1, aspect="auto")
-    for (row, column), share in np.ndenumerate(values):
-        if share >= 0.005:
-            color = "w" if share > 0.55 else "k"
-            ax.text(
-                column,
-                row,
-                f"{share:.0%}",
-                ha="center",
-                va="center",
-                fontsize=8,
-                color=color,
-            )
-    ax.set_xticks(range(values.shape[1]), table.columns)
-    ax.set_yticks(range(len(values)), [str(name) for name in table.index[order]])
+    table = table.iloc[order]
+    n_clusters, n_labels = table.shape
+    ax = axes(ax, max(3.6, 1.6 + 0.62 * n_labels), 1.4 + 0.42 * n_clusters)
+    ax.imshow(table, cmap="Greys", vmin=0, vmax=1, aspect="auto")
+    for (row, column), share in np.ndenumerate(table.to_numpy()):
+        if share < _SMALLEST_SHARE:
+            continue
+        color = "w" if share > _DARK_SHARE else "k"
+        centered = {"ha": "center", "va": "center"}
+        ax.text(column, row, f"{share:.0%}", fontsize=8, color=color, **centered)
+    ax.set_xticks(range(n_labels), table.columns)
+    ax.set_yticks(range(n_clusters), table.index.map(str))
     ax.set(xlabel=label, ylabel="cluster")
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
@@ -50,11 +72,16 @@ def plot_cluster_table(
     return ax
 
 
+@literal_text
 def plot_distances(
-    distances, labels, *, name: str = "register", title: str = "", ax=None
+    distances: ArrayLike,
+    labels: ArrayLike,
+    *,
+    name: str = "register",
+    title: str = "",
+    ax: Axes | None = None,
 ) -> Axes:
-    """Draw the distances of documents (rows, sorted by label) to cluster centers
-    (columns), near ones dark.
+    """Draw distances of documents (rows, by label) to centers (columns), near ones dark.
 
     A space by this label has dark blocks: documents of a label share their near
     centers.
@@ -68,44 +95,49 @@ def plot_distances(
     name, title : str
     ax : Axes or None
 
+    Raises
+    ------
+    ValueError
+        If the distances are no table, or there are not as many labels.
+
     Examples
     --------
     >>> from sklearn.cluster import KMeans
     >>> from embetter_reg.plots import plot_distances
     >>> X = [[0, 0], [0, 1], [5, 5], [5, 6]]
-    >>> ax = plot_distances(KMeans(2, random_state=0).fit_transform(X), ["NA", "NA", "HI", "HI"])
+    >>> distances = KMeans(2, random_state=0).fit_transform(X)
+    >>> ax = plot_distances(distances, ["NA", "NA", "HI", "HI"])
     >>> [text.get_text() for text in ax.get_yticklabels()]
     ['NA', 'HI']
 
     """
-    distances, names = np.asarray(distances), label_names(labels)
+    distances = np.asarray(distances)
+    if distances.ndim != 2 or 0 in distances.shape:
+        raise ValueError(
+            f"got distances of shape {distances.shape}, expected "
+            "(n_documents, n_clusters); pass what transform returned"
+        )
+    names = label_names(labels)
     check_same_length(distances=distances, labels=names)
     styles = label_styles(names)
-    places = np.array([list(styles).index(label) for label in names])
-    order = np.lexsort((distances.argmin(axis=1), places))
-    ax = axes(ax, max(4.6, 2.4 + 0.32 * distances.shape[1]), 5.4)
-    drawn = ax.imshow(
+    codes = np.array([list(styles).index(label) for label in names])
+    order = np.lexsort((distances.argmin(axis=1), codes))
+    n_clusters = distances.shape[1]
+    ax = axes(ax, max(4.6, 2.4 + 0.32 * n_clusters), 5.4)
+    image = ax.imshow(
         distances[order], cmap="Greys_r", aspect="auto", interpolation="nearest"
     )
-    counts = np.bincount(places)
-    ends = counts.cumsum()
-    for (color, _), first, end in zip(
-        styles.values(), ends - counts, ends, strict=True
-    ):
-        ax.plot(
-            [-0.5, -0.5],
-            [first - 0.5, end - 0.5],
-            color=color,
-            linewidth=8,
-            solid_capstyle="butt",
-            clip_on=False,
-        )
+    ends = np.bincount(codes).cumsum()
+    starts = ends - np.bincount(codes)
+    for (color, _), start, end in zip(styles.values(), starts, ends, strict=True):
+        bar = {"linewidth": 8, "solid_capstyle": "butt", "clip_on": False}
+        ax.plot([-0.5, -0.5], [start - 0.5, end - 0.5], color=color, **bar)
         ax.axhline(end - 0.5, color="w", linewidth=1.5)
-    ax.set_yticks(ends - counts / 2 - 0.5, list(styles))
-    ax.set_xlim(-0.5, distances.shape[1] - 0.5)
+    ax.set_yticks((starts + ends) / 2 - 0.5, list(styles))
+    ax.set_xlim(-0.5, n_clusters - 0.5)
     ax.set(xlabel="cluster", ylabel=name)
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0, pad=6)
-    ax.figure.colorbar(drawn, ax=ax, label="distance to the center", shrink=0.8)
+    ax.figure.colorbar(image, ax=ax, label="distance to the center", shrink=0.8)
     ax.set_title(title, loc="left", fontsize=10)
     return ax

@@ -6,32 +6,48 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.text import Annotation, Text
+from numpy.typing import ArrayLike
 
 from embetter_reg._validation import check_same_length
-from embetter_reg.plots.static._axes import GRAY, PALE, axes
+from embetter_reg.plots.static._axes import GRAY, PALE, axes, literal_text
 
 _DOT = 4.0  # pixels around a point that no text covers
 _DISTANCES = (6, 14, 26, 42, 62, 86, 114, 146, 182)  # pixels
 _ANGLES = np.radians(
     [0, 180, 45, 135, 315, 225, 90, 270, 22, 158, 338, 202, 68, 112, 292, 248]
 )
+_DIRECTIONS = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
+_LEADER = {
+    "arrowstyle": "-",
+    "color": GRAY,
+    "linewidth": 0.6,
+    "shrinkA": 0,
+    "shrinkB": 2,
+}
+_BOX = {
+    "boxstyle": "square,pad=0.1",
+    "facecolor": "w",
+    "edgecolor": "none",
+    "alpha": 0.8,
+}
 
 
+@literal_text
 def plot_texts(
-    points,
+    points: ArrayLike,
     texts: Sequence[str],
     *,
     width: int = 24,
     path: bool = False,
-    fontsize=8,
-    ax=None,
+    fontsize: float = 8,
+    ax: Axes | None = None,
 ) -> Axes:
-    """Write texts beside their points, wrapped and without overlap: a few documents, or
-    one sentence's tokens.
+    """Write texts beside their points, without overlap: documents, or tokens.
 
     Each text takes the nearest place where it covers neither another text nor a point
     that has one; a thin line leads from a text that had to move away. Texts that come
-    first choose first. Places are found for the size that the figure has now, so call
+    first choose first. Places are searched for the present size of the figure, so call
     this last.
 
     Parameters
@@ -48,10 +64,15 @@ def plot_texts(
         A map to write on, such as `plot_map` returns; None makes one with these points
         alone.
 
+    Raises
+    ------
+    ValueError
+        If the points have not two dimensions, or there are not as many texts.
+
     Warns
     -----
     UserWarning
-        If there is no room for some texts; they are left out.
+        If there is no room for some texts; they are omitted.
 
     Examples
     --------
@@ -62,6 +83,11 @@ def plot_texts(
 
     """
     points = np.asarray(points, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise ValueError(
+            f"got points of shape {points.shape}, expected (n_texts, 2); reduce to two "
+            "dimensions"
+        )
     check_same_length(points=points, texts=texts)
     if ax is None:
         ax = axes(None, 7.2, 5.4)
@@ -72,76 +98,65 @@ def plot_texts(
     if path:
         ax.plot(*points.T, color=PALE, linewidth=1, zorder=1)
     ax.figure.draw_without_rendering()  # settles the layout
-    frame, at = ax.get_window_extent(), ax.transData.transform(points)
-    taken = [(*(dot - _DOT), *(dot + _DOT)) for dot in at]
-    to_points, left_out = 72 / ax.figure.dpi, 0
-    for number, (point, dot) in enumerate(zip(points, at, strict=True)):
-        lines = textwrap.wrap(
-            " ".join(str(texts[number]).split()), width, max_lines=3, placeholder=" …"
-        )
-        text = ax.annotate(
-            "\n".join(lines),
-            point,
-            (0, 0),
-            textcoords="offset points",
-            ha="center",
-            va="center",
-            fontsize=fontsize,
-            zorder=4,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": GRAY,
-                "linewidth": 0.6,
-                "shrinkA": 0,
-                "shrinkB": 2,
-            },
-            bbox={
-                "boxstyle": "square,pad=0.1",
-                "facecolor": "w",
-                "edgecolor": "none",
-                "alpha": 0.8,
-            },
-        )
-        # The extent of an annotation would include its line.
-        half = np.array(super(type(text), text).get_window_extent().size) / 2 + 1
-        offset = _free_place(dot, half, np.array(taken), number, frame)
+    frame = ax.get_window_extent()
+    dots = ax.transData.transform(points)
+    boxes = [(*(dot - _DOT), *(dot + _DOT)) for dot in dots]
+    n_omitted = 0
+    for number, (point, dot) in enumerate(zip(points, dots, strict=True)):
+        annotation = _annotate(ax, texts[number], point, width, fontsize)
+        half = _half_size(annotation)
+        offset = _free_place(dot, half, np.array(boxes), number, frame)
         if offset is None:
-            text.remove()
-            left_out += 1
+            annotation.remove()
+            n_omitted += 1
             continue
-        taken.append((*(dot + offset - half), *(dot + offset + half)))
-        text.set_position(offset * to_points)
-        if (np.abs(offset) - half).max() < _DISTANCES[1]:
-            text.arrow_patch.set_visible(False)
-    if left_out:
+        boxes.append((*(dot + offset - half), *(dot + offset + half)))
+        annotation.set_position(offset * 72 / ax.figure.dpi)
+        is_near = (np.abs(offset) - half).max() < _DISTANCES[1]
+        annotation.arrow_patch.set_visible(not is_near)
+    if n_omitted:
         warnings.warn(
-            f"there is no room for {left_out} of {len(texts)} texts; make the figure "
+            f"there is no room for {n_omitted} of {len(texts)} texts; make the figure "
             "larger",
             stacklevel=2,
         )
     return ax
 
 
-def _free_place(dot, half, taken: np.ndarray, own: int, frame) -> np.ndarray | None:
-    """Return the nearest offset of a box of this half size that overlaps nothing but
-    its own point's surroundings.
-    """
-    others = np.delete(taken, own, axis=0)
+def _annotate(ax: Axes, text: str, point, width: int, fontsize: float) -> Annotation:
+    """Write one text on its point."""
+    words = " ".join(str(text).split())
+    lines = textwrap.wrap(words, width, max_lines=3, placeholder=" …")
+    return ax.annotate(
+        "\n".join(lines),
+        point,
+        (0, 0),
+        textcoords="offset points",
+        ha="center",
+        va="center",
+        fontsize=fontsize,
+        zorder=4,
+        arrowprops=_LEADER,
+        bbox=_BOX,
+    )
+
+
+def _half_size(annotation: Annotation) -> np.ndarray:
+    """Return half the width and height in pixels, without the leading line."""
+    extent = Text.get_window_extent(annotation)
+    return np.array(extent.size) / 2 + 1
+
+
+def _free_place(dot, half, boxes: np.ndarray, number: int, frame) -> np.ndarray | None:
+    """Return the nearest offset at which a text covers no box but that of its own dot."""
+    others = np.delete(boxes, number, axis=0)
     for distance in _DISTANCES:
-        for direction in np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1):
+        for direction in _DIRECTIONS:
             offset = direction * (distance + half)
-            low, high = dot + offset - half, dot + offset + half
-            inside = (
-                frame.x0 <= low[0]
-                and frame.y0 <= low[1]
-                and high[0] <= frame.x1
-                and high[1] <= frame.y1
-            )
-            if (
-                inside
-                and not ((others[:, :2] < high) & (low < others[:, 2:]))
-                .all(axis=1)
-                .any()
-            ):
+            low = dot + offset - half
+            high = dot + offset + half
+            is_inside = (low >= frame.min).all() and (high <= frame.max).all()
+            overlaps = (others[:, :2] < high) & (low < others[:, 2:])
+            if is_inside and not overlaps.all(axis=1).any():
                 return offset
     return None
