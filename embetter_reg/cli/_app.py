@@ -40,6 +40,14 @@ Language = Annotated[
 SkipBadRows = Annotated[
     bool, typer.Option("--skip-bad-rows", help="Leave out rows that cannot be read.")
 ]
+TextColumn = Annotated[str, typer.Option(help="The column that holds the texts.")]
+LabelsColumn = Annotated[
+    str, typer.Option(help="The column of labels; without it there are none.")
+]
+LangColumn = Annotated[str, typer.Option(help="The column of languages.")]
+IdColumn = Annotated[
+    str, typer.Option(help="The column of ids; without it they are made of the texts.")
+]
 Long = Annotated[
     str | None,
     typer.Option(

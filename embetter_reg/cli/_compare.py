@@ -10,14 +10,18 @@ from rich.table import Table
 from embetter_reg.cli._app import (
     Debug,
     Docs,
+    IdColumn,
+    LabelsColumn,
+    LangColumn,
     Language,
     Out,
     Seed,
     SkipBadRows,
+    TextColumn,
     app,
     console,
 )
-from embetter_reg.cli._inputs import parse_numbers
+from embetter_reg.cli._inputs import column_names, parse_numbers
 
 
 @app.command()
@@ -103,6 +107,10 @@ def compare(
             "them and reports with and without."
         ),
     ] = "drop",
+    text_column: TextColumn = "text",
+    labels_column: LabelsColumn = "labels",
+    lang_column: LangColumn = "lang",
+    id_column: IdColumn = "id",
     language: Language = None,
     test_size: Annotated[
         float, typer.Option(help="Share held out where --test is not given.")
@@ -123,9 +131,14 @@ def compare(
             f"got --hybrids {hybrids}, expected 'drop', 'explode' or 'both'; pick one"
         )
 
+    columns = column_names(text_column, labels_column, lang_column, id_column)
+
     def read(paths):
         documents = read_documents(
-            paths, language=language, on_error="skip" if skip_bad_rows else "raise"
+            paths,
+            **columns,
+            language=language,
+            on_error="skip" if skip_bad_rows else "raise",
         )
         chosen = apply_policy(
             select_group(documents, group), "keep" if hybrids == "both" else hybrids

@@ -14,16 +14,20 @@ from embetter_reg.cli._app import (
     Docs,
     DType,
     Encoder,
+    IdColumn,
+    LabelsColumn,
+    LangColumn,
     Language,
     Long,
     MaxLength,
     Seed,
     SkipBadRows,
+    TextColumn,
     ThresholdDocs,
     app,
     console,
 )
-from embetter_reg.cli._inputs import read_docs
+from embetter_reg.cli._inputs import column_names, read_docs
 
 
 @app.command()
@@ -61,6 +65,10 @@ def encode(
     batch_size: BatchSize = None,
     device: Device = None,
     dtype: DType = None,
+    text_column: TextColumn = "text",
+    labels_column: LabelsColumn = "labels",
+    lang_column: LangColumn = "lang",
+    id_column: IdColumn = "id",
     language: Language = None,
     skip_bad_rows: SkipBadRows = False,
     seed: Seed = 0,
@@ -83,14 +91,15 @@ def encode(
     model = make_encoder(
         encoder, random_state=seed, **options, device=device, dtype=dtype
     )
-    documents = read_docs(docs, language, skip_bad_rows)
+    columns = column_names(text_column, labels_column, lang_column, id_column)
+    documents = read_docs(docs, language, skip_bad_rows, columns)
     if get_tags(model).requires_fit:
         console.print(
             f"{type(model).__name__} learns from these documents: give all that are "
             "compared in one command"
         )
     if threshold_docs:
-        _choose_threshold(model, threshold_docs, language)
+        _choose_threshold(model, threshold_docs, language, columns)
     chosen = (
         [int(x) if x.lstrip("-").isdigit() else x for x in layers.split(",")]
         if layers
@@ -133,6 +142,10 @@ def predict(
     batch_size: BatchSize = None,
     device: Device = None,
     dtype: DType = None,
+    text_column: TextColumn = "text",
+    labels_column: LabelsColumn = "labels",
+    lang_column: LangColumn = "lang",
+    id_column: IdColumn = "id",
     language: Language = None,
     skip_bad_rows: SkipBadRows = False,
     out: Annotated[
@@ -159,9 +172,10 @@ def predict(
         }
         given = {name: value for name, value in options.items() if value is not None}
         classifier = RegisterEncoder(model, show_progress=True, **given)
-        documents = read_docs(docs, language, skip_bad_rows)
+        columns = column_names(text_column, labels_column, lang_column, id_column)
+        documents = read_docs(docs, language, skip_bad_rows, columns)
         if threshold_docs:
-            _choose_threshold(classifier, threshold_docs, language)
+            _choose_threshold(classifier, threshold_docs, language, columns)
             known = classifier.chosen_on(documents["text"])
             if known.any():
                 console.print(
@@ -177,10 +191,9 @@ def predict(
             if predicted.ndim == 2
             else [[x] for x in predicted]
         )
-    columns = ["id", "lang", "labels", "predicted"]
     if out:
         out.mkdir(parents=True, exist_ok=True)
-        documents[columns].to_json(
+        documents[["id", "lang", "labels", "predicted"]].to_json(
             out / "predictions.jsonl", orient="records", lines=True, force_ascii=False
         )
     labeled = documents[documents["labels"].map(len) > 0]
@@ -232,7 +245,9 @@ def convert(
     )
 
 
-def _choose_threshold(classifier, paths: list[Path], language: str | None) -> None:
+def _choose_threshold(
+    classifier, paths: list[Path], language: str | None, columns: dict[str, str]
+) -> None:
     from embetter_reg.corpus import read_documents
 
     if not hasattr(classifier, "fit_threshold"):
@@ -240,7 +255,7 @@ def _choose_threshold(classifier, paths: list[Path], language: str | None) -> No
             f"got --threshold-docs for {type(classifier).__name__}, expected a "
             "register classifier; drop it"
         )
-    documents = read_documents(paths, language=language)
+    documents = read_documents(paths, **columns, language=language)
     labeled = documents[documents["labels"].map(len) > 0]
     if labeled.empty:
         raise ValueError(

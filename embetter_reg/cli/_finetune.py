@@ -10,13 +10,17 @@ from rich.table import Table
 from embetter_reg.cli._app import (
     Debug,
     Docs,
+    IdColumn,
+    LabelsColumn,
+    LangColumn,
     Language,
     MaxLength,
     Seed,
     SkipBadRows,
+    TextColumn,
     app,
 )
-from embetter_reg.cli._inputs import read_docs
+from embetter_reg.cli._inputs import column_names, read_docs
 
 
 @app.command()
@@ -63,7 +67,7 @@ def finetune(
         typer.Option(help="Train so many models, each without its own part of DOCS."),
     ] = None,
     level: Annotated[
-        str, typer.Option(help="Labels: 'main' registers, or 'all' with sub-registers.")
+        str, typer.Option(help="Labels: 'main' registers, 'sub' or 'all' of both.")
     ] = "main",
     multi_label: Annotated[
         bool | None,
@@ -129,6 +133,10 @@ def finetune(
         str | None,
         typer.Option(help="Type of the computation: 'float32' or 'bfloat16'."),
     ] = None,
+    text_column: TextColumn = "text",
+    labels_column: LabelsColumn = "labels",
+    lang_column: LangColumn = "lang",
+    id_column: IdColumn = "id",
     language: Language = None,
     skip_bad_rows: SkipBadRows = False,
     seed: Seed = 0,
@@ -140,8 +148,10 @@ def finetune(
     from embetter_reg.corpus import select_group
     from embetter_reg.finetune import RegisterTrainer, finetune_documents
 
+    columns = column_names(text_column, labels_column, lang_column, id_column)
+
     def read(paths):
-        documents = read_docs(paths, language, skip_bad_rows)
+        documents = read_docs(paths, language, skip_bad_rows, columns)
         return select_group(documents, group) if objective == "register" else documents
 
     trainer = RegisterTrainer(

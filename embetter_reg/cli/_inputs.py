@@ -5,11 +5,29 @@ from pathlib import Path
 from embetter_reg.cli._app import console
 
 
-def read_docs(docs: list[Path], language: str | None, skip_bad_rows: bool):
+def column_names(text: str, labels: str, lang: str, id: str) -> dict[str, str]:
+    """Return the options that name columns, as `read_documents` takes them."""
+    return {
+        "text_column": text,
+        "labels_column": labels,
+        "lang_column": lang,
+        "id_column": id,
+    }
+
+
+def read_docs(
+    docs: list[Path],
+    language: str | None,
+    skip_bad_rows: bool,
+    columns: dict[str, str],
+):
     from embetter_reg.corpus import read_documents
 
     documents = read_documents(
-        docs, language=language, on_error="skip" if skip_bad_rows else "raise"
+        docs,
+        **columns,
+        language=language,
+        on_error="skip" if skip_bad_rows else "raise",
     )
     console.print(f"{len(documents):,} documents read")
     return documents

@@ -9,12 +9,17 @@ from rich.console import Console
 from embetter_reg.cli._app import (
     Debug,
     Encoder,
+    IdColumn,
+    LabelsColumn,
+    LangColumn,
     Language,
     Seed,
     SkipBadRows,
+    TextColumn,
     app,
     console,
 )
+from embetter_reg.cli._inputs import column_names
 
 
 @app.command()
@@ -70,6 +75,10 @@ def label(
             help="Share of the documents' own labels to start from; 0 starts without any."
         ),
     ] = 1.0,
+    text_column: TextColumn = "text",
+    labels_column: LabelsColumn = "labels",
+    lang_column: LangColumn = "lang",
+    id_column: IdColumn = "id",
     language: Language = None,
     skip_bad_rows: SkipBadRows = False,
     seed: Seed = 0,
@@ -86,6 +95,7 @@ def label(
             encoder=encoder,
             embeddings=embeddings,
             layer=layer,
+            **column_names(text_column, labels_column, lang_column, id_column),
             language=language,
             skip_bad_rows=skip_bad_rows,
             keep_labels=keep_labels,

@@ -3,6 +3,13 @@ corpus.
 """
 
 from embetter_reg.corpus import registers
+from embetter_reg.corpus._identity import (
+    check_same_texts,
+    document_id,
+    document_ids,
+    id_strings,
+    text_digest,
+)
 from embetter_reg.corpus.bundled import load_examples, load_registers
 from embetter_reg.corpus.read import read_documents
 from embetter_reg.corpus.select import (
@@ -25,7 +32,11 @@ __all__ = [
     "RegisterKFold",
     "RegisterShuffleSplit",
     "balanced_sample",
+    "check_same_texts",
+    "document_id",
+    "document_ids",
     "hybrids",
+    "id_strings",
     "indicator",
     "label_column",
     "label_matrix",
@@ -34,5 +45,6 @@ __all__ = [
     "read_documents",
     "registers",
     "select_group",
+    "text_digest",
     "train_test_documents",
 ]

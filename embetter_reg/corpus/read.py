@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from embetter_reg._optional import optional_import
 from embetter_reg.corpus import registers
+from embetter_reg.corpus._identity import document_ids, id_string
 
 _KINDS = (".tsv", ".csv", ".jsonl", ".parquet")
 _HEADER_WORDS = {"text", "labels", "label", "register", "id", "lang", "language"}
@@ -28,10 +29,10 @@ Row = tuple[str, dict[str, Any]]  # where it stands ("file:line"), its fields
 def read_documents(
     paths,
     *,
-    text: str = "text",
-    labels: str = "labels",
-    lang: str = "lang",
-    id: str = "id",
+    text_column: str = "text",
+    labels_column: str = "labels",
+    lang_column: str = "lang",
+    id_column: str = "id",
     language: str | None = None,
     on_error: str = "raise",
 ) -> pd.DataFrame:
@@ -46,10 +47,9 @@ def read_documents(
     ----------
     paths : path or list of paths
         Files or folders.
-    text, labels, lang, id : str
-        Column names. Without a ``labels`` column the documents have no labels; without
-        an ``id`` column ids are ``<file>-<row>``, such as ``en.train-1``; other columns
-        are kept.
+    text_column, labels_column, lang_column, id_column : str
+        Column names. Without labels the documents have none; without ids they get those
+        of `document_ids`, made of language and text. Other columns are kept.
     language : str or None
         Language of documents without a ``lang`` column. None takes it from the file's
         name: the two-letter part of ``fr.tsv``, ``emb_fr.tsv``, ``sv_emb.tsv``,
@@ -79,25 +79,28 @@ def read_documents(
     >>> path = Path(mkdtemp()) / "fr.tsv"
     >>> _ = path.write_text("NA NE\tLe maire est parti.\n", encoding="utf-8")
     >>> read_documents(path).to_dict("records")
-    [{'id': 'fr-1', 'lang': 'fr', 'labels': ['NA', 'ne'], 'text': 'Le maire est parti.'}]
+    [{'id': 'fr-cc1bc6aee4135722', 'lang': 'fr', 'labels': ['NA', 'ne'], 'text': 'Le maire est parti.'}]
 
     """
     if on_error not in ("raise", "skip"):
         raise ValueError(
             f"got on_error={on_error!r}, expected 'raise' or 'skip'; pick one"
         )
-    columns = {"id": id, "lang": lang, "labels": labels, "text": text}
+    columns = {
+        "id": id_column,
+        "lang": lang_column,
+        "labels": labels_column,
+        "text": text_column,
+    }
     given = {new for new, old in columns.items() if new != old}
     documents: list[dict[str, Any]] = []
     n_skipped, last_error = 0, ""
     for path in _files([paths] if isinstance(paths, str | Path) else list(paths)):
         n_rows = 0
-        for number, item in enumerate(_rows(path, columns), start=1):
+        for item in _rows(path, columns):
             n_rows += 1
             try:
-                documents.append(
-                    _document(item, path, number, columns, given, language)
-                )
+                documents.append(_document(item, path, columns, given, language))
             except _BadRow as error:
                 if on_error == "raise":
                     raise ValueError(str(error)) from None
@@ -115,12 +118,23 @@ def read_documents(
             "got no document that could be read, expected at least one; check the paths"
         )
     frame = pd.DataFrame(documents)
-    repeated = frame["id"][frame["id"].duplicated()]
+    return _identified(frame)
+
+
+def _identified(frame: pd.DataFrame) -> pd.DataFrame:
+    """Check the ids that were given, and make the others."""
+    automatic = frame["id"].isna()
+    ids = frame["id"][~automatic]
+    repeated = ids[ids.duplicated()]
     if len(repeated):
         raise ValueError(
             f"got the id {repeated.iloc[0]!r} twice, expected one id a document; "
             "rename it, or read each file once"
         )
+    rest = frame[automatic]
+    frame.loc[automatic, "id"] = document_ids(
+        rest["lang"], rest["text"], taken=set(ids)
+    )
     return frame
 
 
@@ -369,7 +383,7 @@ def _saved_dataset(path: Path) -> Iterator[Row]:
 
 
 def _document(
-    item, path: Path, number: int, columns: dict[str, str], given: set[str], language
+    item, path: Path, columns: dict[str, str], given: set[str], language
 ) -> dict[str, Any]:
     """Return one document's fields under our names, or raise `_BadRow`."""
     if isinstance(item, _BadRow):
@@ -392,11 +406,8 @@ def _document(
         labels = [] if codes is None else registers.parse(codes)
     except (TypeError, ValueError) as error:
         raise _BadRow(f"{place}: {error}") from None
-    identifier = _value(row, columns["id"])
     ours = {
-        "id": str(identifier)
-        if identifier not in (None, "")
-        else f"{_stem(path)}-{number}",
+        "id": _identifier(row, columns["id"], place),
         "lang": _value(row, columns["lang"]) or language or _language_of(path, place),
         "labels": labels,
         "text": text,
@@ -414,13 +425,15 @@ def _value(row: dict[str, Any], column: str) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def _stem(path: Path) -> str:
-    """Return the file's name without the endings that tell its format: en.train for
-    en.train.jsonl.gz.
-    """
-    return path.name.removesuffix(".gz").removesuffix(
-        Path(path.name.removesuffix(".gz")).suffix
-    )
+def _identifier(row: dict[str, Any], column: str, place: str) -> str | None:
+    """Return the id that a row gives; None where it gives none."""
+    value = _value(row, column)
+    if value is None or value == "":
+        return None
+    try:
+        return id_string(value)
+    except TypeError as error:
+        raise _BadRow(f"{place}: {error}") from None
 
 
 def _language_of(path: Path, place: str) -> str:

@@ -30,6 +30,7 @@ def load_corpus(
     skip_bad_rows: bool = False,
     keep_labels: float = 1.0,
     random_state=0,
+    **columns: str,
 ) -> Loaded:
     """Return what is to be labeled.
 
@@ -51,6 +52,8 @@ def load_corpus(
         Share of the documents' own labels to start from, drawn at random; 0 starts
         without any.
     random_state : int
+    columns : str
+        Names of columns, as `read_documents` takes them, such as ``text_column``.
 
     Raises
     ------
@@ -75,7 +78,7 @@ def load_corpus(
     else:
         on_error = "skip" if skip_bad_rows else "raise"
         documents = (
-            read_documents(paths, language=language, on_error=on_error)
+            read_documents(paths, **columns, language=language, on_error=on_error)
             if paths
             else load_registers()
         )

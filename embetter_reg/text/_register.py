@@ -2,14 +2,13 @@
 threshold.
 """
 
-import hashlib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from sklearn.metrics import f1_score
 
 from embetter_reg._validation import check_texts
-from embetter_reg.corpus import registers
+from embetter_reg.corpus import registers, text_digest
 from embetter_reg.text._hidden import (
     Encoded,
     HiddenPass,
@@ -216,7 +215,7 @@ class RegisterEncoder(PretrainedEncoder):
         self.threshold_ = self.best_threshold(
             self.predict_proba(texts), y, grid=grid, per_label=per_label
         )
-        self._chosen_on = frozenset(map(_fingerprint, texts))
+        self._chosen_on = frozenset(map(text_digest, texts))
         return self
 
     def best_threshold(
@@ -268,7 +267,7 @@ class RegisterEncoder(PretrainedEncoder):
         """
         seen: frozenset[str] = getattr(self, "_chosen_on", frozenset())
         return np.array(
-            [_fingerprint(text) in seen for text in check_texts(X)], dtype=bool
+            [text_digest(text) in seen for text in check_texts(X)], dtype=bool
         )
 
     @property
@@ -409,9 +408,3 @@ def raise_parents(probabilities: np.ndarray, classes: Sequence[str]) -> np.ndarr
             target = classes.index(parent)
             out[:, target] = np.maximum(out[:, target], probabilities[:, column])
     return out
-
-
-def _fingerprint(text: str) -> str:
-    return hashlib.blake2b(
-        text.encode("utf-8", "surrogatepass"), digest_size=16
-    ).hexdigest()

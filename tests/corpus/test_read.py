@@ -4,7 +4,7 @@ import json
 import pandas as pd
 import pytest
 
-from embetter_reg.corpus import read_documents
+from embetter_reg.corpus import document_id, read_documents
 
 ROWS = [
     {
@@ -97,8 +97,18 @@ def test_labels_and_text_alone(tmp_path):
         tmp_path / "sv_emb.tsv", lines(("NA NE", 'ett " citat'), ("MT", "två"))
     )
     assert read_documents(path).to_dict("records") == [
-        {"id": "sv_emb-1", "lang": "sv", "labels": ["NA", "ne"], "text": 'ett " citat'},
-        {"id": "sv_emb-2", "lang": "sv", "labels": ["MT"], "text": "två"},
+        {
+            "id": document_id("sv", 'ett " citat'),
+            "lang": "sv",
+            "labels": ["NA", "ne"],
+            "text": 'ett " citat',
+        },
+        {
+            "id": document_id("sv", "två"),
+            "lang": "sv",
+            "labels": ["MT"],
+            "text": "två",
+        },
     ]
 
 
@@ -109,10 +119,8 @@ def test_folder_of_one_file_a_language(tmp_path):
         json.dumps({"labels": "OP", "text": "one", "topic": "food"}),
     )
     frame = read_documents(tmp_path)
-    assert frame["lang"].tolist() == ["en", "fr"] and frame["id"].tolist() == [
-        "en.train-1",
-        "fr-1",
-    ]
+    assert frame["lang"].tolist() == ["en", "fr"]
+    assert frame["id"].tolist() == [document_id("en", "one"), document_id("fr", "un")]
     assert frame.loc[0, "topic"] == "food"
 
 
@@ -121,14 +129,20 @@ def test_column_names_and_unlabeled_documents(tmp_path):
         tmp_path / "x.jsonl",
         json.dumps({"body": "one", "genre": "NA", "l": "en", "key": 7}),
     )
-    frame = read_documents(path, text="body", labels="genre", lang="l", id="key")
+    columns = {
+        "text_column": "body",
+        "labels_column": "genre",
+        "lang_column": "l",
+        "id_column": "key",
+    }
+    frame = read_documents(path, **columns)
     assert frame.to_dict("records") == [
         {"id": "7", "lang": "en", "labels": ["NA"], "text": "one"}
     ]
     plain = write(tmp_path / "y.jsonl", json.dumps({"text": "one"}))
     assert read_documents(plain, language="en")["labels"].tolist() == [[]]
     with pytest.raises(ValueError, match=r"no column 'corps' among"):
-        read_documents(path, text="corps", language="en")
+        read_documents(path, text_column="corps", language="en")
 
 
 @pytest.mark.parametrize(
@@ -201,7 +215,14 @@ def test_published_files(shared_data):
         assert frame["labels"].map(bool).all()
         assert frame["labels"].map(lambda labels: "NA" in labels).sum() > registers
     counts = read_documents(shared_data / "registers").groupby("lang").size().to_dict()
-    assert counts == {"en": 2000, "fi": 1675, "fr": 1431, "sv": 1457}
+    assert counts == {
+        "en": 2480,
+        "fi": 2725,
+        "fr": 1771,
+        "id": 400,
+        "sv": 1847,
+        "tr": 1140,
+    }
 
 
 def test_the_register_ID_is_not_a_header(tmp_path):
@@ -216,9 +237,14 @@ def test_the_register_ID_is_not_a_header(tmp_path):
 
 def test_header_of_other_names(tmp_path):
     path = write(tmp_path / "fr.tsv", lines(("genre", "body"), ("ID", "un")))
-    frame = read_documents(path, text="body", labels="genre")
+    frame = read_documents(path, text_column="body", labels_column="genre")
     assert frame.to_dict("records") == [
-        {"id": "fr-1", "lang": "fr", "labels": ["ID"], "text": "un"}
+        {
+            "id": document_id("fr", "un"),
+            "lang": "fr",
+            "labels": ["ID"],
+            "text": "un",
+        }
     ]
 
 
@@ -243,7 +269,12 @@ def test_missing_fields_of_parquet_are_missing_not_nan(tmp_path):
     frame.to_parquet(tmp_path / "fi.parquet")
     assert read_documents(tmp_path / "fi.parquet").to_dict("records") == [
         {"id": "7", "lang": "fr", "labels": ["NA"], "text": "un"},
-        {"id": "fi-2", "lang": "fi", "labels": [], "text": "deux"},
+        {
+            "id": document_id("fi", "deux"),
+            "lang": "fi",
+            "labels": [],
+            "text": "deux",
+        },
     ]
 
 
@@ -272,7 +303,10 @@ def test_parts_of_a_corpus_without_ids_can_be_read_together(tmp_path):
         write(
             tmp_path / f"en.{part}.jsonl.gz", json.dumps({"labels": "NA", "text": part})
         )
-    assert read_documents(tmp_path)["id"].tolist() == ["en.test-1", "en.train-1"]
+    assert read_documents(tmp_path)["id"].tolist() == [
+        document_id("en", "test"),
+        document_id("en", "train"),
+    ]
 
 
 def test_every_shared_file_has_its_documents(shared_data):

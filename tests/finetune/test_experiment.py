@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from embetter_reg import report
 from embetter_reg.cli import app
-from embetter_reg.corpus import read_documents
+from embetter_reg.corpus import read_documents, text_digest
 from embetter_reg.finetune import (
     RegisterTrainer,
     average_folds,
@@ -20,7 +20,6 @@ from embetter_reg.finetune import (
     trained_on,
 )
 from embetter_reg.finetune.models import _register_run
-from embetter_reg.finetune.models._experiment import text_digest
 from embetter_reg.text import RegisterEncoder, encode_layers
 
 pytest.importorskip("accelerate", reason="the extra sbert is not installed")

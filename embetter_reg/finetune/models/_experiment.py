@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
+from embetter_reg.corpus import text_digest
 from embetter_reg.corpus.registers import mains
 from embetter_reg.corpus.select import balanced_sample
 from embetter_reg.corpus.split import RegisterKFold, RegisterShuffleSplit
@@ -186,13 +187,6 @@ def trained_on(folder, documents: pd.DataFrame) -> np.ndarray:
         documents["id"].isin(seen["id"])
         | documents["text"].map(text_digest).isin(seen["digest"])
     ).to_numpy()
-
-
-def text_digest(text: str) -> str:
-    """Return 32 hexadecimal digits that tell a text."""
-    return hashlib.blake2b(
-        text.encode("utf-8", "surrogatepass"), digest_size=16
-    ).hexdigest()
 
 
 def _usable(
