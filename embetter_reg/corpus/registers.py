@@ -73,6 +73,10 @@ GROUPS = {
     "without_MT": tuple(main for main in MAIN if main != "MT"),
 }
 
+# What a document's labels are read as: main registers; sub-registers, and the mains that
+# have none; both together.
+LEVELS = ("main", "sub", "all")
+
 # Older code -> {main: newer sub-register, or "" for the main register alone}. The code PB belongs to two
 # mains and FS to two; the mains of the same document decide.
 OLD_CODES = {
@@ -204,6 +208,48 @@ def _meanings(code: str) -> dict[str, str]:
 def mains(labels: Iterable[str]) -> list[str]:
     """Return the main registers among parsed ``labels``."""
     return [code for code in labels if code in MAIN]
+
+
+def at_level(labels: Iterable[str], level: str) -> list[str]:
+    """Return those of parsed ``labels`` that belong to a level.
+
+    ``"main"`` is the main registers, ``"all"`` main and sub-registers. ``"sub"`` is the
+    sub-registers, and each main register that has none here.
+
+    Raises
+    ------
+    ValueError
+        If there is no level of that name.
+
+    Examples
+    --------
+    >>> at_level(["NA", "ne", "OP"], "sub")
+    ['ne', 'OP']
+
+    """
+    check_level(level)
+    codes = list(labels)
+    if level == "main":
+        return mains(codes)
+    if level == "all":
+        return codes
+    parents = {PARENT[code] for code in codes if code in PARENT}
+    return [code for code in codes if code not in parents]
+
+
+def check_level(level: str) -> None:
+    """Check that ``level`` is one of `LEVELS`.
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+
+    """
+    if level not in LEVELS:
+        raise ValueError(
+            f"got level={level!r}, expected one of {list(LEVELS)}; pick one"
+        )
 
 
 def is_hybrid(labels: Iterable[str]) -> bool:

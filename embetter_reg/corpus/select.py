@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from embetter_reg._random import check_random_state
-from embetter_reg.corpus.registers import GROUPS, MAIN, PARENT, mains
+from embetter_reg.corpus.registers import GROUPS, MAIN, PARENT, check_level, mains
 
 
 def hybrids(documents: pd.DataFrame, policy: str) -> pd.DataFrame:
@@ -53,10 +53,11 @@ def hybrids(documents: pd.DataFrame, policy: str) -> pd.DataFrame:
 
 
 def label_column(documents: pd.DataFrame, level: str = "main") -> pd.Series:
-    """Return one label a document: ``"NA"``, hybrids ``"NA OP"``; at level "sub"
-    ``"HI-re"``.
+    """Return one label a document: ``"NA"``, or ``"NA OP"`` for a hybrid.
 
-    A document without a sub-register keeps its main register alone at either level.
+    ``level`` is one of `registers.LEVELS`. At ``"sub"`` the label is ``"HI-re"``, or
+    the main register alone where it has no sub-register; at ``"all"`` it is
+    ``"HI re"``.
 
     Raises
     ------
@@ -64,8 +65,7 @@ def label_column(documents: pd.DataFrame, level: str = "main") -> pd.Series:
         If the level has another name or a document has no label.
 
     """
-    if level not in ("main", "sub"):
-        raise ValueError(f"got level={level!r}, expected 'main' or 'sub'; pick one")
+    check_level(level)
     unlabeled = documents["id"][documents["labels"].map(len) == 0]
     if len(unlabeled):
         raise ValueError(
@@ -73,11 +73,8 @@ def label_column(documents: pd.DataFrame, level: str = "main") -> pd.Series:
             f"{unlabeled.iloc[0]!r}), expected one "
             "each; drop them first"
         )
-    return (
-        documents["labels"]
-        .map(_mains_text if level == "main" else _subs_text)
-        .rename("label")
-    )
+    as_text = {"main": _mains_text, "sub": _subs_text, "all": " ".join}[level]
+    return documents["labels"].map(as_text).rename("label")
 
 
 def _mains_text(labels: list[str]) -> str:

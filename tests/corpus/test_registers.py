@@ -67,3 +67,20 @@ def test_labels_of_another_type():
         parse(5)
     with pytest.raises(ValueError, match="unknown register code 1"):
         parse(["NA", 1])
+
+
+@pytest.mark.parametrize(
+    ("level", "expected"),
+    [
+        ("main", ["NA", "OP"]),
+        ("sub", ["ne", "OP"]),
+        ("all", ["NA", "ne", "OP"]),
+    ],
+)
+def test_levels(level, expected):
+    assert registers.at_level(["NA", "ne", "OP"], level) == expected
+
+
+def test_unknown_levels_are_refused():
+    with pytest.raises(ValueError, match=r"level='top', expected one of \['main'"):
+        registers.at_level(["NA"], "top")

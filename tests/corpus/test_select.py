@@ -42,6 +42,12 @@ def test_label_levels(documents):
         "MT",
         "HI-re HI-oh",
     ]
+    assert label_column(documents, "all").tolist() == [
+        "NA ne",
+        "NA nb OP",
+        "MT",
+        "HI re oh",
+    ]
     with pytest.raises(ValueError, match="level='top'"):
         label_column(documents, "top")
     documents["labels"] = [["NA"], ["NA"], [], ["HI"]]

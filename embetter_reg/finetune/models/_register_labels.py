@@ -9,7 +9,6 @@ import pandas as pd
 
 from embetter_reg.corpus import registers
 
-LEVELS = ("main", "all")
 _ORDER = [*registers.MAIN, *registers.PARENT]
 _LARGEST_WEIGHT = 10.0
 
@@ -25,8 +24,8 @@ def read_labels(
         "NA ne" or a list for each document.
     classes : sequence of str or None
         The labels there are. None is the CORE scheme, whose older codes are read too.
-    level : {"main", "all"}
-        Of the CORE scheme, main registers only or sub-registers too.
+    level : {"main", "sub", "all"}
+        Of the CORE scheme, what `registers.at_level` returns.
 
     Raises
     ------
@@ -36,10 +35,7 @@ def read_labels(
     """
     values = list(y.to_list() if hasattr(y, "to_list") else y)
     if classes is None:
-        found = [registers.parse(value) for value in values]
-        found = [
-            registers.mains(labels) if level == "main" else labels for labels in found
-        ]
+        found = [registers.at_level(registers.parse(value), level) for value in values]
     else:
         found = [
             value.replace(",", " ").split() if isinstance(value, str) else list(value)

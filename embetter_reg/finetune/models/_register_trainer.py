@@ -24,6 +24,7 @@ from embetter_reg._parameters import (
 )
 from embetter_reg._random import draw_seed, seeded_torch
 from embetter_reg._validation import check_labels, check_same_length, check_texts
+from embetter_reg.corpus import registers
 from embetter_reg.corpus.split import RegisterShuffleSplit
 from embetter_reg.finetune.models._adapters import (
     LEARNING_RATES,
@@ -34,7 +35,6 @@ from embetter_reg.finetune.models._adapters import (
     save_model,
 )
 from embetter_reg.finetune.models._register_labels import (
-    LEVELS,
     find_classes,
     language_f1,
     read_labels,
@@ -83,8 +83,9 @@ class RegisterTrainer(BaseEstimator):
     multi_label : bool or None
         Whether a document may have several labels; None says so where one in training
         does.
-    level : {"main", "all"}
-        Main registers of the CORE scheme, or its sub-registers too.
+    level : {"main", "sub", "all"}
+        Of the CORE scheme: main registers; sub-registers, and main ones where there is
+        no sub-register; or both together.
     classes : sequence of str or None
         The labels, where they are not those of CORE that occur.
     class_weight : {"balanced"}, dict or None
@@ -758,7 +759,7 @@ class RegisterTrainer(BaseEstimator):
         known = {
             "method": METHODS,
             "objective": OBJECTIVES,
-            "level": LEVELS,
+            "level": registers.LEVELS,
             "dtype": DTYPES,
         }
         check_parameters(
