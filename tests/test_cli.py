@@ -570,3 +570,19 @@ def test_bad_input_of_the_other_commands(
         tmp_path / "o",
     )
     assert done.exit_code != 0 and message in str(done.exception)
+
+
+def test_names_are_printed_as_they_stand(tmp_path, monkeypatch, capsys):
+    docs = tmp_path / "docs[en]" / "en.tsv"
+    docs.parent.mkdir()
+    docs.write_text("NA\tOnce upon a time.\nHI\tMix the flour.\n", encoding="utf-8")
+    done = invoke("encode", docs, "--encoder", "surface", "--out", tmp_path / "o[/5]")
+    assert done.exit_code == 0, done.exception
+    assert str(tmp_path / "o[/5]") in done.output
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # main sets it
+    arguments = ["convert", "no[/quote].tsv", "--out", str(tmp_path / "e")]
+    monkeypatch.setattr(sys, "argv", ["embetter-reg", *arguments])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    assert exit_.value.code == 2
+    assert "got no[/quote].tsv, which does not exist" in capsys.readouterr().err

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.status import Status
+from rich.text import Text
 
 app = typer.Typer(
     help="Embeddings organized by text register rather than by language.",
@@ -14,7 +16,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-console = Console(stderr=True)
+# Names, paths and labels are printed as they stand, never as markup.
+console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+output = Console(markup=False, highlight=False, soft_wrap=True)
 
 Out = Annotated[
     Path, typer.Option(help="Folder for the report; made if it is not there.")
@@ -79,20 +83,23 @@ Debug = Annotated[
 ]
 
 
-def _warn(message, category, *where, **more) -> None:
+def working(message: str) -> Status:
+    """Return a context that shows what is being done."""
+    return console.status(Text(message))
+
+
+def _show_warning(message, category, *_args, **_options) -> None:
     if issubclass(category, UserWarning):
-        console.print(f"[yellow]{message}[/]", highlight=False, soft_wrap=True)
+        console.print(str(message), style="yellow")
 
 
 def main() -> None:
-    """Run the command line: bad input is one sentence and exit code 2, a warning one
-    line.
-    """
-    warnings.showwarning = _warn
+    """Run the command line; bad input ends in one sentence and exit code 2."""
+    warnings.showwarning = _show_warning
     try:
         app()
     except (ValueError, TypeError, OSError, ImportError) as error:
         if "--debug" in sys.argv:
             raise
-        console.print(f"[red]Error:[/] {error}", highlight=False, soft_wrap=True)
+        console.print(Text.assemble(("Error: ", "red"), str(error)))
         sys.exit(2)

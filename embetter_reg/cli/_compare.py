@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from embetter_reg.cli._app import (
@@ -20,6 +19,8 @@ from embetter_reg.cli._app import (
     TextColumn,
     app,
     console,
+    output,
+    working,
 )
 from embetter_reg.cli._inputs import column_names, parse_numbers
 
@@ -216,8 +217,9 @@ def _compare(
     shared = set(train["text"]) & set(test["text"])
     if shared:
         console.print(
-            f"[yellow]{len(shared)} texts stand in both parts; they are left out of "
-            "the held-out part[/]"
+            f"{len(shared)} texts stand in both parts; they are left out of the "
+            "held-out part",
+            style="yellow",
         )
         test = test[~test["text"].isin(shared)]
     if label_source != "gold":
@@ -284,7 +286,7 @@ def _compare(
         random_state=seed,
         show_progress=True,
     )
-    with console.status("drawing maps and writing the report"):
+    with working("drawing maps and writing the report"):
         page = write_report(
             comparison, spaces, out, title=title, about=about, random_state=seed, **ids
         )
@@ -314,7 +316,7 @@ def _encoded(train, test, encoders, embeddings, seed: int):
                 if name in model.get_params()
             }
         )
-        with console.status(
+        with working(
             f"encoding {len(train):,} documents to train on and {len(test):,} "
             "held-out ones"
         ):
@@ -348,7 +350,8 @@ def _unseen(test, models):
     seen = np.any([trained_on(model, test) for model in models], axis=0)
     if seen.any():
         console.print(
-            f"[yellow]{seen.sum():,} documents trained a model; they are left out[/]"
+            f"{seen.sum():,} documents trained a model; they are left out",
+            style="yellow",
         )
     return test[~seen].reset_index(drop=True)
 
@@ -360,7 +363,7 @@ def _layers(models, layers, max_length, test) -> dict:
     spaces: dict = {}
     chosen = [int(layer) if layer.lstrip("-").isdigit() else layer for layer in layers]
     for name, model in zip(("base", "tuned"), models, strict=True):
-        with console.status(f"encoding {len(test):,} documents with {model}"):
+        with working(f"encoding {len(test):,} documents with {model}"):
             found = encode_layers(model, test["text"], chosen, max_length=max_length)
         spaces |= {f"{name} {layer}": X for layer, X in found.items()}
     return spaces
@@ -397,14 +400,14 @@ def _predicted(test, embeddings, labels: str):
     ]
     kept = [bool(codes) and not is_hybrid(codes) for codes in found]
     console.print(
-        f"[yellow]registers are predictions; {sum(kept):,} of {len(kept):,} documents "
-        "have exactly one[/]"
+        f"registers are predictions; {sum(kept):,} of {len(kept):,} documents "
+        "have exactly one",
+        style="yellow",
     )
     return test.assign(labels=found)[kept]
 
 
 def _summarize(comparison, page: Path) -> None:
-    shown = Console()
     table = Table(title="AMI of clusters with each label on held-out documents")
     for name in ("space", "clusterer", "k", "register", "language"):
         table.add_column(
@@ -418,6 +421,6 @@ def _summarize(comparison, page: Path) -> None:
         table.add_row(
             space, clusterer, str(k), f"{row['register']:.2f}", f"{row['language']:.2f}"
         )
-    shown.print(table)
-    shown.print(f"\n[bold]{comparison.verdict.sentence}[/]\n", highlight=False)
-    shown.print(f"Report: {page}", highlight=False, soft_wrap=True)
+    output.print(table, soft_wrap=False)
+    output.print(f"\n{comparison.verdict.sentence}\n", style="bold")
+    output.print(f"Report: {page}")

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from embetter_reg.cli._app import (
@@ -26,6 +25,7 @@ from embetter_reg.cli._app import (
     ThresholdDocs,
     app,
     console,
+    output,
 )
 from embetter_reg.cli._inputs import column_names, read_docs
 
@@ -115,10 +115,8 @@ def encode(
         text=text,
         show_progress=True,
     )
-    Console().print(
+    output.print(
         f"Embeddings of {len(documents):,} documents: {out}",
-        highlight=False,
-        soft_wrap=True,
     )
 
 
@@ -179,8 +177,8 @@ def predict(
             known = classifier.chosen_on(documents["text"])
             if known.any():
                 console.print(
-                    f"[yellow]{known.sum()} documents chose the threshold; they are "
-                    "left out[/]"
+                    f"{known.sum()} documents chose the threshold; they are left out",
+                    style="yellow",
                 )
                 documents = documents[~known].reset_index(drop=True)
         number = "best" if threshold == "best" else _number(threshold)
@@ -238,10 +236,8 @@ def convert(
     shapes = ", ".join(
         f"{name} {X.shape[1]} dimensions" for name, X in written.layers.items()
     )
-    Console().print(
+    output.print(
         f"{len(written.documents):,} documents ({shapes}): {out}",
-        highlight=False,
-        soft_wrap=True,
     )
 
 
@@ -307,7 +303,6 @@ def _number(threshold: str) -> float:
 def _print_reports(reports, documents) -> None:
     from embetter_reg.corpus.registers import is_hybrid
 
-    shown = Console()
     kinds = documents["labels"].map(
         lambda labels: "hybrid" if is_hybrid(labels) else "single"
     )
@@ -325,7 +320,7 @@ def _print_reports(reports, documents) -> None:
         table.add_row(
             language, kind, f"{chosen.sum():,}", f"{micro:.3f}", f"{macro:.3f}"
         )
-    shown.print(table)
+    output.print(table, soft_wrap=False)
     labels = Table(title="F1 of each label, all documents")
     wide = reports.query("documents == 'all' and label not in ('micro', 'macro')")
     wide = wide.pivot(index="label", columns="language", values="f1").reindex(
@@ -337,4 +332,4 @@ def _print_reports(reports, documents) -> None:
         labels.add_row(
             str(label), *("" if value != value else f"{value:.2f}" for value in row)
         )
-    shown.print(labels)
+    output.print(labels)

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from embetter_reg.cli._app import (
@@ -19,6 +18,7 @@ from embetter_reg.cli._app import (
     SkipBadRows,
     TextColumn,
     app,
+    output,
 )
 from embetter_reg.cli._inputs import column_names, read_docs
 
@@ -218,6 +218,5 @@ def print_figures(figures, where: str) -> None:
             for name in names
         ]
         table.add_row(row["language"], *shown)
-    printed = Console()
-    printed.print(table)
-    printed.print(where, highlight=False, soft_wrap=True)
+    output.print(table, soft_wrap=False)
+    output.print(where)

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from embetter_reg.cli._app import (
     Debug,
@@ -18,6 +17,8 @@ from embetter_reg.cli._app import (
     TextColumn,
     app,
     console,
+    output,
+    working,
 )
 from embetter_reg.cli._inputs import column_names
 
@@ -89,7 +90,7 @@ def label(
     """
     from embetter_reg.label import LabelServer, Workspace, load_corpus
 
-    with console.status("reading and encoding the documents"):
+    with working("reading and encoding the documents"):
         corpus = load_corpus(
             docs or [],
             encoder=encoder,
@@ -101,7 +102,7 @@ def label(
             keep_labels=keep_labels,
             random_state=seed,
         )
-    with console.status(f"drawing the map of {len(corpus.documents):,} documents"):
+    with working(f"drawing the map of {len(corpus.documents):,} documents"):
         work = Workspace(
             corpus.documents,
             corpus.X,
@@ -118,9 +119,6 @@ def label(
     n_labeled = sum(map(bool, work.labels))
     console.print(
         f"{len(work.ids):,} documents, {n_labeled:,} labeled; the log is {out}",
-        highlight=False,
     )
-    Console().print(
-        f"Open {server.address} (Ctrl-C ends)", highlight=False, soft_wrap=True
-    )
+    output.print(f"Open {server.address} (Ctrl-C ends)")
     server.run()

@@ -5,9 +5,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from embetter_reg.cli._app import Debug, Seed, app, console
+from embetter_reg.cli._app import (
+    Debug,
+    Seed,
+    app,
+    output,
+    working,
+)
 from embetter_reg.cli._inputs import read_spaces
 
 
@@ -93,7 +98,7 @@ def plot(
     explained: dict = {}
     for name, X in spaces.items():
         for each in reducers:
-            with console.status(f"{name}: {each} of {len(X):,} documents"):
+            with working(f"{name}: {each} of {len(X):,} documents"):
                 heading = f"{name}, {each}" if len(reducers) > 1 else name
                 maps[heading], last = _reduce(each, X, documents["register"], pca, seed)
             explained[heading] = getattr(last, "explained_variance_ratio_", None)
@@ -109,10 +114,8 @@ def plot(
         else:
             figure = plots.plot_maps(maps, title=title, **labels)
         figure.savefig(out, dpi=130)
-    Console().print(
+    output.print(
         f"{len(maps)} maps of {len(documents):,} documents: {out}",
-        highlight=False,
-        soft_wrap=True,
     )
 
 

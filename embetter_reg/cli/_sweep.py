@@ -4,11 +4,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from embetter_reg._files import slug
-from embetter_reg.cli._app import Debug, Seed, app, console
+from embetter_reg.cli._app import (
+    Debug,
+    Seed,
+    app,
+    console,
+    output,
+)
 from embetter_reg.cli._finetune import print_figures
 from embetter_reg.cli._inputs import parse_numbers, read_spaces
 
@@ -233,6 +238,5 @@ def _summarize_sweep(found, out: Path) -> None:
             *(text.removesuffix(" ± nan") for text in figures),
             row["explains"],
         )
-    shown = Console()
-    shown.print(table)
-    shown.print(f"Tables, curves and maps: {out}", highlight=False, soft_wrap=True)
+    output.print(table, soft_wrap=False)
+    output.print(f"Tables, curves and maps: {out}")
