@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from embetter_reg._validation import check_texts
+from embetter_reg.text._batches import warn_truncated
 from embetter_reg.text._hidden import (
     Encoded,
     HiddenPass,
@@ -16,7 +17,7 @@ from embetter_reg.text._hidden import (
     resolve_layer,
 )
 from embetter_reg.text._pretrained import PretrainedEncoder
-from embetter_reg.text._windows import tokenize, warn_truncated
+from embetter_reg.text._windows import tokenize
 
 
 class CausalLMEncoder(PretrainedEncoder):
@@ -34,7 +35,8 @@ class CausalLMEncoder(PretrainedEncoder):
         Means and maxima run over the document's own tokens, without prompts and special
         tokens.
     prompt : str or None
-        Text prompt.
+        Text prompt, joined to every document as it stands: put a space where one is
+        wanted.
     soft_prompt : path or None
         File of a trained soft prompt: one tensor ``(n_tokens, d_model)`` in
         safetensors, or saved by ``torch.save`` or ``numpy.save`` (read without running
@@ -55,8 +57,8 @@ class CausalLMEncoder(PretrainedEncoder):
 
     Notes
     -----
-    An empty document is the model's beginning-of-text token. Tokenizers need no padding
-    token.
+    An empty document is its prompt alone; without one, the model's beginning-of-text
+    token. Tokenizers need no padding token.
 
     Examples
     --------
@@ -174,12 +176,6 @@ class CausalLMEncoder(PretrainedEncoder):
     ) -> dict[int | str, np.ndarray]:
         texts = check_texts(X)
         tokenizer, model = self._model()
-        if self.prompt_position not in ("before", "after"):
-            raise ValueError(
-                f"got prompt_position={self.prompt_position!r}, expected 'before' or "
-                "'after'; pick one"
-            )
-        words = tokenize(tokenizer, [self.prompt])[0] if self.prompt else []
         soft = None if self.soft_prompt is None else read_soft_prompt(self.soft_prompt)
         n_dims = model.get_input_embeddings().weight.shape[1]
         if soft is not None and soft.shape[1] != n_dims:
@@ -187,18 +183,12 @@ class CausalLMEncoder(PretrainedEncoder):
                 f"got a soft prompt of width {soft.shape[1]}, expected {n_dims}; pass "
                 f"one trained for {self.name!r}"
             )
-        rows = [] if soft is None else [-1 - row for row in range(len(soft))]
-        before, after = (
-            (rows + words, [])
-            if self.prompt_position == "before"
-            else ([], words + rows)
-        )
         run = HiddenPass(
             tokenizer,
-            model.base_model,  # without the language-model head, which would score the whole vocabulary
+            model.base_model,  # the language-model head would score the whole vocabulary
             max_length=self.max_length,
-            before=before,
-            after=after,
+            prompt=self.prompt or "",
+            prompt_position=self.prompt_position,
             soft_prompt=soft,
             pool_special=False,
         )

@@ -14,7 +14,8 @@ from embetter_reg._devices import pick_device, pick_dtype
 from embetter_reg._hub import not_loaded
 from embetter_reg._optional import optional_import
 from embetter_reg._validation import check_texts
-from embetter_reg.text._windows import Splitter, Window, over_documents, run_batches
+from embetter_reg.text._batches import over_documents, run_batches
+from embetter_reg.text._windows import Splitter, Window
 
 POOLINGS = ("mean", "cls", "last_token", "max")
 _NO_LIMIT = 1_000_000  # tokenizers without a limit give a huge number
@@ -205,20 +206,18 @@ class HiddenPass:
     """Runs documents through a transformer in batches of similar length.
 
     ``module`` is called with ``input_ids`` or ``inputs_embeds`` and ``attention_mask``
-    and returns an output with ``hidden_states``. ``before`` and ``after`` are prompt
-    tokens around every window; they are attended to, but a mean or maximum leaves them
-    out.
+    and returns an output with ``hidden_states``. The text ``prompt`` and the tensor
+    ``soft_prompt`` stand before or after every window, the soft one outermost; they are
+    attended to, but a mean or maximum leaves them out.
     """
 
     tokenizer: Any
     module: Any
     max_length: int | None = None
-    before: Sequence[int] = ()
-    after: Sequence[int] = ()
+    prompt: str = ""
+    prompt_position: str = "before"
     soft_prompt: Any = None  # tensor (n_tokens, d_model)
-    pool_special: bool = (
-        True  # whether special tokens such as [CLS] count in a mean or maximum
-    )
+    pool_special: bool = True  # special tokens such as [CLS] count in a mean or maximum
     n_layers: int = field(init=False)
     n_dims: int = field(init=False)
     splitter: Splitter = field(init=False)
@@ -233,7 +232,15 @@ class HiddenPass:
                 f"got max_length={self.max_length}, expected 1 to {longest} for this "
                 "model; pass that"
             )
-        self.splitter = Splitter(self.tokenizer, limit, self.before, self.after)
+        self.splitter = Splitter(
+            self.tokenizer,
+            limit,
+            prompt=self.prompt,
+            prompt_position=self.prompt_position,
+        )
+        if self.soft_prompt is not None:
+            rows = [-1 - row for row in range(len(self.soft_prompt))]
+            setattr(self.splitter, self.prompt_position, rows)
 
     def documents(
         self,
@@ -333,10 +340,12 @@ class HiddenPass:
         counted = torch.zeros(mask.shape, dtype=torch.bool)
         for row, window in enumerate(batch):
             length = len(window.ids)
-            counted[row, window.start : length - len(self.after) - n_suffix] = True
+            counted[row, window.start : window.start + len(window.positions)] = True
             if self.pool_special or not window.positions:
                 counted[row, :n_prefix] = True
                 counted[row, length - n_suffix : length] = True
+            if not counted[row].any():  # an empty document without special tokens
+                counted[row, :length] = True
         counted = counted.to(hidden.device).unsqueeze(2)
         if pooling == "max":
             return hidden.masked_fill(~counted, -torch.inf).amax(dim=1).cpu().numpy()

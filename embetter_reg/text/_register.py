@@ -9,6 +9,7 @@ from sklearn.metrics import f1_score
 
 from embetter_reg._validation import check_texts
 from embetter_reg.corpus import registers, text_digest
+from embetter_reg.text._batches import warn_truncated
 from embetter_reg.text._hidden import (
     Encoded,
     HiddenPass,
@@ -16,7 +17,6 @@ from embetter_reg.text._hidden import (
     resolve_layer,
 )
 from embetter_reg.text._pretrained import PretrainedEncoder
-from embetter_reg.text._windows import warn_truncated
 
 GRID = (0.30, 0.35, 0.40, 0.45, 0.50, 0.55, 0.60, 0.65)
 

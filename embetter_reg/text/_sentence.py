@@ -8,14 +8,9 @@ from embetter_reg._devices import pick_device, pick_dtype
 from embetter_reg._hub import not_loaded
 from embetter_reg._optional import optional_import
 from embetter_reg._validation import check_texts
+from embetter_reg.text._batches import over_documents, warn_truncated
 from embetter_reg.text._pretrained import PretrainedEncoder
-from embetter_reg.text._windows import (
-    Splitter,
-    Window,
-    over_documents,
-    tokenize,
-    warn_truncated,
-)
+from embetter_reg.text._windows import Splitter, Window
 
 BACKENDS = {
     "torch": (),
@@ -173,10 +168,8 @@ class SentenceEncoder(PretrainedEncoder):
                 f"got max_length={self.max_length}, expected 1 to {longest} for this "
                 "model; pass that"
             )
-        splitter = Splitter(
-            tokenizer, limit, before=tokenize(tokenizer, [prompt])[0] if prompt else ()
-        )
-        n_prompt = len(splitter.prefix) + len(splitter.before) if prompt else 0
+        splitter = Splitter(tokenizer, limit, prompt=prompt)
+        n_prompt = _n_prompt_tokens(tokenizer, prompt)
         unit_length = any(type(module).__name__ == "Normalize" for module in model)
 
         def step(batch: list[Window]) -> list[np.ndarray]:
@@ -363,6 +356,16 @@ def _width(model) -> int:
     """
     new = getattr(model, "get_embedding_dimension", None)
     return new() if new else model.get_sentence_embedding_dimension()
+
+
+def _n_prompt_tokens(tokenizer: Any, prompt: str) -> int:
+    """Return how many tokens a pooling layer that leaves prompts out leaves out: as the
+    library counts them, on the prompt alone.
+    """
+    if not prompt:
+        return 0
+    ids = tokenizer(prompt)["input_ids"]
+    return len(ids) - (ids[-1] in tokenizer.all_special_ids)
 
 
 def _reads_plain_text(model) -> bool:

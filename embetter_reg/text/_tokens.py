@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 
 from embetter_reg._random import check_random_state
 from embetter_reg._validation import check_texts
+from embetter_reg.text._batches import warn_truncated
 from embetter_reg.text._hidden import HiddenPass, load_transformer, resolve_layer
 from embetter_reg.text._pretrained import PretrainedEncoder
-from embetter_reg.text._windows import warn_truncated
 
 
 @dataclass(frozen=True)
