@@ -127,8 +127,8 @@ OURS = {
     "ContrastiveTuner(loss='cosine')": lambda seed: ContrastiveTuner(
         loss="cosine", random_state=seed
     ),
-    "ContrastiveTuner(loss='margin')": lambda seed: ContrastiveTuner(
-        loss="margin", random_state=seed
+    "ContrastiveTuner(loss='contrastive')": lambda seed: ContrastiveTuner(
+        loss="contrastive", random_state=seed
     ),
     "FeedForwardTuner(language_weight=1)": lambda seed: FeedForwardTuner(
         language_weight=1, random_state=seed
@@ -382,7 +382,7 @@ def speed(rounds: int = 5) -> None:
 
     compare(
         f"ContrastiveTuner, {len(X)} × 384, cosine loss, 20 epochs of batches of 256",
-        lambda: PeerContrastive(epochs=20).fit(X, codes),
+        lambda: PeerContrastive(n_epochs=20).fit(X, codes),
         lambda: ContrastiveTuner(
             50,
             3,
@@ -413,7 +413,7 @@ def speed(rounds: int = 5) -> None:
         (
             "ContrastiveTuner",
             PeerContrastive,
-            lambda n: ContrastiveTuner(epochs=n, random_state=0),
+            lambda n: ContrastiveTuner(n_epochs=n, random_state=0),
         ),
     ):
         slow, theirs = timed(lambda peer=peer: peer().fit(X, codes))

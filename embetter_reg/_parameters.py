@@ -36,11 +36,11 @@ ABOVE_0: Rule = _number(lambda x: 0 < x < math.inf), "a number above 0"
 _SHARE: Rule = _number(lambda x: 0 < x < 1), "in (0, 1)"
 _FROM_0_TO_1: Rule = _number(lambda x: 0 <= x <= 1), "in [0, 1]"
 _DROPOUT: Rule = _number(lambda x: 0 <= x < 1), "in [0, 1)"
-_AT_LEAST_0: Rule = _number(lambda x: 0 <= x < math.inf), "at least 0"
+AT_LEAST_0: Rule = _number(lambda x: 0 <= x < math.inf), "at least 0"
 
 _RULES: dict[str, Rule] = {
     **dict.fromkeys(
-        ("hidden_dim", "shape_out", "n_regions", "n_epochs", "epochs", "batch_size"),
+        ("hidden_dim", "n_regions", "n_epochs", "batch_size"),
         _WHOLE,
     ),
     **dict.fromkeys(("n_iter_no_change", "accumulate", "rank"), _WHOLE),
@@ -50,10 +50,10 @@ _RULES: dict[str, Rule] = {
         (lambda n: n == 0 or _whole(n), "a whole number of at least 0"),
     ),
     **dict.fromkeys(
-        ("dropout", "input_dropout", "adapter_dropout", "label_smoothing", "warmup"),
+        ("dropout", "input_dropout", "adapter_dropout", "label_smoothing"),
         _DROPOUT,
     ),
-    **dict.fromkeys(("weight_decay", "mixup", "supcon_weight"), _AT_LEAST_0),
+    **dict.fromkeys(("weight_decay", "mixup", "supcon_weight"), AT_LEAST_0),
     **dict.fromkeys(("region_weight", "language_weight", "warmup_ratio"), _FROM_0_TO_1),
     **dict.fromkeys(("learning_rate", "temperature", "margin", "alpha"), ABOVE_0),
     **dict.fromkeys(("validation_fraction", "mask_share"), _SHARE),
@@ -83,7 +83,7 @@ def check_parameters(estimator, **own: Rule) -> None:
     Raises
     ------
     ValueError
-        If one is, or the device is not here.
+        If one is, or the device is not available.
 
     """
     rules = {**_RULES, **own}
@@ -91,4 +91,4 @@ def check_parameters(estimator, **own: Rule) -> None:
         allowed, expectation = rules.get(name, (None, None))
         if allowed is not None and not allowed(value):
             raise ValueError(f"got {name}={value!r}, expected {expectation}; pass that")
-    check_cuda(estimator.device)
+    check_cuda(getattr(estimator, "device", "cpu"))

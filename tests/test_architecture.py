@@ -21,6 +21,7 @@ ORDER = [
     "_fingerprint",
     "_skops",
     "_parameters",
+    "_class_weights",
     "_compiled",
     "corpus",
     "store",

@@ -204,7 +204,7 @@ def test_a_learner_and_a_tuner_learn_from_them(name, encoder, gain):
         X_train, X = encoder.fit_transform(train_texts), encoder.transform(texts)
         first, second, similarity = sampler.draw()
         learner = ContrastiveLearner(
-            32, epochs=30, dropout=0.2, standardize=True, random_state=seed
+            32, n_epochs=30, dropout=0.2, standardize=True, random_state=seed
         )
         learner.fit(X_train[first], X_train[second], similarity)
         tuner = ContrastiveTuner(32, random_state=seed).fit(

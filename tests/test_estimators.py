@@ -17,13 +17,12 @@ from embetter_reg.analysis import (
     TriMap,
 )
 from embetter_reg.erase import LEACE, LSAR, LanguageCentering
-from embetter_reg.finetune import ContrastiveTuner, FeedForwardTuner
-from embetter_reg.label import LinearTuner
+from embetter_reg.finetune import ContrastiveTuner, FeedForwardTuner, LinearTuner
 
 ESTIMATORS = [
     FeedForwardTuner(n_epochs=5, random_state=0),
-    ContrastiveTuner(epochs=5, random_state=0),
-    ContrastiveTuner(epochs=2, loss="cosine", random_state=0),
+    ContrastiveTuner(n_epochs=5, random_state=0),
+    ContrastiveTuner(n_epochs=2, loss="cosine", random_state=0),
     LinearTuner(),
     LanguageCentering(),
     LSAR(),

@@ -6,6 +6,8 @@ from embetter_reg.finetune.heads import (
     ContrastiveLearner,
     ContrastiveTuner,
     FeedForwardTuner,
+    LinearTuner,
+    make_head,
 )
 from embetter_reg.finetune.models import (
     RegisterTrainer,
@@ -21,11 +23,13 @@ __all__ = [
     "ContrastiveLearner",
     "ContrastiveTuner",
     "FeedForwardTuner",
+    "LinearTuner",
     "RegisterTrainer",
     "SbertLearner",
     "SbertTuner",
     "average_folds",
     "finetune_documents",
+    "make_head",
     "read_figures",
     "trained_on",
 ]

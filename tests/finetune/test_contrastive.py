@@ -14,8 +14,8 @@ PLAIN = {"dropout": 0.0, "input_dropout": 0.0, "mixup": 0.0, "region_weight": 0.
 LOSSES = {
     "prototype": {},
     "supcon": {},
-    "cosine": {"epochs": 20},
-    "margin": {"epochs": 20},
+    "cosine": {"n_epochs": 20},
+    "contrastive": {"n_epochs": 20},
 }
 
 
@@ -75,6 +75,7 @@ def test_shuffled_registers_teach_less(nuisance, loss):
 def test_hybrids(loss):
     rng = np.random.default_rng(0)
     Y = rng.integers(2, size=(400, 3))
+    Y[~Y.any(axis=1), 0] = 1  # every document has a label
     X = rng.normal(scale=0.3, size=(400, 10)) + Y @ rng.normal(size=(3, 10))
     tuner = ContrastiveTuner(
         hidden_dim=6, loss=loss, random_state=0, **LOSSES[loss]
@@ -92,7 +93,7 @@ def test_learner_on_pairs(nuisance):
     X, y, _, X_new, y_new, _ = nuisance
     first, second, similarity = pairs.from_labels(y, random_state=0).draw()
     a, b, s = pairs.from_labels(y_new, random_state=1).draw()
-    learner = ContrastiveLearner(16, epochs=60, learning_rate=0.005, random_state=0)
+    learner = ContrastiveLearner(16, n_epochs=60, learning_rate=0.005, random_state=0)
     learner.fit(X[first], X[second], similarity)
     before = torch.cosine_similarity(
         torch.tensor(X_new[a]), torch.tensor(X_new[b])
@@ -125,7 +126,7 @@ def test_learner_partial_fit_and_early_stopping(nuisance):
     noise = np.random.default_rng(0).random(len(similarity)).astype(np.float32)
     stopped = ContrastiveLearner(
         8,
-        epochs=200,
+        n_epochs=200,
         learning_rate=0.01,
         early_stopping=True,
         n_iter_no_change=3,
@@ -142,7 +143,7 @@ def test_pair_weights_count(nuisance):
     X1, X2 = np.concatenate([X[first]] * 2), np.concatenate([X[second]] * 2)
     contradicting = np.concatenate([similarity, 1 - similarity])
     weight = np.repeat([1.0, 0.0], len(first))
-    learner = ContrastiveLearner(8, epochs=60, learning_rate=0.005, random_state=0)
+    learner = ContrastiveLearner(8, n_epochs=60, learning_rate=0.005, random_state=0)
     assert (
         gap(
             learner.fit(X1, X2, contradicting, sample_weight=weight).predict(
@@ -166,10 +167,10 @@ def test_pair_weights_count(nuisance):
 def test_the_learner_inside(nuisance):
     X, y, _, X_new, *_ = nuisance
     tuner = ContrastiveTuner(
-        hidden_dim=6, epochs=3, loss="margin", margin=0.8, random_state=0
+        hidden_dim=6, n_epochs=3, loss="contrastive", margin=0.8, random_state=0
     ).fit(X, y)
     assert (
-        tuner.learner_.get_params()["margin"] == 0.8 and tuner.learner_.shape_out == 6
+        tuner.learner_.get_params()["margin"] == 0.8 and tuner.learner_.hidden_dim == 6
     )
     np.testing.assert_array_equal(
         tuner.learner_.transform(X_new), tuner.transform(X_new)
@@ -189,7 +190,7 @@ def test_the_learner_inside(nuisance):
     [
         ({"n_neg": 1}, {"loss": "cosine"}),
         ({"n_pos": 2}, {"loss": "cosine"}),
-        ({"margin": 0.9}, {"loss": "margin"}),
+        ({"margin": 0.9}, {"loss": "contrastive"}),
         ({"temperature": 1.0}, {}),
         ({"supcon_weight": 0.0}, {}),
         ({"loss": "supcon"}, {}),
@@ -202,10 +203,10 @@ def test_the_learner_inside(nuisance):
         ({"standardize": False}, {}),
         ({"weight_decay": 0.0}, {}),
         ({"schedule": "cosine"}, {}),
-        ({"warmup": 0.3}, {}),
+        ({"warmup_ratio": 0.3}, {}),
         ({"learning_rate": 0.001}, {}),
         ({"batch_size": 32}, {}),
-        ({"epochs": 5}, {}),
+        ({"n_epochs": 5}, {}),
         ({"class_weight": {"NA": 5.0}}, {}),
         ({"region_weight": 0.0}, {}),
         ({"n_regions": 3}, {}),
@@ -216,7 +217,7 @@ def test_the_learner_inside(nuisance):
 def test_every_argument_changes_the_space(nuisance, change, different):
     X, y, _, X_new, *_ = nuisance
     y = np.where(np.arange(400) % 3 == 0, y, "NA")  # unequal classes
-    tuner = ContrastiveTuner(hidden_dim=5, epochs=3, random_state=0).set_params(
+    tuner = ContrastiveTuner(hidden_dim=5, n_epochs=3, random_state=0).set_params(
         **different
     )
     assert not np.allclose(
@@ -228,7 +229,7 @@ def test_every_argument_changes_the_space(nuisance, change, different):
 def test_pairs_across_languages(nuisance):
     X, y, language, X_new, y_new, language_new = nuisance
     tuner = ContrastiveTuner(
-        8, loss="cosine", epochs=20, positives="other", negatives="same", random_state=0
+        8, loss="cosine", n_epochs=20, positives="other", negatives="same", random_state=0
     )
     tuned = tuner.fit(X, y, language=language).transform(X_new)
     assert ami(tuned, y_new) > 0.8 and ami(tuned, language_new) < 0.1
@@ -262,7 +263,7 @@ def test_bad_parameters(nuisance, change, message):
 
 def test_bad_pairs(nuisance):
     X, *_ = nuisance
-    learner = ContrastiveLearner(4, epochs=1)
+    learner = ContrastiveLearner(4, n_epochs=1)
     with pytest.raises(ValueError, match="got different lengths"):
         learner.fit(X[:3], X[:2], [1, 0, 1])
     with pytest.raises(ValueError, match="expected numbers from 0 to 1"):
@@ -281,7 +282,7 @@ def test_bad_pairs(nuisance):
 def test_a_last_batch_of_one_document(nuisance, loss):
     X, y, *_ = nuisance
     tuner = ContrastiveTuner(
-        4, loss=loss, epochs=3, batch_size=64, n_neg=0, random_state=0
+        4, loss=loss, n_epochs=3, batch_size=64, n_neg=0, random_state=0
     ).fit(X[:65], y[:65])
     assert np.isfinite(tuner.transform(X)).all() and np.isfinite(
         tuner.history_[-1]["loss"]
@@ -292,5 +293,5 @@ def test_a_class_with_one_document_is_said(nuisance):
     X, y, *_ = nuisance
     y = np.where(np.arange(400) == 0, "LY", y)
     with pytest.warns(UserWarning, match="no other of their label"):
-        tuner = ContrastiveTuner(loss="cosine", epochs=1, random_state=0).fit(X, y)
+        tuner = ContrastiveTuner(loss="cosine", n_epochs=1, random_state=0).fit(X, y)
     assert np.isfinite(tuner.transform(X)).all()

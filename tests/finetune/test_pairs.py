@@ -39,11 +39,26 @@ def test_labels_and_languages(positives, negatives):
     )
     np.testing.assert_array_equal(same_register, similarity == 1)
     np.testing.assert_array_equal(~same_register, similarity == 0)
-    for value, wanted, n in ((1, positives, 2), (0, negatives, 3)):
+    by_language = {"auto": ("other", "same")}
+    wanted_positives = by_language.get(positives, (positives,))[0]
+    wanted_negatives = by_language.get(negatives, (negatives,))[-1]
+    for value, wanted, n in ((1, wanted_positives, 2), (0, wanted_negatives, 3)):
         part = similarity == value
         np.testing.assert_array_equal(np.bincount(first[part], minlength=300), 5 * n)
-        if wanted != "any":
-            assert (same_language[part] == (wanted == "same")).all()
+        assert (same_language[part] == (wanted == "same")).all()
+
+
+def test_auto_is_no_restriction_without_several_languages():
+    free = pairs.from_labels(REGISTER, random_state=0).draw()
+    for column, other in zip(
+        free,
+        pairs.from_labels(REGISTER, language=["en"] * 300, random_state=0).draw(),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(column, other)
+    same_language = LANGUAGE[free.first] == LANGUAGE[free.second]
+    for value in (0, 1):
+        assert 0.2 < same_language[free.similarity == value].mean() < 0.6
 
 
 def test_every_partner_is_as_likely():
@@ -54,12 +69,10 @@ def test_every_partner_is_as_likely():
     language = np.array(["en", "fi"] * 10)
     for options in (
         {},
-        {"positives": "other", "negatives": "same"},
-        {"negatives": "other"},
+        {"language": language, "positives": "other", "negatives": "same"},
+        {"language": language, "positives": "same", "negatives": "other"},
     ):
-        sampler = pairs.from_labels(
-            y, language=language, random_state=0, n_neg=1, **options
-        )
+        sampler = pairs.from_labels(y, random_state=0, n_neg=1, **options)
         first, second, similarity = drawn(sampler, 3000)
         for value in (0, 1):
             chosen = similarity == value
@@ -72,7 +85,7 @@ def test_every_partner_is_as_likely():
     same = y[:, None] == y
     allowed = {
         0: ~same & (language[:, None] != language),
-        1: same & ~np.eye(20, dtype=bool),
+        1: same & (language[:, None] == language) & ~np.eye(20, dtype=bool),
     }
     for value in (0, 1):
         seen = np.zeros((20, 20), bool)
@@ -166,24 +179,81 @@ def test_groups():
     assert len(first) == 200 * 4
 
 
-def test_bad_input():
-    for call, message in (
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
         (lambda: pairs.from_labels(["a", "a"]), "got 1 label, expected at least two"),
+        (lambda: pairs.from_labels([]), "got 0 label, expected at least two"),
+        (lambda: pairs.from_labels(None), "got y of type NoneType, expected one label"),
+        (lambda: pairs.from_labels("ab"), "got y of type str, expected one label"),
+        (lambda: pairs.from_labels([["a", "b"]]), r"got y of shape \(1, 2\)"),
         (lambda: pairs.from_labels(["a", None]), "got a missing y label at position 1"),
+        (lambda: pairs.from_labels([1, np.nan]), "got a missing y label at position 1"),
+        (
+            lambda: pairs.from_labels(["a", "b"], language=["en"]),
+            "got 1 language labels for 2 documents",
+        ),
+        (
+            lambda: pairs.from_labels(["a", "b"], language=["en", None]),
+            "got a missing language label at position 1",
+        ),
         (lambda: pairs.from_labels(["a", "b"], positives="far"), "got positives='far'"),
+        (lambda: pairs.from_labels(["a", "b"], positives="any"), "got positives='any'"),
         (
             lambda: pairs.from_labels(["a", "b"], negatives="same"),
             "got negatives='same' without language",
+        ),
+        (lambda: pairs.from_labels(["a", "b"], n_pos=-1), "got n_pos=-1, expected"),
+        (lambda: pairs.from_labels(["a", "b"], n_neg=1.5), "got n_neg=1.5, expected"),
+        (
+            lambda: pairs.from_labels(["a", "b"], n_pos=0, n_neg=0),
+            "got n_pos=0 and n_neg=0, expected at least one pair",
         ),
         (
             lambda: pairs.from_indicator([[2, 0], [0, 1]]),
             "expected a matrix of 1, 0 and NaN",
         ),
         (
+            lambda: pairs.from_indicator(None),
+            r"got labels of shape \(\), expected a matrix",
+        ),
+        (
+            lambda: pairs.from_indicator(np.zeros((0, 3))),
+            r"got labels of shape \(0, 3\), expected a matrix",
+        ),
+        (
+            lambda: pairs.from_indicator([["a", "b"]]),
+            "got labels that are no numbers .* expected a matrix",
+        ),
+        (
             lambda: pairs.from_indicator([[1, 0], [1, 0]]),
             "got no two documents that differ",
         ),
         (lambda: pairs.from_examples([{"text": "a"}]), "at position 0"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            call()
+        (lambda: pairs.from_examples([{"text": "a", "cats": ["x"]}]), "at position 0"),
+        (
+            lambda: pairs.from_examples([{"text": "a", "cats": {"x": "yes"}}]),
+            "at position 0",
+        ),
+        (lambda: pairs.from_examples(None), "got NoneType, expected a list"),
+        (lambda: pairs.from_examples([]), "got 0 examples without a label"),
+        (
+            lambda: pairs.from_examples([{"text": "a", "cats": {}}]),
+            "got 1 examples without a label",
+        ),
+    ],
+)
+def test_bad_input(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_labels_of_any_column():
+    pd = pytest.importorskip("pandas")
+    pl = pytest.importorskip("polars")
+    expected = pairs.from_labels(REGISTER, random_state=0).draw().second
+    for column in (list(REGISTER), pd.Series(REGISTER, index=range(300, 0, -1))):
+        drawn = pairs.from_labels(column, random_state=0).draw().second
+        np.testing.assert_array_equal(drawn, expected)
+    drawn = pairs.from_labels(pl.Series(REGISTER), random_state=0).draw().second
+    np.testing.assert_array_equal(drawn, expected)

@@ -24,9 +24,7 @@ both = pytest.mark.parametrize("tuner", TUNERS, ids=lambda tuner: type(tuner).__
 
 
 def epochs(tuner, n):
-    return clone(tuner).set_params(
-        **{"n_epochs" if "n_epochs" in tuner.get_params() else "epochs": n}
-    )
+    return clone(tuner).set_params(n_epochs=n)
 
 
 @pytest.fixture
@@ -187,7 +185,7 @@ def test_saved_and_loaded(tuner, labels, confounded, tmp_path):
 def test_a_learner_saved_and_loaded(confounded, tmp_path):
     X, *_ = confounded
     learner = ContrastiveLearner(
-        4, epochs=1, random_state=np.random.RandomState(0)
+        4, n_epochs=1, random_state=np.random.RandomState(0)
     ).fit(X[:10], X[10:20], np.ones(10))
     learner.save(tmp_path)
     np.testing.assert_array_equal(

@@ -1,10 +1,18 @@
-"""Heads: small networks that re-project embeddings toward labels."""
+"""Heads: small networks, or a linear classifier, that re-project embeddings toward
+labels.
+"""
 
-from embetter_reg.finetune.heads._contrastive import (
-    ContrastiveLearner,
-    ContrastiveTuner,
-)
+from embetter_reg.finetune.heads._contrastive import ContrastiveTuner
 from embetter_reg.finetune.heads._feedforward import FeedForwardTuner
+from embetter_reg.finetune.heads._learner import ContrastiveLearner
 from embetter_reg.finetune.heads._linear import LinearTuner
+from embetter_reg.finetune.heads._make import HEADS, make_head
 
-__all__ = ["ContrastiveLearner", "ContrastiveTuner", "FeedForwardTuner", "LinearTuner"]
+__all__ = [
+    "HEADS",
+    "ContrastiveLearner",
+    "ContrastiveTuner",
+    "FeedForwardTuner",
+    "LinearTuner",
+    "make_head",
+]

@@ -1,6 +1,12 @@
 """FeedForwardTuner: the hidden layer of a small classifier as the new space."""
 
-from embetter_reg.finetune.heads._networks import HeadNetwork
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from embetter_reg.finetune.heads._tasks import Labeled
 from embetter_reg.finetune.heads._tuner import Tuner
 
 
@@ -36,7 +42,7 @@ class FeedForwardTuner(Tuner):
         Decoupled weight decay.
     schedule : {"linear", "cosine", "constant"}
         How the learning rate falls to zero.
-    warmup : float
+    warmup_ratio : float
         Share of the steps in which it rises first, in [0, 1).
     early_stopping : bool
         Hold back ``validation_fraction`` of the documents (stratified where possible),
@@ -44,7 +50,7 @@ class FeedForwardTuner(Tuner):
         the best weights.
     class_weight : "balanced", dict or None
         Weights of the classes in the loss; with an indicator matrix, of a label's
-        presence.
+        presence, where ``"balanced"`` is at most 10. A dict may leave classes out.
     region_weight : float
         How far documents are weighed so that labels do not go together with regions of
         the given space, in [0, 1]. In an original space the ``n_regions`` k-means
@@ -74,8 +80,8 @@ class FeedForwardTuner(Tuner):
     Raises
     ------
     ValueError
-        If there are fewer than two classes, a label is unknown in `partial_fit`, or a
-        width is wrong.
+        If there are fewer than two classes, a document has no label, a label is unknown
+        in `partial_fit` or in ``class_weight``, or a parameter is out of its range.
 
     Examples
     --------
@@ -90,31 +96,31 @@ class FeedForwardTuner(Tuner):
 
     def __init__(
         self,
-        hidden_dim=50,
-        n_epochs=60,
-        learning_rate=0.007,
-        batch_size=64,
+        hidden_dim: int = 50,
+        n_epochs: int = 60,
+        learning_rate: float = 0.007,
+        batch_size: int = 64,
         *,
-        hidden_layers=(),
-        activation="tanh",
-        mixup=1.0,
-        label_smoothing=0.0,
-        dropout=0.5,
-        input_dropout=0.5,
-        standardize=True,
-        weight_decay=1.0,
-        schedule="linear",
-        warmup=0.0,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        class_weight=None,
-        region_weight=0.7,
-        n_regions=8,
-        language_weight=0.0,
-        random_state=None,
-        device="auto",
-        show_progress=False,
+        hidden_layers: Sequence[int] = (),
+        activation: str = "tanh",
+        mixup: float = 1.0,
+        label_smoothing: float = 0.0,
+        dropout: float = 0.5,
+        input_dropout: float = 0.5,
+        standardize: bool = True,
+        weight_decay: float = 1.0,
+        schedule: str = "linear",
+        warmup_ratio: float = 0.0,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        class_weight: str | Mapping | None = None,
+        region_weight: float = 0.7,
+        n_regions: int = 8,
+        language_weight: float = 0.0,
+        random_state: int | np.random.RandomState | None = None,
+        device: str = "auto",
+        show_progress: bool = False,
     ):
         self.hidden_dim = hidden_dim
         self.n_epochs = n_epochs
@@ -129,7 +135,7 @@ class FeedForwardTuner(Tuner):
         self.standardize = standardize
         self.weight_decay = weight_decay
         self.schedule = schedule
-        self.warmup = warmup
+        self.warmup_ratio = warmup_ratio
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -141,22 +147,19 @@ class FeedForwardTuner(Tuner):
         self.device = device
         self.show_progress = show_progress
 
-    def _network(self, n_in):
-        return HeadNetwork(
-            n_in,
-            [*(self.hidden_layers or ()), self.hidden_dim],
-            len(self.classes_),
-            activation=self.activation,
-            dropout=self.dropout,
-            input_dropout=self.input_dropout,
-            standardize=self.standardize,
-        )
+    def _network_options(self, n_in: int) -> dict[str, Any]:
+        return {**super()._network_options(n_in), "n_out": len(self.classes_)}
 
-    def _task(self, rows, targets, weights, languages):
+    def _task(
+        self,
+        rows: Tensor,
+        targets: np.ndarray,
+        weights: np.ndarray,
+        languages: np.ndarray | None,
+    ) -> Labeled:
         classify = self._classifier()
 
-        def criterion(embedding, logits, wanted, weight):
-            loss, gradient = classify(logits, wanted, weight)
-            return loss, None, gradient
+        def criterion(embedding: Tensor, outputs: Tensor, targets: Tensor) -> Tensor:
+            return classify(outputs, targets)
 
         return self._labeled(rows, targets, weights, criterion)

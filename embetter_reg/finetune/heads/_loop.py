@@ -1,174 +1,39 @@
 """The only place that trains: step, epoch, fit."""
 
+import math
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from embetter_reg.finetune.heads._losses import cosine_loss
 from embetter_reg.finetune.heads._networks import HeadNetwork
+from embetter_reg.finetune.heads._tasks import Columns, Task
 
+# The share of the highest learning rate, by the share of the training that is done.
 SCHEDULES: dict[str, Callable[[float], float]] = {
     "linear": lambda done: 1 - done,
-    "cosine": lambda done: 0.5 * (1 + np.cos(np.pi * done)),
+    "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
     "constant": lambda done: 1.0,
 }
-_BETAS = 0.9, 0.999
-_SMALL_STEP = (
-    20_000_000  # multiplications in a step, below which a second thread only costs
-)
-
-
-class Task(Protocol):
-    """What a network is trained on."""
-
-    def __len__(self) -> int:
-        """Return the number of documents or pairs in an epoch."""
-
-    def batches(
-        self, size: int, rng: np.random.Generator
-    ) -> Iterator[tuple[Tensor, ...]]:
-        """Yield one epoch; the second tensor of a batch has a row for each document or
-        pair.
-        """
-
-    def loss(
-        self, network: HeadNetwork, *batch: Any
-    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Return the loss of a batch, and its gradients at the tuned space and at the
-        outputs.
-        """
-
-    def everything(self) -> tuple[Tensor, ...]:
-        """Return all there is as one batch, to evaluate on."""
-
-
-@dataclass
-class Labeled:
-    """Prepared rows with targets (n_documents, n_classes) and weights.
-
-    ``mixup`` is the parameter of the Beta distribution that mixes random pairs of rows
-    and their targets (Zhang, Cisse, Dauphin & Lopez-Paz 2018); 0 trains on the rows as
-    they are.
-    """
-
-    rows: Tensor
-    targets: Tensor
-    weight: Tensor | None
-    criterion: Callable[..., tuple[Tensor, Tensor | None, Tensor | None]]
-    mixup: float = 0.0
-
-    def __len__(self):
-        """Return the number of documents."""
-        return len(self.rows)
-
-    def batches(self, size, rng):
-        """Yield rows, targets and weights in random order, mixed."""
-        order = torch.from_numpy(rng.permutation(len(self.rows))).to(self.rows.device)
-        columns = [self.rows[order], self.targets[order]] + (
-            [] if self.weight is None else [self.weight[order]]
-        )
-        for batch in zip(*(column.split(size) for column in columns), strict=True):
-            if self.mixup:
-                share = rng.beta(self.mixup, self.mixup)
-                partner = torch.from_numpy(rng.permutation(len(batch[0]))).to(
-                    order.device
-                )
-                batch = tuple(
-                    torch.lerp(column[partner], column, share) for column in batch
-                )
-            yield batch
-
-    def loss(self, network, *batch):
-        """Return the loss and its gradients."""
-        rows, targets, *weight = batch
-        return self.criterion(*network.propagate(rows), targets, *(weight or [None]))
-
-    def everything(self):
-        """Return rows, targets and weights."""
-        return (
-            (self.rows, self.targets)
-            if self.weight is None
-            else (self.rows, self.targets, self.weight)
-        )
-
-
-@dataclass
-class Paired:
-    """Prepared rows, and pairs of them with similarities: the same every epoch, or
-    drawn anew by ``draw``.
-
-    ``weight`` has one number a row; a pair counts the product of its two.
-    """
-
-    rows: Tensor
-    n_pairs: int
-    draw: Callable[[], tuple[np.ndarray, np.ndarray, np.ndarray]]
-    weight: Tensor | None = None
-    margin: float | None = None
-
-    def __len__(self):
-        """Return the number of pairs."""
-        return self.n_pairs
-
-    def batches(self, size, rng):
-        """Yield rows, which of them is the first side of each pair, similarities and
-        weights.
-
-        In random order of first sides: a document that begins several pairs of a batch
-        is passed through once.
-        """
-        first, second, *rest = self._pairs()
-        order = np.argsort(
-            rng.permutation(len(self.rows))[first.numpy(force=True)], kind="stable"
-        )
-        columns = [
-            column[torch.from_numpy(order).to(self.rows.device)]
-            for column in (first, second, *rest)
-        ]
-        for first, second, *rest in zip(
-            *(column.split(size) for column in columns), strict=True
-        ):
-            yield self._batch(first, second, *rest)
-
-    def loss(self, network, rows, place, similarity, *weight):
-        """Return the loss and its gradient at the tuned space."""
-        embedding, _ = network.propagate(rows)
-        n_first = len(rows) - len(place)
-        a, b = embedding[:n_first][place], embedding[n_first:]
-        loss, at_first, at_second = cosine_loss(
-            a, b, similarity, *weight, margin=self.margin
-        )
-        summed = at_first.new_zeros(n_first, at_first.shape[1]).index_add_(
-            0, place, at_first
-        )
-        return loss, torch.cat([summed, at_second]), None
-
-    def everything(self):
-        """Return all pairs."""
-        return self._batch(*self._pairs())
-
-    def _batch(self, first, second, *rest):
-        first, place = torch.unique_consecutive(first, return_inverse=True)
-        return self.rows.index_select(0, torch.cat([first, second])), place, *rest
-
-    def _pairs(self) -> list[Tensor]:
-        columns = [
-            torch.from_numpy(column).to(self.rows.device) for column in self.draw()
-        ]
-        if self.weight is None:
-            return columns
-        return [*columns, self.weight[columns[0]] * self.weight[columns[1]]]
+# Multiplications in a step, below which a second thread only costs.
+_SMALL_STEP = 20_000_000
+# torch's number of threads belongs to the process. Small steps hold Python's lock most
+# of the time, so two trainings at once would not be faster than one after the other.
+_ONE_AT_A_TIME = threading.RLock()
 
 
 @dataclass
 class Trainer:
-    """Train a network in memory, with Adam and decoupled weight decay."""
+    """Train a network on data in memory, with Adam and decoupled weight decay.
+
+    ``rng`` decides the order of documents, mixing and dropout; ``history`` has a record
+    an epoch.
+    """
 
     network: HeadNetwork
     learning_rate: float
@@ -176,41 +41,25 @@ class Trainer:
     batch_size: int
     rng: np.random.Generator
     schedule: str = "linear"
-    warmup: float = 0.0
+    warmup_ratio: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._weights, self._gradient = self.network.flatten()
-        self._mean, self._square = (
-            torch.zeros_like(self._weights),
-            torch.zeros_like(self._weights),
+        self._optimizer = torch.optim.AdamW(
+            self.network.parameters(),
+            lr=self.learning_rate,
+            weight_decay=self.weight_decay,
+            fused=True,
         )
-        self._n_steps, self._now = 0, self.learning_rate
 
-    def step(self, task: Task, batch: tuple[Tensor, ...]) -> Tensor:
+    def step(self, task: Task, batch: Columns) -> Tensor:
         """Take one step down the gradient of one batch; return its loss."""
-        loss, *gradients = task.loss(self.network, *batch)
-        self.network.backpropagate(*gradients)
-        self._adam()
-        return loss
+        self._optimizer.zero_grad()
+        loss = task.loss(self.network, batch, self.rng)
+        loss.backward()
+        self._optimizer.step()
+        return loss.detach()
 
-    def _adam(self) -> None:
-        """Adam with decoupled weight decay (Loshchilov & Hutter 2019), on all weights
-        in one vector.
-        """
-        self._n_steps += 1
-        self._mean.lerp_(self._gradient, 1 - _BETAS[0])
-        self._square.mul_(_BETAS[1]).addcmul_(
-            self._gradient, self._gradient, value=1 - _BETAS[1]
-        )
-        bias = [1 - beta**self._n_steps for beta in _BETAS]
-        scale = self._square.sqrt().add_(1e-8 * bias[1] ** 0.5)
-        self._weights.mul_(1 - self._now * self.weight_decay)
-        self._weights.addcdiv_(
-            self._mean, scale, value=-self._now * bias[1] ** 0.5 / bias[0]
-        )
-
-    @torch.inference_mode()
     def epoch(
         self, task: Task, begun: float = 0.0, ended: float | None = None
     ) -> float:
@@ -219,23 +68,23 @@ class Trainer:
         The learning rate follows the schedule from ``begun`` to ``ended``, shares of
         the whole training; without ``ended`` it is constant.
         """
-        self.network.train()
-        n_rows = len(task)
-        n_steps = -(-n_rows // self.batch_size)
-        total = torch.zeros((), device=self.network.offset.device)
-        for place, batch in enumerate(task.batches(self.batch_size, self.rng)):
+        n_steps = math.ceil(len(task) / self.batch_size)
+        losses, sizes = [], []
+        for number, batch in enumerate(task.batches(self.batch_size, self.rng)):
             if ended is not None:
-                self._now = self._rate(begun + (ended - begun) * place / n_steps)
-            total += self.step(task, batch) * (len(batch[1]) / n_rows)
-        self.network.eval()
-        return float(total)
+                self._set_rate(begun + (ended - begun) * number / n_steps)
+            losses.append(self.step(task, batch))
+            sizes.append(len(batch[0]))
+        # One transfer an epoch: a number a step would make a GPU wait each time.
+        return float(np.average(torch.stack(losses).cpu().numpy(), weights=sizes))
 
-    def _rate(self, done: float) -> float:
-        if done < self.warmup:
-            return self.learning_rate * (done + 1e-3) / self.warmup
-        return self.learning_rate * SCHEDULES[self.schedule](
-            (done - self.warmup) / (1 - self.warmup)
-        )
+    def _set_rate(self, done: float) -> None:
+        if done < self.warmup_ratio:
+            share = (done + 1e-3) / self.warmup_ratio
+        else:
+            falling = (done - self.warmup_ratio) / (1 - self.warmup_ratio)
+            share = SCHEDULES[self.schedule](falling)
+        self._optimizer.param_groups[0]["lr"] = self.learning_rate * share
 
     def fit(
         self,
@@ -246,50 +95,54 @@ class Trainer:
         show_progress: bool = False,
     ) -> None:
         """Train; with ``validation`` stop once its loss is not better for ``patience``
-        epochs, and restore the best.
+        epochs, and restore the best weights.
         """
-        best_loss, best_epoch, best_weights = float("inf"), 0, None
-        held = None if validation is None else validation.everything()
-        for epoch in (
-            bar := tqdm(
-                range(1, n_epochs + 1),
-                desc="tuning",
-                disable=not show_progress,
-                mininterval=0.5,
-            )
-        ):
-            record = {
-                "epoch": epoch,
-                "loss": self.epoch(task, (epoch - 1) / n_epochs, epoch / n_epochs),
-            }
-            if validation is not None and held is not None:
+        best = _Best()
+        held = None
+        if validation is not None:
+            held = validation.everything()
+        bar = tqdm(
+            range(1, n_epochs + 1),
+            desc="tuning",
+            disable=not show_progress,
+            mininterval=0.5,
+        )
+        for epoch in bar:
+            loss = self.epoch(task, (epoch - 1) / n_epochs, epoch / n_epochs)
+            record = {"loss": loss}
+            if validation is not None:
                 record["validation_loss"] = self.evaluate(validation, held)
-            self.history.append(record)
+                best.see(record["validation_loss"], epoch, self.network)
+            self.history.append({"epoch": epoch, **record})
             bar.set_postfix(
-                {
-                    key: f"{value:.3f}"
-                    for key, value in record.items()
-                    if key != "epoch"
-                },
-                refresh=False,
+                {name: f"{value:.3f}" for name, value in record.items()}, refresh=False
             )
-            if validation is None:
-                continue
-            if record["validation_loss"] < best_loss:
-                best_loss, best_epoch = record["validation_loss"], epoch
-                best_weights = {
-                    key: value.clone()
-                    for key, value in self.network.state_dict().items()
-                }
-            elif epoch - best_epoch >= patience:
+            if validation is not None and epoch - best.epoch >= patience:
                 break
-        if best_weights is not None:
-            self.network.load_state_dict(best_weights)
+        if best.weights is not None:
+            self.network.load_state_dict(best.weights)
 
-    @torch.inference_mode()
-    def evaluate(self, task: Task, batch: tuple[Tensor, ...]) -> float:
+    @torch.no_grad()
+    def evaluate(self, task: Task, batch: Columns) -> float:
         """Return the loss on a batch that is not trained on."""
-        return float(task.loss(self.network, *batch)[0])
+        return float(task.loss(self.network, batch))
+
+
+@dataclass
+class _Best:
+    """The lowest validation loss so far, and the weights that had it."""
+
+    loss: float = math.inf
+    epoch: int = 0
+    weights: dict[str, Tensor] | None = None
+
+    def see(self, loss: float, epoch: int, network: HeadNetwork) -> None:
+        if loss < self.loss:
+            self.loss = loss
+            self.epoch = epoch
+            self.weights = {
+                name: value.clone() for name, value in network.state_dict().items()
+            }
 
 
 @contextmanager
@@ -297,10 +150,13 @@ def threads_for(n_multiplications: int, device: torch.device) -> Iterator[None]:
     """Use one thread where a step is too small to share, and give the caller's number
     back.
     """
-    before = torch.get_num_threads()
-    if device.type == "cpu" and n_multiplications < _SMALL_STEP:
-        torch.set_num_threads(1)
-    try:
+    if device.type != "cpu" or n_multiplications >= _SMALL_STEP:
         yield
-    finally:
-        torch.set_num_threads(before)
+        return
+    with _ONE_AT_A_TIME:
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)

@@ -1,29 +1,83 @@
 """Fitted heads on disk and on a model hub: safetensors and JSON, nothing unpickled."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Self, TypeVar
 
 import numpy as np
+from torch import Tensor
 
-WEIGHTS, CONFIG = "head.safetensors", "head.json"
+from embetter_reg._files import write_atomically
+
+WEIGHTS = "head.safetensors"
+CONFIG = "head.json"
+Content = TypeVar("Content")
 
 
-def save_head(folder, weights: dict, config: dict) -> None:
+class Saved:
+    """`save`, `load` and `push_to_hub`, in terms of what the files hold."""
+
+    def save(self, folder: str | Path) -> None:
+        """Write the fitted head into a folder: weights as safetensors, the rest as
+        JSON, nothing pickled.
+        """
+        weights, config = self._contents()
+        save_head(folder, weights, {"class": type(self).__name__, **config})
+
+    @classmethod
+    def load(cls, name: str | Path, **hub_options: Any) -> Self:
+        """Return a head that `save` wrote into the folder ``name``, or that is on the
+        model hub under that name.
+
+        ``hub_options`` go to ``huggingface_hub.snapshot_download``: ``revision``,
+        ``token``, ``local_files_only`` … Training continues with `partial_fit`, at the
+        learning rate in the parameters.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such folder or model.
+        ValueError
+            If it holds a head of another class, or files that do not fit each other.
+
+        """
+        weights, config = load_head(name, cls.__name__, **hub_options)
+        return read_soundly(name, lambda: cls._from_contents(weights, config))
+
+    def push_to_hub(
+        self, repo_id: str, *, private: bool = False, token: str | None = None
+    ) -> str:
+        """Upload the fitted head to the model hub; return its address. `load` reads it
+        from there.
+        """
+        return push_head(self, repo_id, private=private, token=token)
+
+    def _contents(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        raise NotImplementedError
+
+    @classmethod
+    def _from_contents(cls, weights: dict[str, Tensor], config: dict[str, Any]) -> Self:
+        raise NotImplementedError
+
+
+def save_head(folder: str | Path, weights: dict[str, Tensor], config: dict) -> None:
     """Write weights and settings into a folder."""
     from safetensors.torch import save_file
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(
-        {name: value.contiguous().cpu() for name, value in weights.items()},
-        folder / WEIGHTS,
-    )
-    (folder / CONFIG).write_text(
-        json.dumps(config, indent=1, ensure_ascii=False), encoding="utf-8"
+    tensors = {name: value.contiguous().cpu() for name, value in weights.items()}
+    text = json.dumps(config, indent=1, ensure_ascii=False)
+    write_atomically(folder / WEIGHTS, lambda path: save_file(tensors, path))
+    write_atomically(
+        folder / CONFIG, lambda path: path.write_text(text, encoding="utf-8")
     )
 
 
-def load_head(name, class_name: str, **hub_options) -> tuple[dict, dict]:
+def load_head(
+    name: str | Path, class_name: str, **hub_options: Any
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return weights and settings from a folder, or from the model hub where ``name``
     is no folder.
     """
@@ -36,16 +90,42 @@ def load_head(name, class_name: str, **hub_options) -> tuple[dict, dict]:
         raise FileNotFoundError(
             f"got {name}, expected a folder with {CONFIG} and {WEIGHTS}; check the path"
         )
-    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    text = (folder / CONFIG).read_bytes()
+    config = read_soundly(name, lambda: dict(json.loads(text)))
     if config.get("class") != class_name:
         raise ValueError(
             f"got a saved {config.get('class')}, expected a {class_name}; load it "
             "with its own class"
         )
-    return load_file(folder / WEIGHTS), config
+    return read_soundly(name, lambda: load_file(folder / WEIGHTS)), config
 
 
-def push_head(head, repo_id: str, *, private: bool, token) -> str:
+def read_soundly(name: str | Path, read: Callable[[], Content]) -> Content:
+    """Return what ``read`` returns; any failure is one sentence about the files."""
+    from safetensors import SafetensorError
+
+    try:
+        return read()
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        MemoryError,
+        RecursionError,
+        RuntimeError,
+        SafetensorError,
+        TypeError,
+        ValueError,
+    ) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        raise ValueError(
+            f"got {name}, whose {CONFIG} and {WEIGHTS} are damaged or do not fit each "
+            f"other ({reason}), expected the two files that save wrote; save the head "
+            "again"
+        ) from error
+
+
+def push_head(head: Saved, repo_id: str, *, private: bool, token: str | None) -> str:
     """Save a head into a temporary folder, upload that, and return the address."""
     from tempfile import TemporaryDirectory
 
@@ -55,16 +135,15 @@ def push_head(head, repo_id: str, *, private: bool, token) -> str:
     repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
     with TemporaryDirectory() as folder:
         head.save(folder)
-        return str(
-            api.upload_folder(
-                repo_id=repo_id,
-                folder_path=folder,
-                commit_message=f"{type(head).__name__}",
-            )
+        address = api.upload_folder(
+            repo_id=repo_id,
+            folder_path=folder,
+            commit_message=f"{type(head).__name__}",
         )
+    return str(address)
 
 
-def to_json(value):
+def to_json(value: Any) -> Any:
     """Return a parameter or a label in a form that JSON keeps: dicts as pairs, numpy
     numbers as Python's.
     """
@@ -72,19 +151,21 @@ def to_json(value):
         return {"pairs": [[to_json(key), to_json(each)] for key, each in value.items()]}
     if isinstance(value, np.ndarray | list | tuple):
         return [to_json(each) for each in value]
-    return value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, np.generic):
+        return value.item()
+    return value
 
 
-def from_json(value):
+def from_json(value: Any) -> Any:
     """Undo `to_json`; lists come back as tuples."""
     if isinstance(value, dict):
         return {from_json(key): from_json(each) for key, each in value["pairs"]}
-    return (
-        tuple(from_json(each) for each in value) if isinstance(value, list) else value
-    )
+    if isinstance(value, list):
+        return tuple(from_json(each) for each in value)
+    return value
 
 
-def _download(name: str, **options) -> Path:
+def _download(name: str, **options: Any) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         HfHubHTTPError,

@@ -1,28 +1,43 @@
 """Heads that learn from labels: what `FeedForwardTuner` and `ContrastiveTuner` share."""
 
 from functools import partial
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.model_selection import train_test_split
-from sklearn.utils.validation import validate_data
+from sklearn.utils import Tags
+from torch import Tensor
 
-from embetter_reg._random import seeded_torch
+from embetter_reg._class_weights import weigh_classes
 from embetter_reg._validation import check_labels
+from embetter_reg.finetune.heads._checks import check_vectors, check_weights
 from embetter_reg.finetune.heads._head import Head
-from embetter_reg.finetune.heads._loop import Labeled
 from embetter_reg.finetune.heads._losses import binary_cross_entropy, cross_entropy
 from embetter_reg.finetune.heads._saving import to_json
 from embetter_reg.finetune.heads._targets import (
-    Labels,
+    check_targets,
+    encode_targets,
+    find_classes,
     find_regions,
     independence_weights,
 )
+from embetter_reg.finetune.heads._tasks import Labeled, LabelLoss, Task
 
 
 class Tuner(Head):
-    """`fit(X, y)` and `partial_fit`, in terms of a subclass's `_network` and `_task`."""
+    """`fit(X, y)` and `partial_fit`, in terms of a subclass's `_task`."""
 
-    def fit(self, X, y, sample_weight=None, *, language=None):
+    classes_: np.ndarray
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        language: ArrayLike | None = None,
+    ) -> Self:
         """Train a new network.
 
         Parameters
@@ -38,117 +53,119 @@ class Tuner(Head):
 
         """
         X, y, targets = self._begin(X, y, classes=None)
-        languages = (
-            None if language is None else check_labels("language", language, len(X))
-        )
-        weights = self._sample_weight(sample_weight, X) * self._independence(
-            X, y, languages
-        )
+        if language is not None:
+            language = check_labels("language", language, len(X))
+        weights = check_weights(sample_weight, len(X))
+        weights = weights * self._independence(X, y, language)
         fitted, held = self._hold_back(targets)
-        self._build(self._tensor(X[fitted]))
+        rng = np.random.default_rng(self._seed)
+        self._build(self._tensor(X[fitted]), rng)
 
-        def task(rows):
-            spoken = None if languages is None else languages[rows]
-            return self._task(
-                self.network_.prepare(self._tensor(X[rows])),
-                targets[rows],
-                weights[rows],
-                spoken,
-            )
+        def task(rows: np.ndarray) -> Task:
+            languages = None
+            if language is not None:
+                languages = language[rows]
+            vectors = self.network_.prepare(self._tensor(X[rows]))
+            return self._task(vectors, targets[rows], weights[rows], languages)
 
-        trainer = self._trainer()
-        with self._frugal(), seeded_torch(self._seed):
-            trainer.fit(
-                task(fitted),
-                self._n_epochs,
-                validation=None if held is None else task(held),
-                patience=self.n_iter_no_change,
-                show_progress=self.show_progress,
-            )
+        validation = None
+        if held is not None:
+            validation = task(held)
+        self._train(task(fitted), validation, self.n_epochs, rng)
         return self
 
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Continue training: one pass over these documents at the full learning rate.
 
         ``classes`` names all labels at the first call; without it they are those of the
         first ``y``. Scaling and class weights are those of the first call; regions and
         languages are not weighed, as a batch does not show them.
         """
-        first = not hasattr(self, "network_")
-        if first:
-            X, y, targets = self._begin(X, y, classes)
-            self._build(self._tensor(X))
-            self.history_ = []
-        else:
+        if hasattr(self, "network_"):
             X, y, targets = self._resume(X, y, classes)
-        weights = self._sample_weight(sample_weight, X)
-        self._stream_epoch(
-            self._task(self.network_.prepare(self._tensor(X)), targets, weights, None)
-        )
+        else:
+            X, y, targets = self._begin(X, y, classes)
+            self._build(self._tensor(X), np.random.default_rng(self._seed))
+            self.history_ = []
+        weights = check_weights(sample_weight, len(X))
+        vectors = self.network_.prepare(self._tensor(X))
+        self._continue(self._task(vectors, targets, weights, None))
         return self
 
-    @property
-    def classes_(self) -> np.ndarray:
-        """Labels in the order of the outputs; column numbers where ``y`` was an
-        indicator matrix.
-        """
-        if not hasattr(self, "_labels"):
-            raise AttributeError("classes_")
-        return self._labels.classes
+    # -- what fit is made of -------------------------------------------------------
 
-    # -- what fit is made of ------------------------------------------------------------------------
-
-    def _task(self, rows, targets, weights, languages):
+    def _task(
+        self,
+        rows: Tensor,
+        targets: np.ndarray,
+        weights: np.ndarray,
+        languages: np.ndarray | None,
+    ) -> Task:
         raise NotImplementedError
 
-    def _classifier(self):
-        """Return the loss of logits, targets and weights, with its gradient at the
-        logits.
-        """
-        if not self._labels.multilabel:
+    def _classifier(self) -> LabelLoss:
+        """Return the loss of outputs and targets."""
+        if not self._multilabel:
             return partial(cross_entropy, smoothing=self.label_smoothing)
-        positive = (
-            None if self.class_weight is None else self._tensor(self._class_weights)
-        )
+        positive_weight = None
+        if self._class_weights is not None:
+            positive_weight = self._tensor(self._class_weights)
         return partial(
             binary_cross_entropy,
             smoothing=self.label_smoothing,
-            positive_weight=positive,
+            positive_weight=positive_weight,
         )
 
-    def _labeled(self, rows, targets, weights, criterion) -> Labeled:
-        """Return the task of prepared rows with labels; a class's weight becomes its
-        documents'.
-        """
-        if not self._labels.multilabel:
-            weights = weights * self._class_weights[targets.argmax(axis=1)]
-        weight = None if (weights == weights[0]).all() else self._tensor(weights)
+    def _labeled(
+        self,
+        rows: Tensor,
+        targets: np.ndarray,
+        weights: np.ndarray,
+        criterion: LabelLoss,
+    ) -> Labeled:
+        weight = self._weight_tensor(self._by_class(weights, targets))
         return Labeled(rows, self._tensor(targets), weight, criterion, self.mixup)
 
-    @property
-    def _n_epochs(self) -> int:
-        return self.n_epochs
+    def _by_class(self, weights: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Return what documents count, with the weights of single labels in it."""
+        if self._multilabel or self._class_weights is None:
+            return weights
+        return weights * self._class_weights[targets.argmax(axis=1)]
 
-    def _begin(self, X, y, classes):
+    def _weight_tensor(self, weights: np.ndarray) -> Tensor | None:
+        # Equal weights change no weighted mean, and None costs nothing.
+        if (weights == weights[0]).all():
+            return None
+        return self._tensor(weights)
+
+    def _begin(
+        self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Check everything, forget what was learned, and return vectors, labels and
         targets.
         """
-        if y is None:
-            raise ValueError(
-                "got a tuner that requires y to be passed, but the target y is None; "
-                "pass one label a document"
-            )
-        X, y = validate_data(self, X, y, dtype=np.float32, multi_output=True)
+        X, y = self._check(X, y, reset=True)
         self._open()
-        self._labels = Labels.of(y, classes)
-        targets = self._labels.encode(y)
-        self._class_weights = self._labels.class_weights(self.class_weight, targets)
+        self._multilabel = check_targets(y)
+        self.classes_ = find_classes(y, self._multilabel, classes)
+        targets = encode_targets(y, self.classes_, self._multilabel)
+        labels = targets
+        if not self._multilabel:
+            labels = targets.argmax(axis=1)
+        names = self.classes_.tolist()
+        self._class_weights = weigh_classes(self.class_weight, labels, names)
         return X, y, targets
 
-    def _resume(self, X, y, classes):
-        X, y = validate_data(
-            self, X, y, reset=False, dtype=np.float32, multi_output=True
-        )
+    def _resume(
+        self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        X, y = self._check(X, y, reset=False)
         if classes is not None and not np.array_equal(
             np.unique(classes), self.classes_
         ):
@@ -157,62 +174,76 @@ class Tuner(Head):
                 "at the first call; "
                 "call fit to start afresh"
             )
-        return X, y, self._labels.encode(y)
+        check_targets(y)
+        return X, y, encode_targets(y, self.classes_, self._multilabel)
 
-    def _independence(self, X, y, languages) -> np.ndarray:
+    def _check(
+        self, X: ArrayLike, y: ArrayLike, *, reset: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        if y is None:
+            raise ValueError(
+                "got a tuner that requires y to be passed, but the target y is None; "
+                "pass one label a document"
+            )
+        return check_vectors(self, X, y, reset=reset)
+
+    def _independence(
+        self, X: np.ndarray, y: np.ndarray, language: np.ndarray | None
+    ) -> np.ndarray:
         """Return document weights that loosen the tie of labels to languages or,
         without those, to regions of ``X``.
         """
         share = self.language_weight or self.region_weight
         if not share:
             return np.ones(len(X), np.float32)
-        if self.language_weight and languages is None:
+        if self.language_weight and language is None:
             raise ValueError(
                 f"got language_weight={self.language_weight} without language, "
                 "expected one a document; pass language= "
                 "(in a pipeline by set_fit_request(language=True) with metadata "
                 "routing enabled)"
             )
-        groups = (
-            languages
-            if self.language_weight
-            else find_regions(X, self.n_regions, self._seed)
-        )
-        kinds = (
-            y
-            if y.ndim == 1
-            else np.unique(y, axis=0, return_inverse=True)[1].reshape(-1)
-        )
+        groups = language
+        if not self.language_weight:
+            groups = find_regions(X, self.n_regions, self._seed)
+        kinds = y
+        if y.ndim == 2:
+            _, kinds = np.unique(y, axis=0, return_inverse=True)
+        kinds = kinds.reshape(-1)
         return (independence_weights(kinds, groups) ** share).astype(np.float32)
 
-    def _hold_back(self, targets):
+    def _hold_back(self, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return rows to fit on and rows to validate on, stratified where possible."""
         rows = np.arange(len(targets))
         if not self.early_stopping:
             return rows, None
-        strata = None if self._labels.multilabel else targets.argmax(axis=1)
         n_held = int(np.ceil(self.validation_fraction * len(rows)))
-        if strata is not None:
+        strata = None
+        if not self._multilabel:
+            strata = targets.argmax(axis=1)
             sizes = np.bincount(strata)
-            if sizes[sizes > 0].min() < 2 or min(n_held, len(rows) - n_held) < len(
-                self.classes_
-            ):
+            smaller_part = min(n_held, len(rows) - n_held)
+            if sizes[sizes > 0].min() < 2 or smaller_part < len(self.classes_):
                 strata = None
         return train_test_split(
             rows, test_size=n_held, stratify=strata, random_state=self._seed
         )
 
-    def _own_state(self):
+    def _state(self) -> dict[str, Any]:
         return {
             "classes": to_json(self.classes_),
-            "multilabel": self._labels.multilabel,
+            "multilabel": self._multilabel,
             "class_weights": to_json(self._class_weights),
         }
 
-    def _restore(self, config):
-        self._labels = Labels(np.array(config["classes"]), config["multilabel"])
-        self._class_weights = np.array(config["class_weights"], np.float32)
+    def _restore(self, config: dict[str, Any]) -> None:
+        self.classes_ = np.array(config["classes"])
+        self._multilabel = bool(config["multilabel"])
+        self._class_weights = None
+        if config["class_weights"] is not None:
+            self._class_weights = np.array(config["class_weights"], np.float32)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
