@@ -34,8 +34,8 @@ def weigh_classes(
     --------
     >>> import numpy as np
     >>> from embetter_reg._class_weights import weigh_classes
-    >>> weigh_classes("balanced", np.array([0, 0, 0, 1]), ["NA", "OP"]).astype(float).round(2).tolist()
-    [0.67, 2.0]
+    >>> weigh_classes("balanced", np.array([0, 0, 0, 1]), ["NA", "OP"])
+    array([0.6666667, 2.       ], dtype=float32)
 
     """
     if class_weight is None:

@@ -229,7 +229,12 @@ def test_every_argument_changes_the_space(nuisance, change, different):
 def test_pairs_across_languages(nuisance):
     X, y, language, X_new, y_new, language_new = nuisance
     tuner = ContrastiveTuner(
-        8, loss="cosine", n_epochs=20, positives="other", negatives="same", random_state=0
+        8,
+        loss="cosine",
+        n_epochs=20,
+        positives="other",
+        negatives="same",
+        random_state=0,
     )
     tuned = tuner.fit(X, y, language=language).transform(X_new)
     assert ami(tuned, y_new) > 0.8 and ami(tuned, language_new) < 0.1

@@ -198,7 +198,6 @@ def test_groups():
             "got a missing language label at position 1",
         ),
         (lambda: pairs.from_labels(["a", "b"], positives="far"), "got positives='far'"),
-        (lambda: pairs.from_labels(["a", "b"], positives="any"), "got positives='any'"),
         (
             lambda: pairs.from_labels(["a", "b"], negatives="same"),
             "got negatives='same' without language",

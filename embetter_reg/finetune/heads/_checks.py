@@ -24,9 +24,8 @@ def check_vectors(
             head, X, y, reset=reset, dtype=np.float32, **_options_of(y)
         )
     except (ValueError, TypeError) as error:
-        message = str(error).strip().splitlines()[0].rstrip(".")
         raise type(error)(
-            f"got vectors or labels that do not fit ({message}), expected finite "
+            f"got vectors or labels that do not fit ({_in_words(error)}), expected finite "
             "numbers of shape (n_documents, n_dims), as wide as at fit, and as many "
             "labels; align them"
         ) from error
@@ -36,6 +35,15 @@ def _options_of(y: Any) -> dict[str, bool]:
     if isinstance(y, str):
         return {}
     return {"multi_output": True}
+
+
+def _in_words(error: Exception) -> str:
+    """Return scikit-learn's message without the array that it may print."""
+    lines = str(error).strip().splitlines()
+    words = [
+        line for line in lines if line and not line.startswith(("array=", "[", " "))
+    ]
+    return " ".join(words).rstrip(".")
 
 
 def check_weights(sample_weight: ArrayLike | None, n_documents: int) -> np.ndarray:

@@ -67,7 +67,9 @@ class ContrastiveTuner(Tuner):
         ``"prototype"``.
     dropout, input_dropout, standardize, weight_decay, schedule, warmup_ratio
         As in `FeedForwardTuner`.
-    early_stopping, validation_fraction, n_iter_no_change, class_weight, region_weight, n_regions, language_weight
+    early_stopping, validation_fraction, n_iter_no_change
+        As in `FeedForwardTuner`.
+    class_weight, region_weight, n_regions, language_weight
         As in `FeedForwardTuner`. A pair counts the product of its documents.
     random_state, device, show_progress
         As in `FeedForwardTuner`.
@@ -92,7 +94,8 @@ class ContrastiveTuner(Tuner):
     >>> import numpy as np
     >>> from embetter_reg.finetune import ContrastiveTuner
     >>> X = np.random.RandomState(0).normal(size=(60, 8)) + np.repeat([[0], [2]], 30, axis=0)
-    >>> tuner = ContrastiveTuner(hidden_dim=4, n_epochs=5, random_state=0).fit(X, np.repeat(["NA", "HI"], 30))
+    >>> tuner = ContrastiveTuner(hidden_dim=4, n_epochs=5, random_state=0)
+    >>> tuner = tuner.fit(X, np.repeat(["NA", "HI"], 30))
     >>> tuner.transform(X).shape
     (60, 4)
     >>> bool(tuner.learner_.predict(X[:1], X[1:2]) > tuner.learner_.predict(X[:1], X[-1:]))

@@ -85,7 +85,8 @@ class ContrastiveLearner(Head):
     >>> y = np.repeat(["NA", "HI"], 30)
     >>> X = np.random.RandomState(0).normal(size=(60, 8)) + np.repeat([[0], [1]], 30, axis=0)
     >>> first, second, similarity = pairs.from_labels(y, random_state=0).draw()
-    >>> learner = ContrastiveLearner(4, n_epochs=30, random_state=0).fit(X[first], X[second], similarity)
+    >>> learner = ContrastiveLearner(4, n_epochs=30, random_state=0)
+    >>> learner = learner.fit(X[first], X[second], similarity)
     >>> learner.transform(X).shape
     (60, 4)
     >>> bool(learner.predict(X[:1], X[1:2]) > learner.predict(X[:1], X[-1:]))
