@@ -90,7 +90,7 @@ def folders(tmp_path_factory):
             else read
         )
         marker = {"threshold": {"chosen_on": "the gold labels of these documents"}}
-        write_embeddings(Embeddings(shown, {"embedding": X}, marker), folder / name)
+        write_embeddings(Embeddings(shown, {"embedding": X}, [marker]), folder / name)
     return folder
 
 

@@ -1,60 +1,196 @@
 """Embeddings in memory."""
 
-from dataclasses import dataclass, field
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from embetter_reg._validation import check_same_length
+from embetter_reg.corpus import id_strings, text_digest
+
 ON_THESE = (
     "the gold labels of these documents; do not report scores of predicted_best on them"
 )
+_SHOWN = 40  # characters of a text in an error
 
 
 @dataclass(frozen=True)
 class Embeddings:
     """Documents and their vectors.
 
-    ``documents`` has the columns ``id, lang, labels`` (a list of CORE codes each),
-    ``text`` where it was kept, and predictions where there are some; ``layers`` maps
-    each layer's name (``"embedding"`` for an encoder without layers) to ``float32
-    (n_documents, n_dims)``; ``manifest`` says how they were made.
+    Parameters
+    ----------
+    documents : DataFrame
+        With the columns ``id, lang, labels`` (a list of codes each), ``text`` where it
+        was kept, the text's ``digest`` (see `text_digest`), and ``predicted`` and
+        ``predicted_best`` where a classifier made them.
+    layers : dict of str to ndarray
+        The vectors of each layer, ``float32 (n_documents, n_dims)``; ``"embedding"`` is
+        that of an encoder without layers.
+    manifests : sequence of dict
+        How they were made: one manifest a source, in the order of reading.
+
+    Raises
+    ------
+    TypeError
+        If ``documents`` is no DataFrame, or ``layers`` or a manifest no dict.
+    ValueError
+        If there is no column ``id``, or lengths differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from embetter_reg.store import Embeddings
+    >>> documents = pd.DataFrame({"id": ["a", "b"], "text": ["One.", "Two."]})
+    >>> stored = Embeddings(documents, {"embedding": np.eye(2)})
+    >>> stored.rows_of(documents[::-1]).tolist()
+    [1, 0]
+
     """
 
     documents: pd.DataFrame
     layers: dict[str, np.ndarray]
-    manifest: dict[str, Any] = field(default_factory=dict)
+    manifests: Sequence[dict[str, Any]] = ()
 
-    def rows_of(self, documents: pd.DataFrame, source) -> np.ndarray:
-        """Return where the vectors of ``documents`` stand, by id; ``source`` is named
-        where one is missing.
-        """
-        ids = documents["document"] if "document" in documents else documents["id"]
-        rows = self.documents.reset_index().set_index("id")["index"].reindex(ids)
-        if rows.isna().any():
-            raise ValueError(
-                f"got {source} without the document {rows.index[rows.isna()][0]!r}, "
-                "expected the same documents in "
-                "each; encode them all"
+    def __post_init__(self) -> None:
+        if not isinstance(self.documents, pd.DataFrame):
+            raise TypeError(
+                f"got {type(self.documents).__name__} as documents, expected a "
+                "DataFrame; pass one"
             )
-        return rows.astype(int).to_numpy()
+        if not isinstance(self.layers, dict):
+            raise TypeError(
+                f"got {type(self.layers).__name__} as layers, expected a dict of "
+                "arrays by name; pass {'embedding': X}"
+            )
+        if not all(isinstance(manifest, dict) for manifest in self.manifests):
+            raise TypeError(
+                "got manifests that are no dicts, expected a list of dicts; put one "
+                "manifest in a list"
+            )
+        if "id" not in self.documents:
+            raise ValueError(
+                f"got documents with the columns {list(self.documents)}, expected id "
+                "among them; add it"
+            )
+        check_same_length(documents=self.documents, **self.layers)
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """The manifest of the first source; empty where there is none."""
+        return next(iter(self.manifests), {})
+
+    @property
+    def threshold_saw_gold(self) -> bool:
+        """Whether the threshold of ``predicted_best`` was chosen on the gold labels of
+        any of these documents, so that no figure on them may use it.
+        """
+        thresholds = [manifest.get("threshold") for manifest in self.manifests]
+        return any(
+            "these documents" in str(threshold.get("chosen_on"))
+            for threshold in thresholds
+            if isinstance(threshold, dict)
+        )
+
+    def rows_of(
+        self, documents: pd.DataFrame, source: str | Path = "these embeddings"
+    ) -> np.ndarray:
+        """Return the row of each document's vectors.
+
+        A document pairs with the one of its id, whose text must be the same; where no
+        id matches, with one of the same text. Texts are compared by their digests, so
+        that either side may have ``digest`` in place of ``text``; a warning counts the
+        documents of which neither is known on one side, and which pair by id alone.
+
+        Parameters
+        ----------
+        documents : DataFrame
+            With ``id``, and ``text`` or ``digest``. Rows of one hybrid pair by their
+            column ``document``.
+        source : str or path
+            The name of these embeddings in errors.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_documents,)
+
+        Raises
+        ------
+        ValueError
+            If a document is not among these, an id stands for another text here, or
+            these hold an id twice.
+
+        """
+        column = "document" if "document" in documents else "id"
+        if column not in documents:
+            raise ValueError(
+                f"got documents with the columns {list(documents)}, expected id among "
+                "them; add it"
+            )
+        ids = id_strings(documents[column])
+        index = pd.Index(id_strings(self.documents["id"]), dtype=object)
+        if not index.is_unique:
+            twice = index[index.duplicated()][0]
+            raise ValueError(
+                f"got the id {twice!r} twice in {source}, expected one id a document; "
+                "rename it"
+            )
+        digests = digests_of(documents)
+        stored = digests_of(self.documents)
+        rows = index.get_indexer(pd.Index(ids, dtype=object))
+        by_digest = {
+            digest: row for row, digest in reversed(list(enumerate(stored))) if digest
+        }
+        n_unchecked = 0
+        for number, row in enumerate(rows):
+            digest = digests[number]
+            if row == -1:
+                rows[number] = by_digest.get(str(digest), -1)
+            elif not digest or not stored[row]:
+                n_unchecked += 1
+            elif digest != stored[row]:
+                raise ValueError(
+                    f"got {source}, where the id {ids[number]!r} is of "
+                    f"{_shown(self.documents, int(row))} and not of "
+                    f"{_shown(documents, number)}, expected one text an id; encode "
+                    "these documents, or rename the ids"
+                )
+        missing = np.flatnonzero(rows == -1)
+        if len(missing):
+            raise ValueError(
+                f"got {source} without the document {ids[missing[0]]!r}, expected the "
+                "same documents in each; encode them all"
+            )
+        if n_unchecked:
+            warnings.warn(
+                f"{n_unchecked:,} documents pair with {source} by id alone: one side "
+                "has neither their text nor its digest",
+                stacklevel=2,
+            )
+        return rows
 
 
-def chosen_columns(columns: list[str], layers, path: Path) -> list[str]:
-    if not columns:
-        raise ValueError(
-            f"got {path} without a column of embeddings, expected embed_...; run "
-            "embetter-reg encode"
-        )
-    if layers is None:
-        return columns
-    wanted = [f"embed_{layer}" for layer in layers]
-    absent = [name for name in wanted if name not in columns]
-    if absent:
-        have = [name.removeprefix("embed_") for name in columns]
-        raise ValueError(
-            f"got the layers {list(layers)}, expected some of {have} in {path}; pick "
-            "those"
-        )
-    return wanted
+def digests_of(documents: pd.DataFrame) -> list[str | None]:
+    """Return the digest of each document's text; None where neither is known."""
+    unknown = [None] * len(documents)
+    texts = documents.get("text", unknown)
+    digests = documents.get("digest", unknown)
+    values: list[str | None] = []
+    for text, digest in zip(texts, digests, strict=True):
+        if isinstance(text, str):
+            values.append(text_digest(text))
+        else:
+            values.append(digest if isinstance(digest, str) else None)
+    return values
+
+
+def _shown(documents: pd.DataFrame, row: int) -> str:
+    """Return the beginning of a document's text, or its digest."""
+    if "text" in documents and isinstance(documents["text"].iloc[row], str):
+        return f"the text {documents['text'].iloc[row][:_SHOWN]!r}"
+    return f"the text of digest {documents['digest'].iloc[row]}"

@@ -1,7 +1,5 @@
 """Documents encoded into a folder of shards, so that a kill loses nothing."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,34 +7,35 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from tqdm.auto import tqdm
 
-from embetter_reg._files import write_atomically
-from embetter_reg.store._embeddings import ON_THESE
-from embetter_reg.store._files import (
-    FORMAT,
-    PRECISIONS,
-    document_table,
-    matrix,
+from embetter_reg._files import check_folder, remove_drafts
+from embetter_reg._fingerprint import fingerprint
+from embetter_reg._validation import check_space, check_texts
+from embetter_reg.corpus import id_strings
+from embetter_reg.store._fitted import fitted_encoder
+from embetter_reg.store._manifest import (
+    add_shard,
+    is_intact,
+    read_manifest,
     shard_path,
-    update_manifest,
-    vector_column,
-    write_shard,
+    shards_in,
+    write_manifest,
 )
-
-_NO_MATTER = {
-    "batch_size",
-    "device",
-    "show_progress",
-    "local_files_only",
-}  # parameters that change no vector
+from embetter_reg.store._plan import check_same, encoding_plan
+from embetter_reg.store._predictions import add_best, prediction_columns
+from embetter_reg.store._tables import (
+    check_precision,
+    document_columns,
+    label_list,
+    vector_column,
+)
 
 
 def encode_documents(
-    encoder,
+    encoder: Any,
     documents: pd.DataFrame,
-    folder,
+    out: str | Path,
     *,
     layers: Sequence[int | str] | None = None,
     precision: str = "float32",
@@ -50,17 +49,19 @@ def encode_documents(
     Parameters
     ----------
     encoder : text encoder
-        One that needs fitting is fitted on the documents, and kept beside the shards. A
-        register classifier adds probabilities, the labels at 0.5 (``predicted``), and
-        those at its best threshold (``predicted_best``): the one that
+        One that is fitted, or needs no fitting, is used as it is. Of one that is not, a
+        clone is fitted on the documents and kept beside the shards. A register
+        classifier adds probabilities, the labels at 0.5 (``predicted``), and those at
+        its best threshold (``predicted_best``): the one that
         `RegisterEncoder.fit_threshold` chose before, or else one chosen on the gold
-        labels of these documents, which the manifest says and which no figure on them
-        may use.
+        labels of these documents, which the manifest records and which no figure on
+        them may use.
     documents : DataFrame
         With the columns ``id, lang, labels, text``, as `read_documents` gives it.
-    folder : path
+    out : path
         Where the shards go. A folder with finished shards of the same documents and
-        encoder is completed; one with others is refused.
+        encoder is completed, and its damaged shards are written anew; one with others
+        is refused.
     layers : sequence of int or str, or None
         Layers of an encoder that has several; None takes its own default.
     precision : {"float32", "float16"}
@@ -68,7 +69,7 @@ def encode_documents(
     shard_size : int
         Documents in a file. A kill loses the work on one of them at most.
     text : bool
-        Keep the documents' text.
+        Keep the documents' text; its digest is kept in any case.
     show_progress : bool
         Draw a progress bar over files.
 
@@ -80,7 +81,13 @@ def encode_documents(
     Raises
     ------
     ValueError
-        If the folder holds embeddings of other documents or of another encoder.
+        If the folder holds embeddings of other documents or options, or of an encoder
+        with other parameters, weights or computation type; if there are no documents, a
+        column or a text is missing, or an id comes twice.
+    TypeError
+        If the encoder cannot be told apart from others on disk.
+    OSError
+        If the folder cannot be written to; finished shards stay.
 
     Examples
     --------
@@ -88,227 +95,184 @@ def encode_documents(
     >>> from embetter_reg import load_registers
     >>> from embetter_reg.store import encode_documents, read_embeddings
     >>> from embetter_reg.text import SurfaceEncoder
-    >>> folder = encode_documents(SurfaceEncoder(), load_registers(), mkdtemp(), shard_size=200)
+    >>> documents = load_registers()
+    >>> folder = encode_documents(SurfaceEncoder(), documents, mkdtemp(), shard_size=200)
     >>> sorted(path.name for path in folder.glob("*.parquet"))
     ['part-00000.parquet', 'part-00001.parquet', 'part-00002.parquet']
     >>> read_embeddings(folder).layers["embedding"].shape
     (480, 58)
 
     """
-    if precision not in PRECISIONS:
+    out = Path(out)
+    check_encoding(
+        encoder, out, layers=layers, precision=precision, shard_size=shard_size
+    )
+    documents = _checked(documents)
+    plan = encoding_plan(
+        encoder,
+        documents,
+        layers=layers,
+        precision=precision,
+        shard_size=shard_size,
+        text=text,
+    )
+    manifest = read_manifest(out)
+    if not manifest and shards_in(out):
         raise ValueError(
-            f"got precision={precision!r}, expected one of {list(PRECISIONS)}; pick one"
+            f"got {out} with shards but no manifest, expected an empty folder; pass "
+            "another one"
+        )
+    check_same(out, manifest, plan)
+    out.mkdir(parents=True, exist_ok=True)
+    remove_drafts(out)
+    encoder = fitted_encoder(
+        encoder, documents["text"].tolist(), out, anew=not manifest
+    )
+    plan["fingerprint"] = fingerprint(encoder)
+    check_same(out, manifest, plan)
+    manifest = manifest or {**plan, "complete": False, "shards": {}}
+    starts = range(0, len(documents), shard_size)
+    for number, start in enumerate(
+        tqdm(starts, unit="file", disable=not show_progress)
+    ):
+        path = shard_path(out, number)
+        if is_intact(path, manifest):
+            continue
+        part = documents.iloc[start : start + shard_size]
+        columns, facts = _encode(encoder, part["text"].tolist(), layers, precision)
+        if not facts.items() <= manifest.items():  # before the first shard
+            manifest = write_manifest(out, {**manifest, **facts})
+        columns = {**document_columns(part, text=text), **columns}
+        manifest = add_shard(out, path, columns, manifest)
+    if manifest.get("multi_label"):
+        manifest = add_best(encoder, documents, out, manifest)
+    write_manifest(out, {**manifest, "complete": True})
+    return out
+
+
+def check_encoding(
+    encoder: Any,
+    out: str | Path,
+    *,
+    layers: Sequence[int | str] | None = None,
+    precision: str = "float32",
+    shard_size: int = 1000,
+) -> None:
+    """Check the options of `encode_documents`; a model whose layers are chosen is
+    loaded.
+
+    Raises
+    ------
+    ValueError
+        If the encoder lacks a layer, or an option is out of its range.
+    TypeError
+        If ``encoder`` is no encoder, or ``layers`` no list.
+    OSError
+        If the folder cannot be written to.
+
+    """
+    encodes = hasattr(encoder, "transform") or hasattr(encoder, "encode")
+    if not encodes or not hasattr(encoder, "get_params"):
+        raise TypeError(
+            f"got {type(encoder).__name__} as the encoder, expected one with a method "
+            "transform; pass for example LiteTextEncoder()"
+        )
+    check_precision(precision)
+    if isinstance(shard_size, bool) or not isinstance(shard_size, int | np.integer):
+        raise TypeError(
+            f"got shard_size={shard_size!r}, expected a whole number; pass for example "
+            "1000"
         )
     if shard_size < 1:
         raise ValueError(
             f"got shard_size={shard_size}, expected at least 1; pass for example 1000"
         )
+    check_folder(Path(out))
+    if layers is None:
+        return
+    if isinstance(layers, str) or not hasattr(layers, "__len__") or not len(layers):
+        raise TypeError(
+            f"got layers={layers!r}, expected a list of numbers or names; pass for "
+            "example ['last']"
+        )
+    if not hasattr(encoder, "encode"):
+        raise ValueError(
+            f"got layers={list(layers)} for {type(encoder).__name__}, which has none "
+            "to choose, expected None; leave them out"
+        )
+    encoder.encode([], layers)  # refuses a layer that the model lacks
+
+
+def _checked(documents: pd.DataFrame) -> pd.DataFrame:
+    """Return documents with ids as str, or refuse them."""
+    if not isinstance(documents, pd.DataFrame):
+        raise TypeError(
+            f"got {type(documents).__name__} as documents, expected a DataFrame with "
+            "id, lang, labels and text; pass what read_documents returns"
+        )
+    missing = [c for c in ("id", "lang", "labels", "text") if c not in documents]
+    if missing:
+        raise ValueError(
+            f"got documents with the columns {list(documents)}, expected id, lang, "
+            f"labels and text; add {', '.join(missing)}"
+        )
     if documents.empty:
         raise ValueError(
             "got no documents, expected at least one to encode; check the paths"
         )
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    parameters = encoder.get_params(deep=True)
-    plan = {
-        "format": FORMAT,
-        "encoder": type(encoder).__name__,
-        "parameters": {
-            name: _plain(value)
-            for name, value in parameters.items()
-            if name not in _NO_MATTER
-        },
-        "layers": None if layers is None else [str(layer) for layer in layers],
-        "precision": precision,
-        "shard_size": shard_size,
-        "text": text,
-        "documents": _fingerprint(documents),
-        "n_documents": len(documents),
-        "threshold_given": _plain(getattr(encoder, "threshold_", None)),
-    }
-    earlier = _earlier(folder, plan)
-    manifest = earlier or {**plan, "complete": False}
-    starts = range(0, len(documents), shard_size)
-    encoder = _fitted(encoder, documents, folder, anew=not earlier)
-    for number, start in enumerate(
-        tqdm(starts, unit="file", disable=not show_progress)
-    ):
-        part = documents.iloc[start : start + shard_size]
-        if not _is_whole(shard_path(folder, number), part):
-            columns, facts = _encode(encoder, part["text"].tolist(), layers, precision)
-            if not facts.items() <= manifest.items():  # before the first shard
-                manifest = update_manifest(folder, {**manifest, **facts})
-            write_shard(
-                shard_path(folder, number),
-                document_table(part, text, columns),
-                manifest,
-            )
-    if "classes" in manifest and manifest["multi_label"]:
-        manifest = _add_best(encoder, documents, folder, manifest)
-    for draft in folder.glob(".*.tmp"):  # of runs that were killed
-        draft.unlink(missing_ok=True)
-    update_manifest(folder, {**manifest, "complete": True})
-    return folder
-
-
-def _earlier(folder: Path, plan: dict[str, Any]) -> dict[str, Any]:
-    """Return the manifest to go on with, empty where there is none; refuse a folder of
-    something else.
-    """
-    path = folder / "manifest.json"
-    if not path.exists():
-        if list(folder.glob("part-*.parquet")):
+    ids = pd.Index(id_strings(documents["id"]), dtype=object)
+    if not ids.is_unique:
+        raise ValueError(
+            f"got the id {ids[ids.duplicated()][0]!r} twice, expected one id a "
+            "document; rename it"
+        )
+    for number, text in enumerate(check_texts(documents["text"])):
+        if not _is_unicode(text):
             raise ValueError(
-                f"got {folder} with shards but no manifest, expected an empty folder; "
-                "pass another one"
+                f"got half a surrogate pair in the text of the document "
+                f"{ids[number]!r}, expected Unicode; mend or drop the document"
             )
-        return {}
-    manifest = json.loads(path.read_text(encoding="utf-8"))
-    other = [name for name in plan if manifest.get(name) != plan[name]]
-    if other:
-        raise ValueError(
-            f"got {folder}, which holds embeddings with other {', '.join(other)}, "
-            "expected the same to go on "
-            "with; pass another folder, or delete this one"
-        )
-    return manifest
+    labels = pd.Series(documents["labels"].map(label_list), dtype=object)
+    return documents.assign(id=list(ids), labels=labels)
 
 
-def _is_whole(path: Path, documents: pd.DataFrame) -> bool:
-    """Say whether a shard is there and holds these documents."""
-    if not path.exists():
-        return False
+def _is_unicode(text: str) -> bool:
     try:
-        return (
-            pq.read_table(path, columns=["id"])["id"].to_pylist()
-            == documents["id"].tolist()
-        )
-    except (pa.ArrowInvalid, OSError, KeyError):
-        return False  # written anew
-
-
-def _fitted(encoder, documents: pd.DataFrame, folder: Path, *, anew: bool):
-    """Fit an encoder that needs it once, and keep it beside the shards for a run that
-    goes on.
-    """
-    from sklearn.utils import get_tags
-    from skops.io import dump, get_untrusted_types, load
-
-    if not get_tags(encoder).requires_fit:
-        return encoder
-    path = folder / "encoder.skops"
-    if anew or not path.exists():
-        encoder.fit(documents["text"].tolist())
-        write_atomically(path, lambda draft: dump(encoder, draft))
-    unknown = get_untrusted_types(file=path)
-    strange = [name for name in unknown if not name.startswith("embetter_reg.")]
-    if strange:
-        raise ValueError(
-            f"got {path} with the types {strange}, expected an encoder of "
-            "embetter_reg; pass another folder"
-        )
-    return load(path, trusted=unknown)
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _encode(
-    encoder, texts: list[str], layers, precision: str
+    encoder: Any,
+    texts: list[str],
+    layers: Sequence[int | str] | None,
+    precision: str,
 ) -> tuple[dict[str, pa.Array], dict[str, Any]]:
-    """Return a shard's columns, and what the manifest should know."""
+    """Return a shard's columns of vectors, and what the manifest records of them."""
     if not hasattr(encoder, "encode"):
-        if layers is not None:
-            raise ValueError(
-                f"got layers={list(layers)} for {type(encoder).__name__}, which has "
-                "none to choose, expected None; "
-                "leave them out"
-            )
-        X = encoder.transform(texts)
-        return {"embed_embedding": vector_column(X, precision)}, {
-            "n_dims": X.shape[1],
-            "layers_written": ["embedding"],
-        }
+        return _layer_columns({"embedding": encoder.transform(texts)}, texts, precision)
     encoded = encoder.encode(texts) if layers is None else encoder.encode(texts, layers)
-    columns = {
-        f"embed_{layer}": vector_column(X, precision)
-        for layer, X in encoded.layers.items()
-    }
-    n_dims = next(iter(encoded.layers.values())).shape[1]
-    facts: dict[str, Any] = {
-        "n_dims": n_dims,
-        "layers_written": [str(layer) for layer in encoded.layers],
-    }
+    columns, facts = _layer_columns(encoded.layers, texts, precision)
     if encoded.probabilities is not None:
-        names = (
-            encoder.label_sets(encoded.probabilities >= 0.5)
-            if encoder.is_multi_label_
-            else None
-        )
-        predicted = names or [[name] for name in encoder.decide(encoded.probabilities)]
-        columns["predicted"] = pa.array(predicted, pa.list_(pa.string()))
-        columns["probabilities"] = vector_column(encoded.probabilities, "float32")
-        facts |= {
-            "classes": list(encoded.classes),
-            "multi_label": bool(encoder.is_multi_label_),
-        }
+        columns |= prediction_columns(encoder, encoded.probabilities)
+        facts["classes"] = list(encoded.classes)
+        facts["multi_label"] = bool(encoder.is_multi_label_)
     return columns, facts
 
 
-def _add_best(
-    encoder, documents: pd.DataFrame, folder: Path, manifest: dict[str, Any]
-) -> dict[str, Any]:
-    """Add the labels at the best threshold to every shard that lacks them."""
-    shards = [
-        shard_path(folder, number)
-        for number in range(-(-len(documents) // manifest["shard_size"]))
-    ]
-    if hasattr(encoder, "threshold_"):
-        threshold, chosen_on = encoder.threshold_, "documents given apart"
-    else:
-        gold = documents["labels"].map(len).to_numpy() > 0
-        labels = documents["labels"][gold].tolist()
-        if not {label for found in labels for label in found} & set(
-            manifest["classes"]
-        ):
-            return manifest
-        p = np.concatenate(
-            [
-                matrix(pq.read_table(shard, columns=["probabilities"])["probabilities"])
-                for shard in shards
-            ]
-        )
-        threshold = encoder.best_threshold(p[gold], labels)
-        chosen_on = ON_THESE
-    manifest = {
-        **manifest,
-        "threshold": {"best": _plain(threshold), "chosen_on": chosen_on},
-    }
-    for shard in shards:
-        if "predicted_best" not in pq.read_schema(shard).names:
-            table = pq.read_table(shard)
-            names = encoder.label_sets(
-                encoder.decide(matrix(table["probabilities"]), threshold)
+def _layer_columns(
+    layers: dict[Any, Any], texts: list[str], precision: str
+) -> tuple[dict[str, pa.Array], dict[str, Any]]:
+    columns: dict[str, pa.Array] = {}
+    for layer, vectors in layers.items():
+        X = check_space(str(layer), vectors)
+        if len(X) != len(texts):
+            raise ValueError(
+                f"got {len(X)} vectors for {len(texts)} documents, expected one for "
+                "each; use an encoder that keeps all documents"
             )
-            write_shard(
-                shard,
-                table.append_column(
-                    "predicted_best", pa.array(names, pa.list_(pa.string()))
-                ),
-                manifest,
-            )
-    return manifest
-
-
-def _fingerprint(documents: pd.DataFrame) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for name in ("id", "lang", "labels", "text"):
-        for value in documents.get(name, ()):
-            digest.update(repr(value).encode("utf-8", "surrogatepass") + b"\0")
-    return digest.hexdigest()
-
-
-def _plain(value: Any) -> Any:
-    """Return what JSON can say of a parameter."""
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value if isinstance(value, str | int | float | bool | None) else repr(value)
+        columns[f"embed_{layer}"] = vector_column(X, precision)
+        n_dims = X.shape[1]
+    return columns, {"n_dims": n_dims, "layers_written": [str(x) for x in layers]}

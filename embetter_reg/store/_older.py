@@ -1,5 +1,6 @@
 """The older form of embeddings: tab-separated text, one file a language."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,13 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from embetter_reg.corpus import registers
+from embetter_reg.corpus import document_id, registers
 from embetter_reg.corpus.read import is_older_tsv, listed, rows_of_older_tsv
-from embetter_reg.store._embeddings import ON_THESE, Embeddings, chosen_columns
+from embetter_reg.store._embeddings import ON_THESE, Embeddings
+from embetter_reg.store._tables import language_in_name, layer_columns
 
 
 def read_older_tsv(
-    path, *, layers: Sequence[str] | None = None, chunk: int = 1000
+    path: str | Path, *, layers: Sequence[str] | None = None, chunk: int = 1000
 ) -> Iterator[Embeddings]:
     """Yield the older form of embeddings, ``chunk`` documents at a time.
 
@@ -21,7 +23,7 @@ def read_older_tsv(
     as text), one column ``embed_<layer>`` a layer with its vector as text, ``preds``
     (labels at 0.5) and, where there were gold labels, ``preds_<best threshold>``.
     Predictions become ``predicted`` and ``predicted_best``. Nothing is evaluated as
-    code.
+    code. A document without an id gets one that is made of its text.
 
     Raises
     ------
@@ -35,52 +37,92 @@ def read_older_tsv(
             f"got {path} without a column embed_..., expected embeddings; pass "
             "documents to encode instead"
         )
-    names: list[str] = []
-    manifest: dict[str, Any] = {"source": path.name}
-    rows: list[dict[str, Any]] = []
-    vectors: dict[str, list[np.ndarray]] = {}
-    for number, (line, row) in enumerate(rows_of_older_tsv(path)):
-        if number == 0:
-            names = chosen_columns(
-                [name for name in row if str(name).startswith("embed_")], layers, path
-            )
-            vectors = {name: [] for name in names}
-            best = next((name for name in row if str(name).startswith("preds_")), "")
-            if best:
-                manifest["threshold"] = {
-                    "best": best.removeprefix("preds_"),
-                    "chosen_on": ON_THESE,
-                }
+    reader: _Reader | None = None
+    for line, row in rows_of_older_tsv(path):
+        if reader is None:
+            reader = _Reader(path, list(row), layers)
         try:
-            rows.append(_document(row, path, number, best))
-            for name in names:
-                vectors[name].append(_vector(row[name]))
+            reader.add(row)
         except (ValueError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"{path}:{line}: got a row that cannot be read ({error}); mend it"
             ) from error
-        if len(rows) == chunk:
-            yield _chunk(rows, vectors, path, manifest)
-            rows, vectors = [], {name: [] for name in names}
-    if rows:
-        yield _chunk(rows, vectors, path, manifest)
+        if len(reader.documents) == chunk:
+            yield reader.take()
+    if reader is not None and reader.documents:
+        yield reader.take()
 
 
-def _document(
-    row: dict[str, Any], path: Path, number: int, best: str
-) -> dict[str, Any]:
-    document = {
-        "id": row.get("id") or f"{path.stem}-{number + 1}",
-        "lang": row.get("lang") or path.stem.split("_")[0],
-        "labels": registers.parse(row.get("labels") or []),
-    }
-    if "text" in row:
-        document["text"] = row["text"]
-    if "preds" in row:
-        document["predicted"] = row["preds"]
-    if best:
-        document["predicted_best"] = row[best]
-    return document
+class _Reader:
+    """Collects rows until they are taken as embeddings."""
+
+    def __init__(self, path: Path, header: list[Any], layers: Sequence[str] | None):
+        self.path = path
+        self.columns = layer_columns(header, layers, path)
+        self.best = next(
+            (str(name) for name in header if str(name).startswith("preds_")), ""
+        )
+        self.manifest: dict[str, Any] = {"source": path.name}
+        if self.best:
+            self.manifest["threshold"] = {
+                "best": self.best.removeprefix("preds_"),
+                "chosen_on": ON_THESE,
+            }
+        self.id_counts: Counter[str] = Counter()
+        self._clear()
+
+    def _clear(self) -> None:
+        self.documents: list[dict[str, Any]] = []
+        self.vectors: dict[str, list[np.ndarray]] = {name: [] for name in self.columns}
+
+    def add(self, row: dict[str, Any]) -> None:
+        vectors = {name: _vector(row[name]) for name in self.columns}
+        self.documents.append(self._document(row))
+        for name, vector in vectors.items():
+            self.vectors[name].append(vector)
+
+    def take(self) -> Embeddings:
+        for name, vectors in self.vectors.items():
+            widths = sorted({len(vector) for vector in vectors})
+            if len(widths) > 1:
+                raise ValueError(
+                    f"got vectors of several widths in {self.path} ({name}: {widths}), "
+                    "expected one a layer; mend the file"
+                )
+        layers = {
+            name.removeprefix("embed_"): np.stack(vectors)
+            for name, vectors in self.vectors.items()
+        }
+        part = Embeddings(pd.DataFrame(self.documents), layers, [self.manifest])
+        self._clear()
+        return part
+
+    def _document(self, row: dict[str, Any]) -> dict[str, Any]:
+        language = row.get("lang") or language_in_name(self.path)
+        if language is None:
+            raise ValueError("it has no language, and the file's name has none")
+        document = {
+            "id": row.get("id") or self._new_id(language, row.get("text")),
+            "lang": language,
+            "labels": registers.parse(row.get("labels") or []),
+        }
+        if "text" in row:
+            document["text"] = row["text"]
+        if "preds" in row:
+            document["predicted"] = row["preds"]
+        if self.best:
+            document["predicted_best"] = row[self.best]
+        return document
+
+    def _new_id(self, language: str, text: str | None) -> str:
+        if text is None:
+            raise ValueError("it has neither an id nor a text")
+        identifier = document_id(language, text)
+        self.id_counts[identifier] += 1
+        count = self.id_counts[identifier]
+        if count > 1:
+            return f"{identifier}-{count}"
+        return identifier
 
 
 def _vector(cell: str) -> np.ndarray:
@@ -88,20 +130,3 @@ def _vector(cell: str) -> np.ndarray:
     if not len(vector) or not np.isfinite(vector).all():
         raise ValueError("a vector is empty or not finite")
     return vector
-
-
-def _chunk(rows, vectors, path: Path, manifest) -> Embeddings:
-    widths = {
-        name: sorted({len(vector) for vector in found})
-        for name, found in vectors.items()
-    }
-    uneven = {name: found for name, found in widths.items() if len(found) > 1}
-    if uneven:
-        raise ValueError(
-            f"got vectors of several widths in {path} ({uneven}), expected one a "
-            "layer; mend the file"
-        )
-    stacked = {
-        name.removeprefix("embed_"): np.stack(found) for name, found in vectors.items()
-    }
-    return Embeddings(pd.DataFrame(rows), stacked, manifest)
