@@ -1,6 +1,8 @@
 """Spaces compared: figures, controls, sweeps and the verdict."""
 
-from embetter_reg.analysis.compare._compare import Comparison, compare_spaces
+from embetter_reg.analysis.compare._checks import LABELS
+from embetter_reg.analysis.compare._compare import compare_spaces
+from embetter_reg.analysis.compare._comparison import Comparison
 from embetter_reg.analysis.compare._confounding import confounding_table, cramers_v
 from embetter_reg.analysis.compare._sweep import (
     average,
@@ -11,6 +13,7 @@ from embetter_reg.analysis.compare._sweep import (
 )
 
 __all__ = [
+    "LABELS",
     "Comparison",
     "average",
     "best_k",

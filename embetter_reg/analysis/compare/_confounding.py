@@ -2,16 +2,20 @@
 where they do not.
 """
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
-from embetter_reg._validation import check_groups
+from embetter_reg._validation import check_groups, check_labels
 from embetter_reg.analysis.metrics import agreements
 
-_SMALLEST_CELL = 5  # documents of a register in a language below which balancing leaves the register out
+# Documents of a register in a language, below which balancing leaves the register out.
+_SMALLEST_CELL = 5
 
 
-def cramers_v(first, second) -> float:
+def cramers_v(first: ArrayLike, second: ArrayLike) -> float:
     """Return how far two labels go together, in [0, 1]: 0 not at all, 1 where each
     tells the other.
 
@@ -37,21 +41,28 @@ def cramers_v(first, second) -> float:
     0.0
 
     """
-    first, second = (
-        check_groups("label", labels, len(first)) for labels in (first, second)
-    )
-    counts = pd.crosstab(first, second).to_numpy()
-    n, shape = counts.sum(), np.array(counts.shape)
+    n_documents = np.size(first)
+    counts = pd.crosstab(
+        check_groups("first", first, n_documents),
+        check_groups("second", second, n_documents),
+    ).to_numpy()
+    n = counts.sum()
+    shape = np.array(counts.shape)
     expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / n
     phi = ((counts - expected) ** 2 / expected).sum() / n
     phi = max(0.0, phi - np.prod(shape - 1) / (n - 1))
-    reach = shape - (shape - 1) ** 2 / (n - 1)
-    return float(min(1.0, np.sqrt(phi / (reach.min() - 1))))
+    largest = shape - (shape - 1) ** 2 / (n - 1)
+    return float(min(1.0, np.sqrt(phi / (largest.min() - 1))))
 
 
-def confounding_table(*, register, language) -> pd.DataFrame:
+def confounding_table(*, register: ArrayLike, language: ArrayLike) -> pd.DataFrame:
     """Return the number of documents of each register (rows) in each language
     (columns).
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, or a label is missing.
 
     Examples
     --------
@@ -60,16 +71,19 @@ def confounding_table(*, register, language) -> pd.DataFrame:
     {'en': {'HI': 1, 'NA': 1}, 'fi': {'HI': 0, 'NA': 1}}
 
     """
-    register, language = (
-        np.asarray(labels, dtype=str) for labels in (register, language)
-    )
+    n_documents = np.size(register)
+    registers = check_labels("register", register, n_documents)
+    languages = check_labels("language", language, n_documents)
     return pd.crosstab(
-        pd.Series(register, name="register"), pd.Series(language, name="language")
+        pd.Series(registers, name="register"), pd.Series(languages, name="language")
     )
 
 
 def balanced_samples(
-    register: np.ndarray, language: np.ndarray, n: int, rng
+    register: np.ndarray,
+    language: np.ndarray,
+    n: int,
+    rng: np.random.RandomState,
 ) -> list[np.ndarray]:
     """Draw ``n`` samples of documents without replacement, as many of each register in
     each language.
@@ -78,14 +92,14 @@ def balanced_samples(
     than two left there is no sample.
     """
     counts = confounding_table(register=register, language=language)
-    kept = counts[counts.min(axis=1) >= _SMALLEST_CELL]
-    if len(kept) < 2:
+    counts = counts[counts.min(axis=1) >= _SMALLEST_CELL]
+    if len(counts) < 2:
         return []
-    size = int(kept.to_numpy().min())
+    size = int(counts.to_numpy().min())
     cells = [
-        np.flatnonzero((register == r) & (language == lang))
-        for r in kept.index
-        for lang in kept.columns
+        np.flatnonzero((register == row) & (language == column))
+        for row in counts.index
+        for column in counts.columns
     ]
     return [
         np.concatenate([rng.choice(cell, size, replace=False) for cell in cells])
@@ -94,25 +108,26 @@ def balanced_samples(
 
 
 def balanced_agreement(
-    runs: list[np.ndarray], gold: dict[str, np.ndarray], samples, confidence: float
-) -> dict:
+    runs: Sequence[np.ndarray],
+    gold: Mapping[str, np.ndarray],
+    samples: Sequence[np.ndarray],
+    confidence: float,
+) -> dict[str, float]:
     """Return mean AMI of clusterings with each label over balanced samples, and of
     their difference the range.
     """
-    amis = {
-        label: np.array(
+    amis = {}
+    for label, values in gold.items():
+        amis[label] = np.array(
             [
                 agreements(values[rows], [run[rows] for run in runs])["ami"].mean()
                 for rows in samples
             ]
         )
-        for label, values in gold.items()
-    }
     difference = amis["register"] - amis["language"]
     low, high = np.quantile(difference, [(1 - confidence) / 2, (1 + confidence) / 2])
-    means = {label: float(values.mean()) for label, values in amis.items()}
     return {
-        **means,
+        **{label: float(values.mean()) for label, values in amis.items()},
         "difference": float(difference.mean()),
         "low": float(low),
         "high": float(high),

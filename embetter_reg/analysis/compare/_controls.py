@@ -1,6 +1,7 @@
 """Simple controls beside a head: what does it take, at least, to get as far?"""
 
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,33 +14,30 @@ CENTERED = "language-centered"
 OF_VECTORS = (CENTERED, "LSAR", "LEACE", "shuffled labels")
 OF_TEXTS = ("length only", "TF-IDF")
 CONTROLS = OF_VECTORS + OF_TEXTS
-_TERMS, _DIMENSIONS = 50_000, 100
+_ERASERS: dict[str, Any] = {"LSAR": LSAR, "LEACE": LEACE}
+_N_TERMS = 50_000
+_N_DIMS = 100
+_WORD = re.compile(r"\w")
 
 
-def choose_controls(controls: str | Collection[str], texts) -> list[str]:
+def choose_controls(names: Collection[str], has_texts: bool) -> list[str]:
     """Return the names of controls in their usual order; "all" are those that can be
     made.
 
     Raises
     ------
     ValueError
-        If a name is unknown, or a control needs texts and there are none.
+        If a control needs texts and there are none.
 
     """
-    if controls == "all":
-        return list(CONTROLS if texts is not None else OF_VECTORS)
-    chosen = {controls} if isinstance(controls, str) else set(controls)
-    if not chosen <= set(CONTROLS):
+    if "all" in names:
+        return list(CONTROLS if has_texts else OF_VECTORS)
+    of_texts = sorted(set(names) & set(OF_TEXTS))
+    if of_texts and not has_texts:
         raise ValueError(
-            f"got the control {min(chosen - set(CONTROLS))!r}, expected 'all' or some "
-            f"of {list(CONTROLS)}; pick those"
+            f"got the control {of_texts[0]!r} without texts, expected them; pass texts="
         )
-    if texts is None and chosen & set(OF_TEXTS):
-        raise ValueError(
-            f"got the control {min(chosen & set(OF_TEXTS))!r} without texts, expected "
-            "them; pass texts="
-        )
-    return [name for name in CONTROLS if name in chosen]
+    return [name for name in CONTROLS if name in names]
 
 
 def make_controls(
@@ -47,44 +45,46 @@ def make_controls(
     spaces: dict[str, np.ndarray],
     *,
     language: np.ndarray,
-    texts,
+    texts: list[str] | None,
     train: dict[str, Any],
-    rng,
-) -> dict[str, np.ndarray]:
-    """Return the controls by name, each (n_documents, n_dims).
+    rng: np.random.RandomState,
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Return the controls by name, each (n_documents, n_dims), and the reasons of those
+    that these texts do not allow.
 
     Erasers work on the first space, and what they and TF-IDF learn they learn from
     ``train`` (``X``, ``language``, ``texts``) where it has that, else from the
     documents themselves. Shuffled labels are the last space with its documents dealt
     out anew, so that every figure shows its level for labels that mean nothing.
     """
-    X = next(iter(spaces.values()))
-    erasers: dict[str, Any] = {
-        CENTERED: LanguageCentering,
-        "LSAR": LSAR,
-        "LEACE": LEACE,
-    }
-    made = {}
+    first = next(iter(spaces.values()))
+    last = list(spaces.values())[-1]
+    documents = texts or []
+    X_train = train.get("X", first)
+    language_train = train.get("language", language)
+    controls: dict[str, np.ndarray] = {}
+    skipped: dict[str, str] = {}
     for name in names:
-        if name in erasers:
-            eraser = erasers[name]().fit(
-                train.get("X", X), language=train.get("language", language)
-            )
-            made[name] = (
-                eraser.transform(X, language=language)
-                if name == CENTERED
-                else eraser.transform(X)
-            )
+        if name == CENTERED:
+            centering = LanguageCentering().fit(X_train, language=language_train)
+            controls[name] = centering.transform(first, language=language)
+        elif name in _ERASERS:
+            eraser = _ERASERS[name]().fit(X_train, language=language_train)
+            controls[name] = eraser.transform(first)
         elif name == "shuffled labels":
-            made[name] = list(spaces.values())[-1][rng.permutation(len(X))]
+            controls[name] = last[rng.permutation(len(last))]
         elif name == "length only":
-            made[name] = _length(texts)
+            controls[name] = _length(documents)
         else:
-            made[name] = _tfidf(texts, train.get("texts", texts), rng)
-    return made
+            try:
+                words = train.get("texts", documents)
+                controls[name] = _tfidf(documents, words, rng)
+            except ValueError as error:
+                skipped[name] = str(error)
+    return controls, skipped
 
 
-def check_train(train, X: np.ndarray) -> dict[str, Any]:
+def check_train(train: Mapping[str, Any] | None, X: np.ndarray) -> dict[str, Any]:
     """Return what controls learn from, checked; ``train`` is a mapping with ``X`` and
     ``language``, or ``texts``.
 
@@ -95,14 +95,17 @@ def check_train(train, X: np.ndarray) -> dict[str, Any]:
         first space.
 
     """
-    train = dict(train or {})
-    if not set(train) <= {"X", "language", "texts"} or ("X" in train) != (
-        "language" in train
-    ):
-        raise ValueError(
-            f"got train with {sorted(train)}, expected 'X' and 'language', 'texts', "
-            "or all three; pass "
+    if train is not None and not isinstance(train, Mapping):
+        raise TypeError(
+            f"got train of type {type(train).__name__}, expected a dict; pass "
             '{"X": X_train, "language": …}'
+        )
+    train = dict(train or {})
+    unknown = set(train) - {"X", "language", "texts"}
+    if unknown or ("X" in train) != ("language" in train):
+        raise ValueError(
+            f"got train with {sorted(map(str, train))}, expected 'X' and 'language', "
+            '\'texts\', or all three; pass {"X": X_train, "language": …}'
         )
     if "X" in train:
         train["X"] = check_space("train", train["X"])
@@ -124,8 +127,8 @@ def _length(texts: list[str]) -> np.ndarray:
     """Return the rank of each document's number of characters as an angle on a half
     circle.
 
-    So the angle between two documents, which is what everything here looks at, is how
-    far their lengths differ.
+    So the angle between two documents, which all figures go by, is how far their
+    lengths differ.
     """
     from scipy.stats import rankdata
 
@@ -133,17 +136,25 @@ def _length(texts: list[str]) -> np.ndarray:
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
-def _tfidf(texts: list[str], train: list[str], rng) -> np.ndarray:
+def _tfidf(
+    texts: list[str], train: list[str], rng: np.random.RandomState
+) -> np.ndarray:
+    """Return TF-IDF weights of words in at most 100 dimensions."""
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfVectorizer
 
+    if not any(map(_WORD.search, train)):
+        raise ValueError(
+            "got texts without a word, expected some to count; pass other texts or "
+            "leave the control out"
+        )
     words = TfidfVectorizer(
         sublinear_tf=True,
-        max_features=_TERMS,
+        max_features=_N_TERMS,
         token_pattern=r"(?u)\b\w+\b",
         dtype=np.float32,
     )
     learned = words.fit_transform(train)
-    size = min(_DIMENSIONS, *(side - 1 for side in learned.shape))
+    size = min(_N_DIMS, *(side - 1 for side in learned.shape))
     svd = TruncatedSVD(max(size, 1), random_state=draw_seed(rng)).fit(learned)
     return svd.transform(words.transform(texts)).astype(np.float32)

@@ -1,9 +1,11 @@
 """Agreement with and without documents of several registers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from embetter_reg._validation import check_same_length
 from embetter_reg.analysis.compare._resample import Resampler, interval
@@ -21,31 +23,23 @@ class Hybrids:
     registers: np.ndarray
 
     @classmethod
-    def read(cls, hybrids, n_documents: int) -> "Hybrids":
-        """Read an indicator matrix, or a list of label lists of which sub-registers
+    def read(
+        cls, hybrids: ArrayLike | Sequence[Sequence[str]], n_documents: int
+    ) -> "Hybrids":
+        """Read an indicator matrix, or a list of label lists, of which sub-registers
         beside their main do not count.
 
         Raises
         ------
         ValueError
             If there are not as many rows as documents, or a document has no register.
+        TypeError
+            If it is neither a matrix nor lists of labels.
 
         """
-        if hasattr(hybrids, "ndim") and hybrids.ndim == 2:
-            names = np.array(
-                getattr(hybrids, "columns", range(hybrids.shape[1])), dtype=str
-            )
-            sets = [
-                names[np.asarray(row, dtype=bool)].tolist()
-                for row in np.asarray(hybrids)
-            ]
-        else:
-            sets = [
-                [code for code in found if PARENT.get(code) not in found]
-                for found in hybrids
-            ]
+        sets = _label_sets(hybrids)
         check_same_length(documents=range(n_documents), hybrids=sets)
-        sizes = np.array([len(found) for found in sets])
+        sizes = np.array([len(labels) for labels in sets])
         if not sizes.all():
             raise ValueError(
                 f"got no register of document {int(sizes.argmin())} in hybrids, "
@@ -53,37 +47,59 @@ class Hybrids:
             )
         return cls(
             np.repeat(np.arange(n_documents), sizes),
-            np.array([name for found in sets for name in found]),
+            np.array([label for labels in sets for label in labels]),
         )
 
     def agreement(
-        self, runs, gold, resampler: Resampler, confidence: float
-    ) -> Iterator[dict]:
+        self,
+        runs: Sequence[np.ndarray],
+        gold: Mapping[str, np.ndarray],
+        resampler: Resampler,
+        confidence: float,
+    ) -> Iterator[dict[str, Any]]:
         """Yield AMI with both labels and its interval, with hybrids (each register
         counts) and without.
         """
         single = (np.bincount(self.documents) == 1)[self.documents]
-        for which, kept in (
-            ("with hybrids", np.ones(len(single), bool)),
-            ("without hybrids", single),
-        ):
-            documents = self.documents[kept]
-            row: dict = {"documents": which, "n_documents": len(np.unique(documents))}
-            for label, values in (
-                ("register", self.registers[kept]),
-                ("language", gold["language"][documents]),
-            ):
+        masks = {"with hybrids": np.ones(len(single), bool), "without hybrids": single}
+        for name, mask in masks.items():
+            documents = self.documents[mask]
+            clusters = [run[documents] for run in runs]
+            row: dict[str, Any] = {
+                "documents": name,
+                "n_documents": len(np.unique(documents)),
+            }
+            labels = {
+                "register": self.registers[mask],
+                "language": gold["language"][documents],
+            }
+            for label, values in labels.items():
                 codes = np.unique(values, return_inverse=True)[1]
-                ami = float(
-                    agreements(values, [run[documents] for run in runs])["ami"].mean()
-                )
-                boot = np.mean(
-                    [
-                        resampler.bootstrap_ami(codes, run[documents], documents)
-                        for run in runs
-                    ],
-                    axis=0,
-                )
-                low, high = interval(ami, boot, confidence)
+                ami = float(agreements(values, clusters)["ami"].mean())
+                boots = [
+                    resampler.bootstrap_ami(codes, each, documents) for each in clusters
+                ]
+                low, high = interval(ami, np.mean(boots, axis=0), confidence)
                 row |= {label: ami, f"{label}_low": low, f"{label}_high": high}
             yield row
+
+
+def _label_sets(hybrids: Any) -> list[list[str]]:
+    if getattr(hybrids, "ndim", 1) == 2:
+        matrix = np.asarray(hybrids).astype(bool)
+        names = np.array(getattr(hybrids, "columns", range(matrix.shape[1])), dtype=str)
+        return [names[row].tolist() for row in matrix]
+    try:
+        sets = [None if isinstance(labels, str) else set(labels) for labels in hybrids]
+    except TypeError:
+        sets = [None]
+    if None in sets:
+        raise TypeError(
+            "got hybrids that are no lists of labels, expected a list of labels a "
+            "document or an indicator matrix; pass for example documents['labels']"
+        )
+    # A sub-register beside its main register is no second register.
+    return [
+        [label for label in labels if PARENT.get(label) not in labels]
+        for labels in hybrids
+    ]

@@ -2,11 +2,12 @@
 chance, have given?
 """
 
-from collections.abc import Callable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+from embetter_reg.analysis.compare._measures import Measured
 from embetter_reg.analysis.metrics import (
     adjusted_information,
     agreements,
@@ -28,7 +29,13 @@ class Resampler:
 
     """
 
-    def __init__(self, gold: dict[str, np.ndarray], n_bootstrap: int, n_null: int, rng):
+    def __init__(
+        self,
+        gold: dict[str, np.ndarray],
+        n_bootstrap: int,
+        n_null: int,
+        rng: np.random.RandomState,
+    ) -> None:
         self.gold = gold
         self.codes = {
             label: np.unique(values, return_inverse=True)[1]
@@ -45,28 +52,20 @@ class Resampler:
             for label, codes in self.codes.items()
         }
 
-    def score(self, runs: list[np.ndarray]) -> dict[str, dict[str, Any]]:
+    def score(self, runs: Sequence[np.ndarray]) -> dict[str, dict[str, Any]]:
         """Return per label the figures of each run, and the bootstrap and null means
         over runs.
         """
-        found = {}
+        scores = {}
         for label, codes in self.codes.items():
-            figures = agreements(self.gold[label], runs)
             boots = [self.bootstrap_ami(codes, clusters) for clusters in runs]
-            nulls = [
-                _ami(
-                    self.shuffles[label],
-                    clusters,
-                    expected_information(codes, clusters),
-                )
-                for clusters in runs
-            ]
-            found[label] = {
-                "figures": figures,
+            nulls = [self._null_ami(label, clusters) for clusters in runs]
+            scores[label] = {
+                "figures": agreements(self.gold[label], runs),
                 "boot": np.mean(boots, axis=0),
                 "null": np.mean(nulls, axis=0),
             }
-        return found
+        return scores
 
     def bootstrap_ami(
         self,
@@ -79,46 +78,51 @@ class Resampler:
         With ``documents`` the rows are entries of those documents, of which one may
         have several (hybrids).
         """
-        weights = (
-            self.weights
-            if documents is None
-            else (row[documents] for row in self.weights)
-        )
-        return _ami(
-            codes[None], clusters, expected_information(codes, clusters), weights
-        )
+        weights: Iterable[np.ndarray] = self.weights
+        if documents is not None:
+            weights = (counts[documents] for counts in self.weights)
+        expected = expected_information(codes, clusters)
+        return _ami(codes[None], clusters, expected, weights)
 
-    def bootstrap(
-        self,
-        documents: np.ndarray,
-        values: np.ndarray,
-        reduce: Callable[[np.ndarray], float],
-    ) -> np.ndarray:
-        """Return ``reduce`` of the values in each resample, (n_bootstrap,);
-        ``values[i]`` is of ``documents[i]``.
+    def _null_ami(self, label: str, clusters: np.ndarray) -> np.ndarray:
+        """Return the AMI of shuffled labels and clusters, (n_null,)."""
+        expected = expected_information(self.codes[label], clusters)
+        return _ami(self.shuffles[label], clusters, expected)
+
+    def bootstrap_figure(self, measured: Measured) -> np.ndarray | None:
+        """Return a figure in each resample, (n_bootstrap,); None where it is no
+        function of single documents.
         """
-        places = np.arange(len(documents))
-        return np.array(
-            [reduce(values[np.repeat(places, row[documents])]) for row in self.weights]
+        if measured.documents is None:
+            return None
+        places = np.arange(len(measured.documents))
+        resamples = (
+            np.repeat(places, counts[measured.documents]) for counts in self.weights
         )
+        return np.array([measured.reduce(measured.values[rows]) for rows in resamples])
 
 
 def _ami(
-    labels: np.ndarray, clusters: np.ndarray, expected: float, weights=None
+    labels: np.ndarray,
+    clusters: np.ndarray,
+    expected: float,
+    weights: Iterable[np.ndarray] | None = None,
 ) -> np.ndarray:
     """Return the AMI of each row of label codes with the clusters, or of one row under
     each row of weights.
     """
-    shape = labels.max() + 1, clusters.max() + 1
-    size = shape[0] * shape[1]
+    n_labels = labels.max() + 1
+    n_clusters = clusters.max() + 1
+    size = n_labels * n_clusters
     if weights is None:
         tables = [
-            np.bincount(row * shape[1] + clusters, minlength=size) for row in labels
+            np.bincount(row * n_clusters + clusters, minlength=size) for row in labels
         ]
     else:
-        pairs = labels[0] * shape[1] + clusters
-        tables = [np.bincount(pairs, row, minlength=size) for row in weights]
-    return adjusted_information(np.reshape(tables, (-1, *shape)), expected)
+        cells = labels[0] * n_clusters + clusters
+        tables = [np.bincount(cells, row, minlength=size) for row in weights]
+    stacked = np.reshape(tables, (-1, n_labels, n_clusters))
+    return adjusted_information(stacked, expected)
 
 
 def interval(value: float, boot: np.ndarray, confidence: float) -> tuple[float, float]:

@@ -1,15 +1,16 @@
 """The one place that turns figures into a claim about a space."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from embetter_reg.analysis.compare._checks import LABELS
 from embetter_reg.analysis.compare._controls import CENTERED
 
-LABELS = ("register", "language")
-_TOGETHER = 0.3  # Cramér's V above which a reader is warned
-_SAYS = {
+_CONFOUNDED = 0.3  # Cramér's V above which the sentence warns
+_CLAIMS = {
     "register": "is organized by register",
     "language": "is organized by language",
     "undecided": "is neither clearly by register nor clearly by language",
@@ -28,108 +29,135 @@ class Verdict:
 
 def judge(
     space: str,
-    tables: dict[str, pd.DataFrame],
+    tables: Mapping[str, pd.DataFrame],
     *,
-    floor,
-    n_labels,
-    given,
-    label_source,
-    confounded,
+    floor: float,
+    n_labels: Mapping[str, int],
+    given: Sequence[str],
+    label_source: str,
+    association: float,
 ) -> Verdict:
-    """Return the verdict on a space from the tables of `Comparison`, which say what the
-    words mean.
+    """Return the verdict on a space from the tables of `Comparison`.
+
+    The null hypothesis is that clusters agree with the label no more than shuffled
+    labels do, nor than register agrees with language themselves (the floor).
     """
-    marks = set(n_labels.values())
-    rows, differences, gains, balanced = (
-        table[table["space"] == space] if len(table) else table
-        for table in (
-            tables[name]
-            for name in ("agreement", "margins", "ami_gains", "balanced_agreement")
-        )
-    )
-    rows, differences = (
-        rows[rows["k"].isin(marks)],
-        differences[differences["k"].isin(marks)],
-    )
-    explains = differences["explains"]
+    marks = list(set(n_labels.values()))
+    agreement = _rows(tables["agreement"], space)
+    agreement = agreement[agreement["k"].isin(marks)]
+    margins = _rows(tables["margins"], space)
+    margins = margins[margins["k"].isin(marks)]
+    gains = _rows(tables["ami_gains"], space)
+    balanced = _rows(tables["balanced_agreement"], space)
+
     word = "undecided"
     for label in LABELS:
-        own = rows[rows["label"] == label]
-        if (explains == label).all() and (
-            own["ami_low"] > np.maximum(own["ami_null"], floor)
-        ).all():
+        rows = agreement[agreement["label"] == label]
+        beyond_null = rows["ami_low"] > np.maximum(rows["ami_null"], floor)
+        if (margins["explains"] == label).all() and beyond_null.all():
             word = label
-    sentence = (
-        f"The {space} space {_SAYS[word]}: {_figures(rows, n_labels['register'])}."
-    )
-    if word == "undecided" and explains.nunique() > 1:
+    figures = _figures(agreement, n_labels["register"])
+    sentence = f"The {space} space {_CLAIMS[word]}: {figures}."
+    if word == "undecided" and margins["explains"].nunique() > 1:
         sentence += " The answer changes with the number of clusters or the clusterer."
     if space in given and (word == "register" or space != given[0]):
-        sentence += _against_controls(gains, word, given[0])
+        sentence += _beside_controls(gains, word, given[0])
     if word != "undecided" and len(balanced) and not _holds(balanced, word):
-        sentence += " With as many documents of each register in each language, this does not hold."
-    if confounded > _TOGETHER and space in given:
-        sentence += f" Register and language go together in these documents (Cramér's V {confounded:.2f})."
+        sentence += (
+            " With as many documents of each register in each language, this does not "
+            "hold."
+        )
+    if association > _CONFOUNDED and space in given:
+        sentence += (
+            " Register and language go together in these documents (Cramér's V "
+            f"{association:.2f})."
+        )
     if label_source == "predicted" and space in given:
         sentence += " The registers are a classifier's predictions, not gold labels."
     return Verdict(word, sentence)
 
 
-def _figures(rows: pd.DataFrame, n_clusters: int) -> str:
-    first = rows[rows["k"] == n_clusters].drop_duplicates("label").set_index("label")
-    parts = [
-        f"{label} AMI {row.ami:.2f} [{row.ami_low:.2f}, {row.ami_high:.2f}]"
-        for label, row in ((label, first.loc[label]) for label in LABELS)
-    ]
-    return f"at k = {n_clusters} the clusters reach " + " and ".join(parts)
+def _rows(table: pd.DataFrame, space: str) -> pd.DataFrame:
+    if table.empty:
+        return table
+    return table[table["space"] == space]
 
 
-def _against_controls(gains: pd.DataFrame, word: str, raw: str) -> str:
-    """Say which controls the space beats in register AMI, and which it does not."""
-    if not len(gains):
+def _figures(agreement: pd.DataFrame, k: int) -> str:
+    rows = agreement[agreement["k"] == k].drop_duplicates("label").set_index("label")
+    parts = []
+    for label in LABELS:
+        row = rows.loc[label]
+        parts.append(
+            f"{label} AMI {row.ami:.2f} [{row.ami_low:.2f}, {row.ami_high:.2f}]"
+        )
+    return f"at k = {k} the clusters reach " + " and ".join(parts)
+
+
+def _beside_controls(gains: pd.DataFrame, word: str, raw: str) -> str:
+    """Name the controls that the space beats in register AMI, and those that it does
+    not: one that does better with every clusterer, or about as well with some.
+    """
+    if gains.empty:
         return ""
     gains = gains[gains["control"]]
+    by_control = gains.groupby("against", sort=False)
+    beaten = by_control["register_low"].min() > 0
+    superior = by_control["register_high"].max() < 0
+    equal = ~beaten & ~superior
     first = gains.drop_duplicates("against").set_index("against")
-    beaten = gains.groupby("against", sort=False)["register_low"].min() > 0
-    better = gains.groupby("against", sort=False)["register_high"].max() < 0
-    said = {
-        name: f"{row['register']:+.2f} [{row['register_low']:+.2f}, {row['register_high']:+.2f}]"
-        for name, row in first.iterrows()
-    }
+    names = list(first.index)
+
     words = ""
-    if CENTERED in first.index and word == "register":
+    named = set()
+    if CENTERED in names and word == "register" and not superior[CENTERED]:
+        gain = _register_gain(first.T[CENTERED])
         if beaten[CENTERED]:
-            words += (
-                f" It beats centering each language by {said[CENTERED]} register AMI."
-            )
-        elif not better[CENTERED]:
+            words += f" It beats centering each language by {gain} register AMI."
+        else:
             words += (
                 " But centering each language, which uses no register label, does "
-                "about as well: "
-                f"{said[CENTERED]} register AMI."
+                f"about as well: {gain} register AMI."
             )
-    told = {CENTERED} if words else set()
-    for which, says in (
-        (~beaten & ~better, "does about as well"),
-        (better, "does better"),
-    ):
-        names = [
-            f"{'the raw space, ' * (name == raw)}{name} ({said[name]} register AMI, "
-            f"{first['language'][name]:+.2f} language AMI)"
-            for name in first.index[which]
-            if name not in told
+        named.add(CENTERED)
+    for mask, claim in ((equal, "does about as well"), (superior, "does better")):
+        parts = [
+            _control(name, first.T[name], is_raw=name == raw)
+            for name in names
+            if mask[name] and name not in named
         ]
-        if names:
-            words += f" But a simple control {says}: {', '.join(names)}."
-    also = [name for name in first.index[beaten] if name not in told | {raw}]
-    if also and word == "register":
-        words += f" It {'also ' * bool(told)}beats {' and '.join(filter(None, (', '.join(also[:-1]), also[-1])))}."
+        if parts:
+            words += f" But a simple control {claim}: {', '.join(parts)}."
+    if word == "register":
+        words += _beaten_others(
+            [name for name in names if beaten[name] and name not in {*named, raw}],
+            also=bool(named),
+        )
     return words
 
 
+def _register_gain(row: pd.Series) -> str:
+    value = f"{row['register']:+.2f}"
+    return f"{value} [{row['register_low']:+.2f}, {row['register_high']:+.2f}]"
+
+
+def _control(name: str, row: pd.Series, *, is_raw: bool) -> str:
+    prefix = "the raw space, " if is_raw else ""
+    gain = _register_gain(row)
+    return f"{prefix}{name} ({gain} register AMI, {row['language']:+.2f} language AMI)"
+
+
+def _beaten_others(names: list[str], *, also: bool) -> str:
+    if not names:
+        return ""
+    listed = names[-1]
+    if len(names) > 1:
+        listed = f"{', '.join(names[:-1])} and {listed}"
+    verb = "also beats" if also else "beats"
+    return f" It {verb} {listed}."
+
+
 def _holds(balanced: pd.DataFrame, word: str) -> bool:
-    return bool(
-        (balanced["low"] > 0).all()
-        if word == "register"
-        else (balanced["high"] < 0).all()
-    )
+    if word == "register":
+        return bool((balanced["low"] > 0).all())
+    return bool((balanced["high"] < 0).all())

@@ -1,0 +1,113 @@
+"""What `compare_spaces` returns."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from embetter_reg._validation import check_choice
+from embetter_reg.analysis.compare._checks import LABELS
+from embetter_reg.analysis.compare._verdict import Verdict
+from embetter_reg.analysis.metrics import cluster_table
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Spaces compared. All tables are tidy; intervals are bootstrap intervals by
+    document.
+
+    Attributes
+    ----------
+    agreement : DataFrame
+        One row a space, clusterer, k and label: mean ``ami``, ``ari`` and ``v_measure``
+        over seeds, ``ami_sd`` over seeds, ``ami_low`` and ``ami_high``, and
+        ``ami_null``, the upper end of what shuffled labels reach.
+    margins : DataFrame
+        One row a space, clusterer and k: register AMI minus language AMI as
+        ``difference`` with ``low`` and ``high``, and which label ``explains`` the
+        clusters.
+    ami_gains : DataFrame
+        One row a given space, what it stands ``against`` (each given space before it
+        and each control) and clusterer, at ``k = n_registers``: what it gains in AMI,
+        paired by document, for either label. ``control`` is True for the first space
+        and the controls.
+    figures : DataFrame
+        One row a space and figure of `FIGURES`: ``value`` with ``low`` and ``high``
+        (NaN where there is no interval), ``beside`` (chance, or the share of the most
+        frequent label), and the figure's own ``smallest`` and ``largest`` value, which
+        way is ``better`` for a space by register, and ``words``.
+    figure_differences : DataFrame
+        One row a pair as in ``ami_gains`` and figure: ``difference`` with ``low`` and
+        ``high``, paired by document.
+    skipped : dict of str to str
+        Figures that these documents do not allow, and why.
+    silhouettes : DataFrame
+        Cosine silhouette of the gold labels, one row a space.
+    confounding : DataFrame
+        Documents of each register (rows) in each language.
+    cramers_v : float
+        How far register and language go together, in [0, 1]; see `cramers_v`.
+    balanced_agreement : DataFrame
+        One row a space, clusterer and k (the numbers of registers and of languages):
+        mean ``register`` and ``language`` AMI of the same clusters over samples with
+        equally many documents of each register in each language, their ``difference``,
+        and the range ``low`` to ``high`` of it over samples. Empty where fewer than two
+        registers have five documents in every language.
+    hybrids : DataFrame
+        Where hybrids were passed: agreement of the same clusters with and without them,
+        one row a space, clusterer, k and ``documents``.
+    verdicts : dict of str to Verdict
+    floor : float
+        AMI of register with language themselves. A space by register alone still agrees
+        this much with language.
+    clusters : dict of str to ndarray
+        Cluster of each document at ``k = n_registers`` (first clusterer, first seed).
+    register, language : ndarray
+        The labels.
+    parameters : dict
+
+    """
+
+    agreement: pd.DataFrame
+    margins: pd.DataFrame
+    ami_gains: pd.DataFrame
+    figures: pd.DataFrame
+    figure_differences: pd.DataFrame
+    skipped: dict[str, str]
+    silhouettes: pd.DataFrame
+    confounding: pd.DataFrame
+    cramers_v: float
+    balanced_agreement: pd.DataFrame
+    hybrids: pd.DataFrame
+    verdicts: dict[str, Verdict]
+    floor: float
+    clusters: dict[str, np.ndarray]
+    register: np.ndarray
+    language: np.ndarray
+    parameters: dict[str, Any]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on the last space that was passed, by convention the tuned one."""
+        return self.verdicts[self.parameters["spaces"][-1]]
+
+    def cluster_table(self, space: str, label: str = "register") -> pd.DataFrame:
+        """Return the cluster × label table of a space at ``k = n_registers``, rows
+        adding up to 1.
+
+        Parameters
+        ----------
+        space : str
+            A space or control of this comparison.
+        label : {"register", "language"}
+
+        Raises
+        ------
+        ValueError
+            If there is no such space or label.
+
+        """
+        check_choice("space", space, list(self.clusters))
+        check_choice("label", label, LABELS)
+        return cluster_table(self.clusters[space], getattr(self, label))
