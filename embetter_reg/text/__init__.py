@@ -5,8 +5,8 @@ from embetter_reg.text._cached import CachedEncoder
 from embetter_reg.text._causal import CausalLMEncoder
 from embetter_reg.text._hidden import Encoded, encode_layers
 from embetter_reg.text._hidden import layers_of as layers_of
-from embetter_reg.text._hidden import longest_input as longest_input
 from embetter_reg.text._lite import LiteTextEncoder
+from embetter_reg.text._loading import longest_input as longest_input
 from embetter_reg.text._make import make_encoder
 from embetter_reg.text._register import GRID as GRID
 from embetter_reg.text._register import RegisterEncoder

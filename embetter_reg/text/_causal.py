@@ -10,12 +10,8 @@ import numpy as np
 
 from embetter_reg._validation import check_texts
 from embetter_reg.text._batches import warn_truncated
-from embetter_reg.text._hidden import (
-    Encoded,
-    HiddenPass,
-    load_transformer,
-    resolve_layer,
-)
+from embetter_reg.text._hidden import Encoded, HiddenPass
+from embetter_reg.text._loading import check_layers, load_transformer, resolve_layer
 from embetter_reg.text._pretrained import PretrainedEncoder
 from embetter_reg.text._windows import tokenize
 
@@ -135,6 +131,12 @@ class CausalLMEncoder(PretrainedEncoder):
         import torch
 
         tokenizer, model = self._model()
+        if getattr(model, "missing_head_", None):
+            raise ValueError(
+                f"got the model {self.name!r} without the weights of "
+                f"{', '.join(model.missing_head_)}, expected a language-model head to "
+                "score tokens with; pass another model"
+            )
         numbers = []
         for token in tokens:
             ids = tokenize(tokenizer, [token])[0]
@@ -162,19 +164,21 @@ class CausalLMEncoder(PretrainedEncoder):
         return self._model()[1].config.get_text_config().hidden_size
 
     def _load_model(self):
-        hub = {"revision": self.revision, "local_files_only": self.local_files_only}
         return load_transformer(
             "AutoModelForCausalLM",
             self.name,
             device=self.device,
             dtype=self.dtype,
-            **hub,
+            revision=self.revision,
+            local_files_only=self.local_files_only,
         )
 
     def _encode(
         self, X, layers: list[int | str], pooling: str
     ) -> dict[int | str, np.ndarray]:
         texts = check_texts(X)
+        if self._current() is None:
+            check_layers(self.name, layers, self.revision, self.local_files_only)
         tokenizer, model = self._model()
         soft = None if self.soft_prompt is None else read_soft_prompt(self.soft_prompt)
         n_dims = model.get_input_embeddings().weight.shape[1]

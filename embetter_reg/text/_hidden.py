@@ -2,23 +2,24 @@
 states out.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from embetter_reg._devices import pick_device, pick_dtype
-from embetter_reg._hub import not_loaded
-from embetter_reg._optional import optional_import
+from embetter_reg._hub import loading
 from embetter_reg._validation import check_texts
 from embetter_reg.text._batches import over_documents, run_batches
+from embetter_reg.text._loading import (
+    check_layers,
+    load_transformer,
+    longest_input,
+    resolve_layer,
+)
 from embetter_reg.text._windows import Splitter, Window
 
 POOLINGS = ("mean", "cls", "last_token", "max")
-_NO_LIMIT = 1_000_000  # tokenizers without a limit give a huge number
 
 
 @dataclass(frozen=True)
@@ -44,61 +45,6 @@ class Pooled:
     layers: dict[int, np.ndarray]
     scores: np.ndarray
     n_truncated: int
-
-
-def resolve_layer(layer: int | str, n_layers: int) -> int:
-    """Return a layer's number from 0, the embedding layer, to ``n_layers``.
-
-    Takes the number, a negative number counted from the end, or a name: ``"first"`` is
-    layer 1, ``"half"`` and ``"three_quarters"`` are rounded up, ``"last"`` is layer
-    ``n_layers``.
-    """
-    names = {
-        "first": 1,
-        "half": math.ceil(n_layers / 2),
-        "three_quarters": math.ceil(n_layers * 0.75),
-        "last": n_layers,
-    }
-    number: Any = names.get(layer, layer) if isinstance(layer, str) else layer
-    if isinstance(number, str) and number.lstrip("-").isdigit():
-        number = int(number)
-    if (
-        isinstance(number, bool)
-        or not isinstance(number, int | np.integer)
-        or not -n_layers - 1 <= number <= n_layers
-    ):
-        raise ValueError(
-            f"got the layer {layer!r}, expected a number from 0 to {n_layers} or one "
-            f"of {list(names)}; pick one"
-        )
-    return int(number) % (n_layers + 1)
-
-
-def load_transformer(
-    auto_class: str, name: str, *, device, dtype, revision, local_files_only
-) -> tuple[Any, Any]:
-    """Return the tokenizer and the model of the transformers class ``auto_class``,
-    ready to run.
-    """
-    import transformers
-
-    device = pick_device(device)
-    hub = {"revision": revision, "local_files_only": local_files_only}
-    torch_dtype = pick_dtype(dtype, device)
-    if (
-        Path(name) / "adapter_config.json"
-    ).is_file():  # without peft, transformers would leave the adapters out
-        optional_import(
-            "peft", package="embetter-reg[adapters]", purpose="a model with adapters"
-        )
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(name, **hub)
-        model = getattr(transformers, auto_class).from_pretrained(
-            name, dtype=torch_dtype, **hub
-        )
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise not_loaded(name, error) from error
-    return tokenizer, model.eval().to(device)
 
 
 def encode_layers(
@@ -138,17 +84,23 @@ def encode_layers(
     """
     from transformers import AutoConfig
 
-    hub = {"revision": None, "local_files_only": False}
-    try:
-        (architecture, *_) = AutoConfig.from_pretrained(name).architectures or [
-            "AutoModel"
-        ]
-    except (OSError, ValueError) as error:
-        raise not_loaded(name, error) from error
-    loaded = load_transformer(architecture, name, device=device, dtype=dtype, **hub)
+    texts = check_texts(X)
+    layers = list(layers)
+    with loading(name):
+        config = AutoConfig.from_pretrained(name)
+    check_layers(name, layers, None, False)
+    (architecture, *_) = config.architectures or ["AutoModel"]
+    loaded = load_transformer(
+        architecture,
+        name,
+        device=device,
+        dtype=dtype,
+        revision=None,
+        local_files_only=False,
+    )
     return layers_of(
         *loaded,
-        X,
+        texts,
         layers,
         pooling=pooling,
         max_length=max_length,
@@ -174,31 +126,6 @@ def layers_of(
         layer: pooled.layers[number]
         for layer, number in zip(layers, numbers, strict=True)
     }
-
-
-def longest_input(tokenizer, model) -> int:
-    """Return how many tokens a model takes: the smaller of what its tokenizer and its
-    positions allow.
-    """
-    limits = (
-        [tokenizer.model_max_length] if tokenizer.model_max_length < _NO_LIMIT else []
-    )
-    config = model.config.get_text_config()
-    if n_positions := getattr(config, "max_position_embeddings", None):
-        for (
-            name,
-            module,
-        ) in (
-            model.named_modules()
-        ):  # RoBERTa's kin start counting after the padding index
-            if (
-                name.endswith("position_embeddings")
-                and getattr(module, "padding_idx", None) is not None
-            ):
-                n_positions -= module.padding_idx + 1
-                break
-        limits.append(n_positions)
-    return min(limits, default=512)
 
 
 @dataclass

@@ -1,8 +1,10 @@
 """Encoders by name, as the command line gives them."""
 
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
-from embetter_reg._hub import not_loaded
+from embetter_reg._hub import loading
 from embetter_reg.text._causal import CausalLMEncoder
 from embetter_reg.text._lite import LiteTextEncoder
 from embetter_reg.text._register import RegisterEncoder
@@ -18,7 +20,7 @@ _KINDS: dict[str, Any] = {
 }
 
 
-def make_encoder(name: str, *, random_state=None, **options):
+def make_encoder(name: str, *, random_state: Any = None, **options: Any) -> Any:
     """Return the encoder of a name.
 
     Parameters
@@ -37,7 +39,7 @@ def make_encoder(name: str, *, random_state=None, **options):
     Raises
     ------
     ValueError
-        If the encoder has no such parameter.
+        If the encoder has no such parameter, or the name is nearly one of the above.
     OSError
         If the configuration of a model without a kind cannot be read.
 
@@ -48,48 +50,64 @@ def make_encoder(name: str, *, random_state=None, **options):
     SentenceEncoder(batch_size=8)
 
     """
-    given = {key: value for key, value in options.items() if value is not None}
+    if not isinstance(name, str) or not name.strip():
+        raise ValueError(
+            f"got the encoder {name!r}, expected 'lite', 'surface', or a model's name "
+            "or folder; pass one"
+        )
+    parameters = {key: value for key, value in options.items() if value is not None}
     if name == "lite":
-        return _make(LiteTextEncoder, {**given, "random_state": random_state})
+        return _make(LiteTextEncoder, {**parameters, "random_state": random_state})
     if name == "surface":
-        return _make(SurfaceEncoder, given)
+        return _make(SurfaceEncoder, parameters)
     kind, _, model = name.partition(":")
     if kind not in _KINDS or not model:
-        kind, model = _kind_of(name, given), name
-    return _make(_KINDS[kind], given, model)
+        _refuse_near_miss(name)
+        kind = _kind_of(name, parameters)
+        model = name
+    return _make(_KINDS[kind], parameters, model)
 
 
-def _make(encoder_class, options: dict[str, Any], *model: str):
+def _make(encoder_class: Any, parameters: dict[str, Any], *model: str) -> Any:
     allowed = encoder_class().get_params()
-    unknown = sorted(set(options) - set(allowed))
+    unknown = sorted(set(parameters) - set(allowed))
     if unknown:
         raise ValueError(
-            f"got {', '.join(unknown)} for {encoder_class.__name__}, which has no "
-            "such parameter, expected some of "
-            f"{sorted(allowed)}; leave it out"
+            f"got {', '.join(unknown)} for {encoder_class.__name__}, which has no such "
+            f"parameter, expected some of {sorted(allowed)}; leave it out"
         )
-    return encoder_class(*model, **options)
+    return encoder_class(*model, **parameters)
 
 
-def _kind_of(name: str, options: dict[str, Any]) -> str:
-    from pathlib import Path
+def _refuse_near_miss(name: str) -> None:
+    """Refuse a name that is nearly that of an encoder or a kind, before it is looked
+    for on a hub.
+    """
+    kind, colon, model = name.partition(":")
+    choices = list(_KINDS) if colon else ["lite", "surface"]
+    near = get_close_matches(kind.lower(), choices, n=1, cutoff=0.75)
+    if near and "/" not in kind and not Path(name).exists():
+        raise ValueError(
+            f"got the encoder {name!r}, expected 'lite', 'surface', or a model's name "
+            f"or folder; did you mean {near[0] + colon + model!r}?"
+        )
 
+
+def _kind_of(name: str, parameters: dict[str, Any]) -> str:
     from transformers import AutoConfig
 
     if (Path(name) / "modules.json").exists():
         return "sentence"
     hub = {
-        key: options[key] for key in ("revision", "local_files_only") if key in options
+        key: parameters[key]
+        for key in ("revision", "local_files_only")
+        if key in parameters
     }
-    try:
+    with loading(name):
         config = AutoConfig.from_pretrained(name, **hub)
-    except (OSError, ValueError) as error:
-        raise not_loaded(name, error) from error
     (architecture, *_) = config.architectures or [""]
     if architecture.endswith("ForSequenceClassification"):
         return "register"
-    return (
-        "causal"
-        if architecture.endswith(("ForCausalLM", "LMHeadModel"))
-        else "sentence"
-    )
+    if architecture.endswith(("ForCausalLM", "LMHeadModel")):
+        return "causal"
+    return "sentence"

@@ -2,7 +2,8 @@
 dropped when copied.
 """
 
-from typing import Any
+import threading
+from typing import Any, NamedTuple, Self
 
 from sklearn.base import (
     BaseEstimator,
@@ -10,7 +11,19 @@ from sklearn.base import (
     TransformerMixin,
 )
 
+from embetter_reg._fingerprint import file_stamps
 from embetter_reg._validation import check_texts
+
+# One lock for all encoders: transformers sets global state while it loads a model.
+_LOADING = threading.RLock()
+
+
+class _Loaded(NamedTuple):
+    """A model, the parameters that decide it, and its files (None: no matter)."""
+
+    key: tuple[str, ...]
+    files: tuple[bytes, ...] | None
+    model: Any
 
 
 class PretrainedEncoder(
@@ -19,13 +32,14 @@ class PretrainedEncoder(
     """Base of encoders whose model is trained already.
 
     A subclass names the parameters that decide its model in ``_model_parameters`` and
-    loads it in ``_load_model``. Clones and pickles carry no weights.
+    loads it in ``_load_model``; the first of them is its name or folder. Clones and
+    pickles carry no weights. Threads that share an encoder load it once.
     """
 
     _model_parameters: tuple[str, ...] = ("name",)
-    _loaded: tuple[Any, Any]
+    _loaded: _Loaded
 
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Do nothing but check the documents: the model is trained already."""
         check_texts(X)
         return self
@@ -34,32 +48,51 @@ class PretrainedEncoder(
         raise NotImplementedError
 
     def _model(self) -> Any:
-        """Return the model, loaded at the first call and again when a parameter that
-        decides it changes.
+        """Return the model, loaded at the first call and again when a parameter or a
+        file that decides it changes.
         """
+        loaded = self._current()
+        if loaded is None:
+            with _LOADING:
+                loaded = self._current() or self._load()
+        return loaded.model
+
+    def _load(self) -> _Loaded:
         key = self._model_key()
-        if getattr(self, "_loaded", (None,))[0] != key:
-            self._loaded = (
-                None,
-                None,
-            )  # lets go of the old weights before the new ones are loaded
-            self._loaded = (key, self._load_model())
-        return self._loaded[1]
+        files = self._model_files()
+        self.__dict__.pop("_loaded", None)  # lets go of the old weights first
+        self._loaded = _Loaded(key, files, self._load_model())
+        return self._loaded
+
+    def _current(self) -> _Loaded | None:
+        """Return what is loaded, or None where it is not, or not any more, the model of
+        the parameters and files.
+        """
+        loaded = self.__dict__.get("_loaded")
+        if loaded is None or loaded.key != self._model_key():
+            return None
+        if loaded.files is not None and loaded.files != self._model_files():
+            return None
+        return loaded
 
     def _model_key(self) -> tuple[str, ...]:
         return tuple(repr(getattr(self, name)) for name in self._model_parameters)
 
-    def _around(self, model: Any):
-        """Return this encoder with a model that is there already."""
-        self._loaded = (self._model_key(), model)
+    def _model_files(self) -> tuple[bytes, ...]:
+        name = str(getattr(self, self._model_parameters[0]))
+        return tuple(file_stamps(name))
+
+    def _around(self, model: Any) -> Self:
+        """Return this encoder with a model that is loaded already, whatever becomes of
+        its files.
+        """
+        self._loaded = _Loaded(self._model_key(), None, model)
         return self
 
-    def __getstate__(self):
-        return {
-            key: value
-            for key, value in super().__getstate__().items()
-            if key != "_loaded"
-        }
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        state.pop("_loaded", None)
+        return state
 
     def __sklearn_is_fitted__(self) -> bool:
         return True

@@ -10,12 +10,8 @@ from sklearn.metrics import f1_score
 from embetter_reg._validation import check_texts
 from embetter_reg.corpus import registers, text_digest
 from embetter_reg.text._batches import warn_truncated
-from embetter_reg.text._hidden import (
-    Encoded,
-    HiddenPass,
-    load_transformer,
-    resolve_layer,
-)
+from embetter_reg.text._hidden import Encoded, HiddenPass
+from embetter_reg.text._loading import check_layers, load_transformer, resolve_layer
 from embetter_reg.text._pretrained import PretrainedEncoder
 
 GRID = (0.30, 0.35, 0.40, 0.45, 0.50, 0.55, 0.60, 0.65)
@@ -288,13 +284,14 @@ class RegisterEncoder(PretrainedEncoder):
         return self._model()[1].config.get_text_config().hidden_size
 
     def _load_model(self):
-        hub = {"revision": self.revision, "local_files_only": self.local_files_only}
         tokenizer, model = load_transformer(
             "AutoModelForSequenceClassification",
             self.name,
             device=self.device,
             dtype=self.dtype,
-            **hub,
+            head=True,
+            revision=self.revision,
+            local_files_only=self.local_files_only,
         )
         if (
             tokenizer.pad_token_id is None
@@ -306,6 +303,8 @@ class RegisterEncoder(PretrainedEncoder):
 
     def _encode(self, X, layers: list[int | str]) -> Encoded:
         texts = check_texts(X)
+        if self._current() is None:
+            check_layers(self.name, layers, self.revision, self.local_files_only)
         tokenizer, model = self._model()
         run = HiddenPass(tokenizer, model, max_length=self.max_length)
         numbers = [resolve_layer(layer, run.n_layers) for layer in layers]

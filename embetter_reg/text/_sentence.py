@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 
 from embetter_reg._devices import pick_device, pick_dtype
-from embetter_reg._hub import not_loaded
+from embetter_reg._hub import loading
 from embetter_reg._optional import optional_import
 from embetter_reg._validation import check_texts
 from embetter_reg.text._batches import over_documents, warn_truncated
 from embetter_reg.text._pretrained import PretrainedEncoder
-from embetter_reg.text._windows import Splitter, Window
+from embetter_reg.text._windows import Splitter, Window, special_tokens
 
 BACKENDS = {
     "torch": (),
@@ -275,7 +275,7 @@ class SentenceEncoder(PretrainedEncoder):
                 "'auto'; name an exported model "
                 'of that type in model_kwargs={"file_name": ...}'
             )
-        try:
+        with loading(self.name):
             model = SentenceTransformer(
                 self.name,
                 device=device,
@@ -284,8 +284,8 @@ class SentenceEncoder(PretrainedEncoder):
                 local_files_only=self.local_files_only,
                 model_kwargs=options,
             )
-        except (OSError, ValueError) as error:
-            raise not_loaded(self.name, error) from error
+        if _reads_plain_text(model):
+            special_tokens(model.tokenizer)  # its first call changes the tokenizer
         if self.dtype == "int8":
             from embetter_reg.text._int8 import quantize
 

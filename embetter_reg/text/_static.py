@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from embetter_reg._hub import not_loaded
+from embetter_reg._hub import loading
 from embetter_reg._optional import optional_import
 from embetter_reg._validation import check_texts
 from embetter_reg.text._pretrained import PretrainedEncoder
@@ -76,9 +76,7 @@ class TextEncoder(PretrainedEncoder):
         model2vec = optional_import(
             "model2vec", package="embetter-reg[static]", purpose="TextEncoder"
         )
-        try:
+        with loading(self.model):
             return model2vec.StaticModel.from_pretrained(
                 self.model, normalize=self.normalize, force_download=False
             )
-        except Exception as error:  # the library and the hub raise many kinds
-            raise not_loaded(self.model, error) from error

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 from embetter_reg._random import check_random_state
 from embetter_reg._validation import check_texts
 from embetter_reg.text._batches import warn_truncated
-from embetter_reg.text._hidden import HiddenPass, load_transformer, resolve_layer
+from embetter_reg.text._hidden import HiddenPass
+from embetter_reg.text._loading import check_layers, load_transformer, resolve_layer
 from embetter_reg.text._pretrained import PretrainedEncoder
 
 
@@ -140,6 +141,8 @@ class TokenEncoder(PretrainedEncoder, auto_wrap_output_keys=None):  # type: igno
                 )
         texts = check_texts(X)
         chosen = self._choose(len(texts))
+        if self._current() is None:
+            check_layers(self.name, [self.layer], self.revision, self.local_files_only)
         tokenizer, model = self._model()
         run = HiddenPass(tokenizer, model, max_length=self.max_length)
         layer = resolve_layer(self.layer, run.n_layers)
@@ -238,9 +241,13 @@ class TokenEncoder(PretrainedEncoder, auto_wrap_output_keys=None):  # type: igno
         return self._model()[1].config.get_text_config().hidden_size
 
     def _load_model(self):
-        hub = {"revision": self.revision, "local_files_only": self.local_files_only}
         return load_transformer(
-            "AutoModel", self.name, device=self.device, dtype=self.dtype, **hub
+            "AutoModel",
+            self.name,
+            device=self.device,
+            dtype=self.dtype,
+            revision=self.revision,
+            local_files_only=self.local_files_only,
         )
 
 

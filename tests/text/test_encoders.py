@@ -1,7 +1,10 @@
 """The contract that every text encoder keeps."""
 
 import pickle
+import shutil
+import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -237,3 +240,62 @@ def test_lite_parameters():
     ):
         with pytest.raises(ValueError, match=f"got {next(iter(change))}="):
             LiteTextEncoder(**change).fit(TEXTS)
+
+
+LOADED = ("sentence", "register", "causal", "static")
+
+
+@pytest.mark.parametrize("name", LOADED)
+def test_threads_share_one_loading(
+    name, tiny_folder, tiny_model, tiny_static, monkeypatch
+):
+    """Four threads on an unloaded encoder, more than once: one model, equal vectors."""
+    expected = ENCODERS[name](tiny_folder).transform(TEXTS)
+    kind = type(ENCODERS[name](tiny_folder))
+    load = kind._load_model
+    loaded = []
+
+    def counted(self):
+        loaded.append(1)
+        time.sleep(0.05)
+        return load(self)
+
+    monkeypatch.setattr(kind, "_load_model", counted)
+    for _ in range(3):
+        encoder = ENCODERS[name](tiny_folder)
+        loaded.clear()
+        with ThreadPoolExecutor(4) as pool:
+            for X in pool.map(lambda _, e=encoder: e.transform(TEXTS), range(4)):
+                np.testing.assert_allclose(X, expected, atol=1e-5)
+        assert len(loaded) == 1
+        assert pickle.loads(pickle.dumps(encoder)).transform(TEXTS[:1]).shape[0] == 1
+
+
+def test_threads_share_the_real_model(real_model):
+    """Its tokenizer file asks for truncation, which a first call takes out."""
+    texts = [f"{text} " * (1 + n % 9) for n, text in enumerate(TEXTS * 4)]
+    expected = SentenceEncoder(real_model, device="cpu").transform(texts[::6])
+    for _ in range(2):
+        encoder = SentenceEncoder(real_model, device="cpu")
+        with ThreadPoolExecutor(4) as pool:
+            for X in pool.map(lambda _, e=encoder: e.transform(texts[::6]), range(4)):
+                np.testing.assert_allclose(X, expected, atol=1e-5)
+
+
+def test_a_folder_trained_anew_is_loaded_anew(tiny_model, tmp_path):
+    """Also through a cache, which would keep old vectors under the new files' name."""
+    from sentence_transformers import SentenceTransformer
+
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model, folder)
+    encoder = SentenceEncoder(str(folder), device="cpu")
+    cached = CachedEncoder(SentenceEncoder(str(folder), device="cpu"), tmp_path / "c")
+    before = encoder.transform(TEXTS)
+    np.testing.assert_allclose(cached.transform(TEXTS), before, atol=1e-6)
+    model = SentenceTransformer(str(folder), device="cpu")
+    model[0].auto_model.embeddings.word_embeddings.weight.data *= -1
+    model.save(str(folder))
+    after = model.encode(TEXTS)
+    assert not np.allclose(before, after, atol=1e-3)
+    np.testing.assert_allclose(encoder.transform(TEXTS), after, atol=1e-5)
+    np.testing.assert_allclose(cached.transform(TEXTS), after, atol=1e-5)

@@ -8,7 +8,8 @@ import torch
 from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
 
 from embetter_reg.text import CausalLMEncoder, RegisterEncoder
-from embetter_reg.text._hidden import HiddenPass, longest_input, resolve_layer
+from embetter_reg.text._hidden import HiddenPass
+from embetter_reg.text._loading import longest_input, resolve_layer
 from embetter_reg.text._windows import special_tokens, split_long
 
 WORDS = [

@@ -41,3 +41,32 @@ def test_options_reach_the_encoder_or_are_refused():
         OSError, match="got the model 'no/such', which could not be loaded"
     ):
         make_encoder("no/such")
+
+
+def test_a_near_miss_asks_no_hub(monkeypatch, tmp_path):
+    from transformers import AutoConfig
+
+    asked = []
+
+    def from_pretrained(name, **options):
+        asked.append(name)
+        raise OSError("no such model")
+
+    monkeypatch.setattr(AutoConfig, "from_pretrained", from_pretrained)
+    for name, near in (
+        ("surfce", "surface"),
+        ("Surface", "surface"),
+        ("lit", "lite"),
+        ("regster:some/model", "register:some/model"),
+        ("sentences:some/model", "sentence:some/model"),
+    ):
+        with pytest.raises(ValueError, match=f"did you mean '{near}'"):
+            make_encoder(name)
+    assert not asked
+    for name in ("gpt2", "lite/surface", "all-MiniLM-L6-v2", "xlm-roberta-base"):
+        with pytest.raises(OSError, match="could not be loaded"):
+            make_encoder(name)
+    assert len(asked) == 4
+    for name in ("", " ", None, 3):
+        with pytest.raises(ValueError, match="got the encoder"):
+            make_encoder(name)

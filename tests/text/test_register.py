@@ -1,15 +1,20 @@
 """The register classifier: probabilities, parents, thresholds and layers."""
 
 import pickle
+import shutil
 
 import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
 from sklearn.metrics import f1_score
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers import (
+    AutoModel,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+)
 
-from embetter_reg.text import RegisterEncoder
+from embetter_reg.text import CausalLMEncoder, RegisterEncoder, TokenEncoder
 from embetter_reg.text._register import GRID, raise_parents
 
 TEXTS = [
@@ -169,3 +174,53 @@ def test_a_gpt_classifier_without_a_padding_token(tiny_folder, tmp_path):
         alone,
         atol=1e-5,
     )
+
+
+def test_a_model_without_a_head_is_refused(tiny_folder):
+    """Its head would be random: other labels at each run."""
+    encoder = RegisterEncoder(str(tiny_folder / "bert"), device="cpu")
+    message = "without the weights of classifier.bias.*expected a classification head"
+    for use in (encoder.predict_proba, encoder.transform, encoder.encode):
+        with pytest.raises(ValueError, match=message):
+            use(["the cat"])
+
+
+def test_a_model_without_a_layer_is_refused_by_every_encoder(tiny_folder, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    for name, kind, key in (
+        ("classifier", RegisterEncoder, "bert.encoder.layer.1.output.dense.weight"),
+        ("gpt2", CausalLMEncoder, "transformer.h.1.mlp.c_fc.weight"),
+        ("bert", TokenEncoder, "encoder.layer.1.output.dense.weight"),
+    ):
+        folder = tmp_path / name
+        shutil.copytree(tiny_folder / name, folder)
+        weights = load_file(folder / "model.safetensors")
+        del weights[key]
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        with pytest.raises(ValueError, match=f"without the weights of .*{key[-20:]}"):
+            kind(str(folder), device="cpu").transform(["the cat"])
+        (folder / "model.safetensors").write_bytes(b"junk")
+        with pytest.raises(OSError, match="could not be loaded"):
+            kind(str(folder), device="cpu").transform(["the cat"])
+
+
+def test_a_causal_model_without_a_head_embeds_and_scores_nothing(tiny_folder, tmp_path):
+    AutoModel.from_pretrained(tiny_folder / "neox").save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(tiny_folder / "neox").save_pretrained(tmp_path)
+    encoder = CausalLMEncoder(str(tmp_path), device="cpu")
+    whole = CausalLMEncoder(str(tiny_folder / "neox"), device="cpu")
+    X = encoder.transform(["the cat"])
+    np.testing.assert_allclose(X, whole.transform(["the cat"]), atol=1e-6)
+    with pytest.raises(ValueError, match="expected a language-model head"):
+        encoder.token_scores(["the cat"], tokens=[" good", " bad"])
+
+
+def test_layers_are_refused_before_weights_are_loaded(tiny_folder, monkeypatch):
+    monkeypatch.setattr(
+        "embetter_reg.text._register.load_transformer", lambda *a, **k: 1 / 0
+    )
+    encoder = RegisterEncoder(str(tiny_folder / "classifier"), layer=9, device="cpu")
+    for use in (encoder.transform, lambda X: encoder.encode(X, ["half", 5])):
+        with pytest.raises(ValueError, match="expected a number from 0 to 4"):
+            use(["the cat"])
