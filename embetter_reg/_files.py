@@ -1,6 +1,7 @@
 """Files that are there whole or not at all, and their names."""
 
 import os
+import re
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-# A spreadsheet takes a cell that begins with one of these for a formula.
-_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet takes a cell that begins with one of these for a formula. Text with
+# apostrophes before such a sign gets one more, so that reading takes one away again.
+_FORMULA = re.compile("'*[=+\\-@\t\r]")
+_ESCAPED_FORMULA = re.compile("'+[=+\\-@\t\r]")
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -81,7 +84,7 @@ def write_csv(table: "pd.DataFrame", path: Path) -> None:
 
     Text that a spreadsheet would take for a formula gets an apostrophe before it.
     """
-    escaped = table.map(_escape).rename(columns=_escape)
+    escaped = table.map(escape_formula).rename(columns=escape_formula)
     write_atomically(path, lambda draft: escaped.to_csv(draft, index=False))
 
 
@@ -98,9 +101,31 @@ def slug(name: str) -> str:
     return "".join(c if c.isalnum() else "_" for c in name)
 
 
-def _escape(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(_FORMULA_SIGNS):
+def escape_formula(value: Any) -> Any:
+    """Return a cell of a table that no spreadsheet takes for a formula; numbers stay.
+
+    Examples
+    --------
+    >>> escape_formula("=1+1"), escape_formula("a = 1"), escape_formula(-1)
+    ("'=1+1", 'a = 1', -1)
+
+    """
+    if isinstance(value, str) and _FORMULA.match(value):
         return f"'{value}"
+    return value
+
+
+def unescape_formula(value: Any) -> Any:
+    """Undo `escape_formula`.
+
+    Examples
+    --------
+    >>> unescape_formula("'=1+1"), unescape_formula("'tis")
+    ('=1+1', "'tis")
+
+    """
+    if isinstance(value, str) and _ESCAPED_FORMULA.match(value):
+        return value[1:]
     return value
 
 

@@ -45,9 +45,7 @@ SkipBadRows = Annotated[
     bool, typer.Option("--skip-bad-rows", help="Leave out rows that cannot be read.")
 ]
 TextColumn = Annotated[str, typer.Option(help="The column that holds the texts.")]
-LabelsColumn = Annotated[
-    str, typer.Option(help="The column of labels; without it there are none.")
-]
+LabelsColumn = Annotated[str, typer.Option(help="The column of labels; '' reads none.")]
 LangColumn = Annotated[str, typer.Option(help="The column of languages.")]
 IdColumn = Annotated[
     str, typer.Option(help="The column of ids; without it they are made of the texts.")

@@ -22,7 +22,7 @@ from embetter_reg.cli._app import (
     output,
     working,
 )
-from embetter_reg.cli._inputs import column_names, parse_numbers
+from embetter_reg.cli._inputs import column_names, count_languages, parse_numbers
 
 
 @app.command()
@@ -145,8 +145,8 @@ def compare(
             select_group(documents, group), "keep" if hybrids == "both" else hybrids
         )
         console.print(
-            f"{len(documents):,} documents read, {len(chosen):,} kept (group {group}, "
-            f"hybrids {hybrids})"
+            f"{len(documents):,} documents read ({count_languages(documents)}), "
+            f"{len(chosen):,} kept (group {group}, hybrids {hybrids})"
         )
         if chosen.empty:
             raise ValueError(

@@ -1,7 +1,7 @@
 """Commands ``encode``, ``predict`` and ``convert``: embeddings and predictions on disk."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -242,7 +242,7 @@ def convert(
 
 
 def _choose_threshold(
-    classifier, paths: list[Path], language: str | None, columns: dict[str, str]
+    classifier, paths: list[Path], language: str | None, columns: dict[str, Any]
 ) -> None:
     from embetter_reg.corpus import read_documents
 

@@ -1,15 +1,18 @@
 """What several commands read: documents, stored spaces, numbers."""
 
 from pathlib import Path
+from typing import Any
 
 from embetter_reg.cli._app import console
 
 
-def column_names(text: str, labels: str, lang: str, id: str) -> dict[str, str]:
-    """Return the options that name columns, as `read_documents` takes them."""
+def column_names(text: str, labels: str, lang: str, id: str) -> dict[str, Any]:
+    """Return the options that name columns, as `read_documents` takes them; an empty
+    name of labels leaves them out.
+    """
     return {
         "text_column": text,
-        "labels_column": labels,
+        "labels_column": labels or None,
         "lang_column": lang,
         "id_column": id,
     }
@@ -19,7 +22,7 @@ def read_docs(
     docs: list[Path],
     language: str | None,
     skip_bad_rows: bool,
-    columns: dict[str, str],
+    columns: dict[str, Any],
 ):
     from embetter_reg.corpus import read_documents
 
@@ -29,8 +32,13 @@ def read_docs(
         language=language,
         on_error="skip" if skip_bad_rows else "raise",
     )
-    console.print(f"{len(documents):,} documents read")
+    console.print(f"{len(documents):,} documents read ({count_languages(documents)})")
     return documents
+
+
+def count_languages(documents) -> str:
+    counts = documents["lang"].value_counts().sort_index()
+    return ", ".join(f"{count:,} {language}" for language, count in counts.items())
 
 
 def read_spaces(paths: list[Path], layers: list[str] | None, choose):

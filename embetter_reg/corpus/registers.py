@@ -6,7 +6,7 @@ main registers.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 MAIN = ("NA", "IN", "OP", "IP", "HI", "ID", "SP", "LY", "MT")
 
@@ -162,7 +162,7 @@ def parse(labels: str | Iterable[str]) -> list[str]:
     ['NA', 'nb', 'OP', 'rv']
 
     """
-    if not isinstance(labels, Iterable):
+    if not isinstance(labels, Iterable) or isinstance(labels, Mapping | bytes):
         raise TypeError(
             f"got {type(labels).__name__} as labels, expected a str or a list of CORE "
             "codes; convert them"

@@ -30,7 +30,7 @@ def load_corpus(
     skip_bad_rows: bool = False,
     keep_labels: float = 1.0,
     random_state=0,
-    **columns: str,
+    **columns: str | None,
 ) -> Loaded:
     """Return what is to be labeled.
 
@@ -108,7 +108,7 @@ def load_corpus(
 def _holds_embeddings(path: Path) -> bool:
     import pyarrow.parquet as pq
 
-    from embetter_reg.corpus.read import is_older_tsv
+    from embetter_reg.corpus.older import is_older_tsv
 
     if path.is_dir():
         inside = [

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from embetter_reg.corpus import document_id, registers
-from embetter_reg.corpus.read import is_older_tsv, listed, rows_of_older_tsv
+from embetter_reg.corpus.older import is_older_tsv, listed, rows_of_older_tsv
 from embetter_reg.store._embeddings import ON_THESE, Embeddings
 from embetter_reg.store._tables import language_in_name, layer_columns
 

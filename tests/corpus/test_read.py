@@ -18,6 +18,9 @@ ROWS = [
 ]
 
 
+PAIRS = [("NA", "un"), ("HI", "deux")]
+
+
 def lines(*rows):
     return "".join("\t".join(row) + "\n" for row in rows)
 
@@ -251,7 +254,7 @@ def test_header_of_other_names(tmp_path):
 def test_bad_bytes_in_csv_spoil_only_their_row(tmp_path):
     path = tmp_path / "x.csv"
     path.write_bytes(b'lang,labels,text\nfr,NA,"un\n\xff"\nfr,NA,deux\n')
-    with pytest.raises(ValueError, match=r"x.csv:3: got bytes that are not UTF-8"):
+    with pytest.raises(ValueError, match=r"x.csv:2: got bytes that are not UTF-8"):
         read_documents(path)
     with pytest.warns(UserWarning, match="skipped 1 bad rows"):
         assert read_documents(path, on_error="skip")["text"].tolist() == ["deux"]
@@ -321,3 +324,219 @@ def test_every_shared_file_has_its_documents(shared_data):
                 and set(frame["lang"]) == {language}
                 and frame["labels"].map(bool).all()
             )
+
+
+# What a file's name says
+
+
+@pytest.mark.parametrize(
+    ("name", "language"),
+    [
+        ("fr.tsv", "fr"),
+        ("FI.TSV", "fi"),
+        ("my.tsv", "my"),
+        ("my.train.tsv", "my"),
+        ("it_train.tsv", "it"),
+        ("en.test.jsonl.gz", "en"),
+        ("sv-dev-2.csv", "sv"),
+        ("emb_fr.tsv", "fr"),
+        ("en_embeds.tsv", "en"),
+        ("my_docs.tsv", None),
+        ("my_test.tsv", None),
+        ("to_label.tsv", None),
+        ("to-train.jsonl", None),
+        ("en_fi.tsv", None),
+        ("train_en_2.tsv", None),
+        ("xx.tsv", None),
+        ("gz.tsv", None),
+        ("docs.is.tsv", None),
+    ],
+)
+def test_only_some_names_give_a_language(tmp_path, name, language):
+    path = tmp_path / name
+    content = {".tsv": "NA\tun\n", ".csv": "text\nun\n"}.get(
+        path.suffix.lower(), '{"text": "un"}\n'
+    )
+    write(path, content)
+    if language is None:
+        with pytest.raises(ValueError, match=r":1: got no language, expected a column"):
+            read_documents(path)
+        assert read_documents(path, language="sv")["lang"].tolist() == ["sv"]
+    else:
+        assert read_documents(path)["lang"].tolist() == [language]
+
+
+def test_a_language_beside_other_parts_of_a_name_is_reported(tmp_path, recwarn):
+    read_documents(write(tmp_path / "fr.tsv", "NA\tun\n"))
+    assert not recwarn.list
+    with pytest.warns(UserWarning, match=r"from file names: fr of fr_train\.tsv"):
+        read_documents(write(tmp_path / "fr_train.tsv", "NA\tun\n"))
+
+
+def test_the_language_passed_is_that_of_documents_without_one(tmp_path):
+    """Neither a column nor a name is overruled; where the name differs, it is named."""
+    rows = '{"text": "a", "lang": "sv"}\n{"text": "b", "lang": ""}\n{"text": "c"}\n'
+    plain = read_documents(write(tmp_path / "docs.jsonl", rows), language="fi")
+    assert plain["lang"].tolist() == ["sv", "fi", "fi"]
+    with pytest.warns(UserWarning, match=r"from file names: my of my\.tsv"):
+        named = read_documents(write(tmp_path / "my.tsv", "NA\tun\n"), language="fi")
+    assert named["lang"].tolist() == ["my"]
+
+
+# Which files are read
+
+
+def test_a_folder_names_what_it_leaves_out(tmp_path):
+    write(tmp_path / "fr.TSV", "NA\tun\n")
+    write(tmp_path / "notes.txt", "hello")
+    write(tmp_path / "._en.tsv", "\x00\x05")
+    (tmp_path / "more").mkdir()
+    write(tmp_path / "more" / "en.tsv", "NA\tone\n")
+    with pytest.warns(UserWarning, match=r"left out of .*: more/, notes\.txt; pass"):
+        assert read_documents(tmp_path)["text"].tolist() == ["un"]
+    with pytest.raises(ValueError, match=r"file among .*empty/, sub/, expected one"):
+        (tmp_path / "top" / "sub").mkdir(parents=True)
+        (tmp_path / "top" / "empty").mkdir()
+        read_documents(tmp_path / "top")
+
+
+def test_a_file_is_read_once(tmp_path):
+    path = write(tmp_path / "fr.tsv", "NA\tun\n")
+    with pytest.raises(
+        ValueError, match=r"got .*fr\.tsv twice, expected each file once"
+    ):
+        read_documents([path, tmp_path])
+
+
+# Odd TSV
+
+
+def test_one_width_a_file(tmp_path):
+    """A document with a tab in it is not an id and a text."""
+    path = write(tmp_path / "fr.tsv", "HI\thas\ta tab\nNA\tun\nNA\tdeux\n")
+    with pytest.raises(
+        ValueError,
+        match=r"fr.tsv:1: got 3 fields, expected 2, labels<TAB>text as in the other",
+    ):
+        read_documents(path)
+    with pytest.warns(UserWarning, match="skipped 1 bad rows"):
+        frame = read_documents(path, on_error="skip")
+    assert frame["text"].tolist() == ["un", "deux"]
+
+
+@pytest.mark.parametrize("first", ["HI\ttext", "NA ne\tlabel", "ID\tLang"])
+def test_a_line_that_begins_with_a_register_is_no_header(tmp_path, first):
+    frame = read_documents(write(tmp_path / "fr.tsv", f"{first}\nNA\tdeux\n"))
+    assert frame["text"].tolist() == [first.split("\t")[1], "deux"]
+    assert frame["labels"].map(bool).all()
+
+
+def test_a_column_called_as_a_register_is_no_document(tmp_path):
+    path = write(tmp_path / "fr.tsv", "ID\tlabels\ttext\n7\tNA\tun\n")
+    frame = read_documents(path, id_column="ID")
+    assert frame.to_dict("records") == [
+        {"id": "7", "lang": "fr", "labels": ["NA"], "text": "un"}
+    ]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("fr.tsv", ["NA\tun", "HI\tdeux"]),
+        ("fr.csv", ["labels,text", "NA,un", "HI,deux"]),
+        ("fr.jsonl", [json.dumps({"labels": x, "text": y}) for x, y in PAIRS]),
+    ],
+)
+def test_all_line_ends(tmp_path, end, name, lines):
+    path = tmp_path / name
+    path.write_bytes((end.join(lines) + end).encode())
+    frame = read_documents(path)
+    assert frame["text"].tolist() == ["un", "deux"]
+    assert frame["labels"].tolist() == [["NA"], ["HI"]]
+
+
+def test_a_carriage_return_is_text_or_an_error(tmp_path):
+    path = tmp_path / "fr.tsv"
+    path.write_bytes(b"NA\tun\rdeux\nHI\ttrois\n")
+    assert read_documents(path)["text"].tolist() == ["un\rdeux", "trois"]
+    path.write_bytes(b"NA\tun\rHI\tdeux\n")
+    with pytest.raises(ValueError, match=r"fr.tsv:1: got a carriage return in a row"):
+        read_documents(path)
+
+
+# Odd CSV and JSON
+
+
+def test_an_unclosed_quotation_mark_is_an_error_with_its_line(tmp_path):
+    rows = "".join(f"NA,text {n}\n" for n in range(1000))
+    path = write(tmp_path / "fr.csv", f'labels,text\nNA,"never closed\n{rows}')
+    for on_error in ("raise", "skip"):
+        with pytest.raises(ValueError, match=r"fr.csv:2: got a quotation mark that is"):
+            read_documents(path, on_error=on_error)
+
+
+def test_a_malformed_quotation_spoils_its_own_rows(tmp_path):
+    path = write(tmp_path / "fr.csv", 'labels,text\nNA,"a"b\nNA,deux\n')
+    with pytest.raises(ValueError, match=r"fr.csv:2: got a malformed row"):
+        read_documents(path)
+    with pytest.warns(UserWarning, match="skipped 1 bad rows"):
+        assert read_documents(path, on_error="skip")["text"].tolist() == ["deux"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("fr.csv", "text,text\na,b\n"), ("fr.tsv", "text\ttext\na\tb\n")],
+)
+def test_a_column_twice_is_an_error(tmp_path, name, content):
+    with pytest.raises(ValueError, match=f"{name} with the column 'text' twice"):
+        read_documents(write(tmp_path / name, content))
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ('{"text": "\\ud83d"}', "got half of a surrogate pair in 'text'"),
+        ('{"text": "a", "id": "\\udc00"}', "got half of a surrogate pair in 'id'"),
+        ('{"text": "a", "text": "b"}', "got invalid JSON .the key 'text' twice."),
+        ('{"text": "a", "x": ' + "[" * 200_000, "got JSON nested too deeply"),
+        ('{"text": "a", "x": ' + "9" * 5000 + "}", "got invalid JSON .Exceeds"),
+        ('{"text": "a", "lang": 5}', "got 5 as a language"),
+        ('{"text": "a", "labels": {"NA": 1}}', "got dict as labels"),
+        ('{"text": NaN}', "got no text"),
+    ],
+)
+def test_odd_json_is_a_bad_row(tmp_path, row, message):
+    path = write(tmp_path / "fr.jsonl", f'{row}\n{{"text": "\\ud83d\\ude00"}}\n')
+    with pytest.raises(ValueError, match=f"fr.jsonl:1: {message}"):
+        read_documents(path)
+    with pytest.warns(UserWarning, match="skipped 1 bad rows"):
+        assert read_documents(path, on_error="skip")["text"].tolist() == ["😀"]
+
+
+# Other names of columns
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"text": "un", "label": "NA", "language": "fr"},
+        {"text": "un", "register": ["NA"], "lang": "fr"},
+        {"text": "un", "label": ["NA"], "meta": {"lang": "fr", "topic": "x"}},
+        {"text": "un", "meta": {"language": "fr", "label": "NA"}},
+        {"text": "un", "labels": "NA", "label": "spam", "lang": "fr", "meta": None},
+    ],
+)
+def test_columns_that_are_known_by_other_names(tmp_path, row):
+    document = read_documents(write(tmp_path / "x.jsonl", json.dumps(row))).loc[0]
+    assert document["id"] == document_id("fr", "un")
+    assert document["labels"] == ["NA"] and document["lang"] == "fr"
+    assert document.get("topic", "x") == "x"
+
+
+def test_labels_that_are_not_registers_can_be_left_out(tmp_path):
+    path = write(tmp_path / "fr.jsonl", '{"text": "un", "label": "spam"}')
+    with pytest.raises(ValueError, match="unknown register code 'spam'"):
+        read_documents(path)
+    frame = read_documents(path, labels_column=None)
+    assert frame["labels"].tolist() == [[]] and frame["label"].tolist() == ["spam"]

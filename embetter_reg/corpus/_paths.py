@@ -1,0 +1,181 @@
+"""Files of documents: which there are, of what kind, and what their names say."""
+
+import gzip
+import re
+import warnings
+from collections.abc import Iterable, Iterator
+from os import PathLike
+from pathlib import Path
+from typing import TextIO, cast
+
+KINDS = (".tsv", ".csv", ".jsonl", ".parquet")
+BIG_FIELD = 2**31 - 1
+_SAME_KIND = {".json": ".jsonl", ".ndjson": ".jsonl"}
+_N_NAMED = 5
+
+# ISO 639-1, with the codes that were withdrawn since.
+_ISO_639_1 = """
+aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu
+cv cy da de dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi
+ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks
+ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl
+nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg sh si sk
+sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz
+ve vi vo wa wo xh yi yo za zh zu
+"""
+_LANGUAGES = frozenset(_ISO_639_1.split())
+# Languages whose codes begin English names, such as my_test.tsv.
+_ENGLISH_WORDS = {"am", "an", "as", "be", "my", "or", "so", "to"}
+_SPLITS = {"train", "dev", "val", "valid", "validation", "test", "more", "unseen"}
+_PARTS_OF_A_CORPUS = _SPLITS | {"emb", "embeds", "embeddings"}
+
+
+def find_files(paths: str | PathLike | Iterable[str | PathLike]) -> list[Path]:
+    """Return the files that paths name, those of a folder in the order of their names.
+
+    A Hugging Face dataset saved to disk counts as a file. Names that begin with a dot
+    are no documents; anything else that a folder holds besides is named in a warning.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a path does not exist.
+    ValueError
+        If there is no path, a folder holds no documents, or a file is named twice.
+    TypeError
+        If ``paths`` is no path nor a list of paths.
+
+    """
+    files = [file for path in _as_paths(paths) for file in _files_of(path)]
+    if not files:
+        raise ValueError("got no paths, expected files or folders; pass at least one")
+    seen: set[Path] = set()
+    for file in files:
+        if file.resolve() in seen:
+            raise ValueError(
+                f"got {file} twice, expected each file once; leave one of the paths out"
+            )
+        seen.add(file.resolve())
+    return files
+
+
+def _as_paths(paths: str | PathLike | Iterable[str | PathLike]) -> list[Path]:
+    if isinstance(paths, str | PathLike):
+        return [Path(paths)]
+    if isinstance(paths, Iterable):
+        listed = list(paths)
+        if all(isinstance(path, str | PathLike) for path in listed):
+            return [Path(path) for path in listed]
+    raise TypeError(
+        f"got {type(paths).__name__} as paths, expected a path or a list of paths; "
+        "pass the files or folders to read"
+    )
+
+
+def _files_of(path: Path) -> Iterator[Path]:
+    if not path.exists():
+        raise FileNotFoundError(
+            f"got {path}, which does not exist, expected a file or folder; check the "
+            "path"
+        )
+    if path.is_file() or _is_saved_dataset(path):
+        yield path
+        return
+    entries = sorted(path.iterdir())
+    shown = [entry for entry in entries if not entry.name.startswith(".")]
+    files = [entry for entry in shown if entry.is_file() and kind_of(entry) in KINDS]
+    others = [
+        entry.name + "/" * entry.is_dir() for entry in shown if entry not in files
+    ]
+    if not files:
+        raise ValueError(
+            f"got the folder {path} with no {', '.join(KINDS)} file"
+            f"{_among(others)}, expected one at least; pass another folder, or files"
+        )
+    if others:
+        warnings.warn(
+            f"left out of the folder {path}: {shortened(others)}; pass what holds "
+            "documents by its own path",
+            stacklevel=5,
+        )
+    yield from files
+
+
+def _among(names: list[str]) -> str:
+    if not names:
+        return ""
+    return f" among {shortened(names)}"
+
+
+def shortened(names: list[str]) -> str:
+    rest = len(names) - _N_NAMED
+    if rest <= 0:
+        return ", ".join(names)
+    return f"{', '.join(names[:_N_NAMED])} and {rest} more"
+
+
+def kind_of(path: Path) -> str:
+    """Return the ending that decides the format, such as ``.jsonl`` of en.JSON.gz."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] == ".gz":
+        suffixes.pop()
+    if not suffixes:
+        return ""
+    return _SAME_KIND.get(suffixes[-1], suffixes[-1])
+
+
+def _is_saved_dataset(path: Path) -> bool:
+    return (path / "state.json").exists() or (path / "dataset_dict.json").exists()
+
+
+def open_text(path: Path, *, newline: str = "", errors: str = "strict") -> TextIO:
+    """Open a text file, compressed or not; a byte-order mark is left out."""
+    is_packed = path.suffix.lower() == ".gz"
+    opened = (gzip.open if is_packed else open)(
+        path, "rt", encoding="utf-8-sig", newline=newline, errors=errors
+    )
+    return cast(TextIO, opened)
+
+
+def language_of_name(path: Path) -> str | None:
+    """Return the language that a file's name gives; None where it gives none.
+
+    The name is a code of ISO 639-1, or such a code first or last beside parts of a
+    corpus: ``fr.tsv``, ``fr_train.tsv``, ``en.test.jsonl.gz``, ``emb_fr.tsv``. A code
+    that is an English word counts alone or before a dot: ``my_test.tsv`` has none.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> language_of_name(Path("fr.tsv")), language_of_name(Path("en.test.jsonl.gz"))
+    ('fr', 'en')
+    >>> language_of_name(Path("my_docs.tsv")) is None
+    True
+
+    """
+    stem = _stem(path)
+    parts = re.split(r"[._-]", stem)
+    others = [part for part in parts if part not in _LANGUAGES]
+    if len(others) != len(parts) - 1:
+        return None
+    code = next(part for part in parts if part in _LANGUAGES)
+    if code not in (parts[0], parts[-1]) or not all(map(_is_part_of_corpus, others)):
+        return None
+    if code in _ENGLISH_WORDS and stem.split(".")[0] != code:
+        return None
+    return code
+
+
+def is_language_alone(path: Path) -> bool:
+    """Return whether a file's name is a language and nothing else, such as fr.tsv."""
+    return _stem(path) in _LANGUAGES
+
+
+def _is_part_of_corpus(part: str) -> bool:
+    return part in _PARTS_OF_A_CORPUS or part.isdecimal()
+
+
+def _stem(path: Path) -> str:
+    """Return a name without the endings of its format: en.train of en.train.jsonl.gz."""
+    name = path.name.lower().removesuffix(".gz")
+    return name.removesuffix(Path(name).suffix)
