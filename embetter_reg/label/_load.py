@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -30,7 +30,7 @@ def load_corpus(
     skip_bad_rows: bool = False,
     keep_labels: float = 1.0,
     random_state=0,
-    **columns: str | None,
+    **columns: Any,
 ) -> Loaded:
     """Return what is to be labeled.
 
@@ -52,7 +52,7 @@ def load_corpus(
         Share of the documents' own labels to start from, drawn at random; 0 starts
         without any.
     random_state : int
-    columns : str
+    columns : str or None
         Names of columns, as `read_documents` takes them, such as ``text_column``.
 
     Raises
