@@ -483,7 +483,7 @@ def test_sweep_then_average(labeled, tmp_path):
         options = [
             "--encoder",
             "surface",
-            "--seed",
+            "--random-state",
             seed,
             "--no-text",
             "--out",
@@ -521,6 +521,70 @@ def test_sweep_then_average(labeled, tmp_path):
         averaged.set_index(["reducer", "clusterer", "k"])["register_ami"].sort_index(),
         expected,
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["encode", "--encoder", "surface", "--precision", "int8"], "'int8'"),
+        (["encode", "--encoder", "surface", "--shard-size", "0"], "shard_size=0"),
+        (["encode", "--encoder", "surface", "--out", "FILE"], "is not a folder"),
+        (["encode", "--encoder", "CLASSIFIER", "--layers", "99"], "got the layer 99"),
+        (
+            ["encode", "--encoder", "surface", "--threshold-docs", "ONE"],
+            "expected a register classifier",
+        ),
+        (["predict", "--model", "CLASSIFIER", "--threshold", "2"], "--threshold 2"),
+        (["predict", "--model", "CLASSIFIER", "--threshold", "nan"], "threshold nan"),
+        (["predict", "--model", "CLASSIFIER", "--threshold", "best"], "fit_threshold"),
+        (["predict", "--model", "CLASSIFIER", "--out", "FILE"], "is not a folder"),
+        (["predict", "--threshold-docs", "ONE"], "without --model"),
+        (["convert", "--precision", "int8"], "'int8'"),
+        (["convert", "--out", "FILE"], "is not a folder"),
+    ],
+)
+def test_options_are_checked_before_documents_are_read(
+    labeled, tiny_folder, tmp_path, monkeypatch, arguments, message
+):
+    def read(*_, **__):
+        raise AssertionError("the documents were read first")
+
+    monkeypatch.setattr("embetter_reg.corpus.read_documents", read)
+    (tmp_path / "file").touch()
+    folder = tmp_path / "older"
+    folder.mkdir()
+    (folder / "fi.tsv").write_text("id\tlabels\tembed_e\na\tNA\t[1, 2]\n")
+    names = {
+        "FILE": tmp_path / "file",
+        "ONE": labeled / "one.jsonl",
+        "CLASSIFIER": tiny_folder / "classifier",
+    }
+    command, *options = [names.get(argument, argument) for argument in arguments]
+    source = folder if command == "convert" else names["ONE"]
+    if "--out" not in options:
+        options += ["--out", tmp_path / "o"]
+    done = invoke(command, source, *options)
+    assert message in str(done.exception)
+    assert isinstance(done.exception, ValueError | OSError)
+    assert not (tmp_path / "o").exists()
+
+
+def test_predict_needs_gold_labels_or_out(tiny_folder, tmp_path):
+    path = tmp_path / "en.txt.tsv"
+    path.write_text("lang\ttext\nen\tthe cat sat\n")
+    model = ["--model", tiny_folder / "classifier", "--device", "cpu"]
+    done = invoke("predict", path, *model)
+    assert "got no document with a gold label" in str(done.exception)
+    done = invoke("predict", path, *model, "--out", tmp_path / "o")
+    assert done.exit_code == 0 and "no gold labels to report on" in done.output
+    assert len(lines_of(tmp_path / "o" / "predictions.jsonl")) == 1
+
+
+def test_convert_of_nothing_leaves_no_folder(tmp_path):
+    (tmp_path / "x.txt").touch()
+    done = invoke("convert", tmp_path / "x.txt", "--out", tmp_path / "o")
+    assert "expected a folder of embeddings" in str(done.exception)
+    assert not (tmp_path / "o").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Embeddings that are there already, written to a folder of Parquet shards."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,13 @@ def write_embeddings(
     """
     check_precision(precision)
     out = Path(out)
+    stream = _as_parts(parts)
+    first = next(stream, None)  # bad input leaves no folder
+    if first is None:
+        raise ValueError(
+            "got no embeddings to write, expected at least one part; check what is "
+            "converted"
+        )
     _clear_unfinished(out)
     manifest: dict[str, Any] = {
         "format": FORMAT,
@@ -100,8 +108,7 @@ def write_embeddings(
     }
     manifest = write_manifest(out, manifest)
     ids: set[str] = set()
-    number = -1
-    for number, part in enumerate(_as_parts(parts)):
+    for number, part in enumerate(chain([first], stream)):
         columns = _columns(part, precision)
         manifest = _joined(manifest, part)
         for identifier in columns["id"].to_pylist():
@@ -112,11 +119,6 @@ def write_embeddings(
                 )
             ids.add(identifier)
         manifest = add_shard(out, shard_path(out, number), columns, manifest)
-    if number < 0:
-        raise ValueError(
-            "got no embeddings to write, expected at least one part; check what is "
-            "converted"
-        )
     write_manifest(out, {**manifest, "n_documents": len(ids), "complete": True})
     return out
 

@@ -1,0 +1,292 @@
+"""Command ``predict``: a classifier's labels, and how well they agree with gold ones."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from embetter_reg.cli._app import (
+    BatchSize,
+    Debug,
+    Device,
+    DType,
+    IdColumn,
+    LabelsColumn,
+    LangColumn,
+    Language,
+    Long,
+    MaxLength,
+    SkipBadRows,
+    TextColumn,
+    ThresholdDocs,
+    app,
+    console,
+    output,
+)
+from embetter_reg.cli._inputs import column_names, read_docs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_STORED = {0.5: "predicted", "best": "predicted_best"}
+
+
+@app.command()
+def predict(
+    docs: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Documents with gold labels, or embeddings that carry predictions already."
+        ),
+    ],
+    model: Annotated[
+        str | None, typer.Option(help="A register classifier's name or folder.")
+    ] = None,
+    threshold: Annotated[
+        str,
+        typer.Option(help="A number from 0 to 1, or 'best' with --threshold-docs."),
+    ] = "0.5",
+    threshold_docs: ThresholdDocs = None,
+    long: Long = None,
+    max_length: MaxLength = None,
+    batch_size: BatchSize = None,
+    device: Device = None,
+    dtype: DType = None,
+    text_column: TextColumn = "text",
+    labels_column: LabelsColumn = "labels",
+    lang_column: LangColumn = "lang",
+    id_column: IdColumn = "id",
+    language: Language = None,
+    skip_bad_rows: SkipBadRows = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for predictions.jsonl and reports.csv.")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Classify DOCS and report on their gold labels: F1 by language and label, hybrids
+    apart.
+    """
+    from embetter_reg._files import check_folder, write_atomically, write_csv
+    from embetter_reg.analysis import classification_reports
+
+    limit = parse_threshold(threshold)
+    if out:
+        check_folder(out)
+    if model is None:
+        if threshold_docs:
+            raise ValueError(
+                "got --threshold-docs without --model, expected both; pass the "
+                "classifier whose threshold is chosen"
+            )
+        documents, classes = _stored_predictions(docs, limit)
+        _check_gold(documents, out)
+    else:
+        options = {
+            "long": long,
+            "max_length": max_length,
+            "batch_size": batch_size,
+            "device": device,
+            "dtype": dtype,
+        }
+        classifier = _classifier(model, options, limit, threshold_docs)
+        columns = column_names(text_column, labels_column, lang_column, id_column)
+        documents = read_docs(docs, language, skip_bad_rows, columns)
+        _check_gold(documents, out)
+        if threshold_docs:
+            choose_threshold(classifier, threshold_docs, language, columns)
+            documents = _unseen(documents, classifier)
+        documents = _predicted(documents, classifier, limit)
+        classes = classifier.classes_
+    if out:
+        out.mkdir(parents=True, exist_ok=True)
+        table = documents[["id", "lang", "labels", "predicted"]]
+        lines = table.to_json(orient="records", lines=True, force_ascii=False)
+        write_atomically(
+            out / "predictions.jsonl",
+            lambda draft: draft.write_text(lines, encoding="utf-8"),
+        )
+    labeled = documents[documents["labels"].map(len) > 0]
+    if labeled.empty:
+        console.print("no gold labels to report on; predictions were written")
+        return
+    reports = classification_reports(
+        labeled["labels"],
+        labeled["predicted"],
+        language=labeled["lang"],
+        classes=classes,
+    )
+    if out:
+        write_csv(reports, out / "reports.csv")
+    _print_reports(reports, labeled)
+
+
+def parse_threshold(text: str) -> float | str:
+    """Return a threshold from 0 to 1, or ``"best"``."""
+    if text == "best":
+        return text
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not 0 <= number <= 1:
+        raise ValueError(
+            f"got --threshold {text}, expected a number from 0 to 1, or 'best'; pass "
+            "one"
+        )
+    return number
+
+
+def check_has_threshold(classifier: Any) -> None:
+    if not hasattr(classifier, "fit_threshold"):
+        raise ValueError(
+            f"got --threshold-docs for {type(classifier).__name__}, expected a "
+            "register classifier; drop it"
+        )
+
+
+def choose_threshold(
+    classifier: Any, paths: list[Path], language: str | None, columns: dict[str, Any]
+) -> None:
+    """Choose a classifier's threshold on other documents."""
+    from embetter_reg.corpus import read_documents
+
+    documents = read_documents(paths, **columns, language=language)
+    labeled = documents[documents["labels"].map(len) > 0]
+    if labeled.empty:
+        raise ValueError(
+            "got --threshold-docs without gold labels, expected some; pass labeled "
+            "documents"
+        )
+    classifier.fit_threshold(labeled["text"], labeled["labels"])
+    console.print(
+        f"threshold {classifier.threshold_:.2f}, chosen on {len(labeled):,} other "
+        "documents"
+    )
+
+
+def _classifier(
+    name: str,
+    options: dict[str, Any],
+    limit: float | str,
+    threshold_docs: list[Path] | None,
+) -> Any:
+    """Return a classifier that is loaded and has the threshold."""
+    import numpy as np
+
+    from embetter_reg.text import RegisterEncoder
+
+    options = {name: value for name, value in options.items() if value is not None}
+    classifier = RegisterEncoder(name, show_progress=True, **options)
+    if limit == "best" and threshold_docs:
+        return classifier
+    no_documents = np.empty((0, len(classifier.classes_)))
+    classifier.decide(no_documents, limit)  # refuses "best" where there is none
+    return classifier
+
+
+def _check_gold(documents: "pd.DataFrame", out: Path | None) -> None:
+    if out is None and not documents["labels"].map(len).any():
+        raise ValueError(
+            "got no document with a gold label to report on, expected some; pass "
+            "--out to predict"
+        )
+
+
+def _unseen(documents: "pd.DataFrame", classifier: Any) -> "pd.DataFrame":
+    """Leave out the documents that chose the threshold."""
+    seen = classifier.chosen_on(documents["text"])
+    if not seen.any():
+        return documents
+    if seen.all():
+        raise ValueError(
+            "got only documents that chose the threshold, expected others to report "
+            "on; pass other --threshold-docs"
+        )
+    console.print(
+        f"{seen.sum():,} documents chose the threshold; they are left out",
+        style="yellow",
+    )
+    return documents[~seen].reset_index(drop=True)
+
+
+def _predicted(
+    documents: "pd.DataFrame", classifier: Any, limit: float | str
+) -> "pd.DataFrame":
+    from embetter_reg.store import predicted_labels
+
+    probabilities = classifier.predict_proba(documents["text"])
+    documents["predicted"] = predicted_labels(classifier, probabilities, limit)
+    return documents
+
+
+def _stored_predictions(
+    paths: list[Path], limit: float | str
+) -> tuple["pd.DataFrame", list[str] | None]:
+    """Return the documents and predictions of embeddings, and the labels of the model
+    that made them.
+    """
+    from embetter_reg.store import read_embeddings
+
+    stored = read_embeddings(paths)
+    if limit == "best" and stored.threshold_saw_gold:
+        raise ValueError(
+            "got --threshold best, which was chosen on these documents' own gold "
+            "labels, expected other documents to choose it on; pass --model and "
+            "--threshold-docs"
+        )
+    column = _STORED.get(limit, "")
+    if column not in stored.documents:
+        raise ValueError(
+            f"got embeddings without predictions at --threshold {limit}, expected "
+            "0.5 or best, from a register classifier; pass --model to classify the "
+            "documents"
+        )
+    missing = stored.documents[column].isna()
+    if missing.any():
+        raise ValueError(
+            f"got {missing.sum():,} documents without {column}, expected predictions "
+            "of each; pass the embeddings of one classifier"
+        )
+    documents = stored.documents.assign(predicted=stored.documents[column])
+    return documents, stored.manifest.get("classes")
+
+
+def _print_reports(reports: "pd.DataFrame", documents: "pd.DataFrame") -> None:
+    output.print(_by_language(reports, documents))
+    output.print(_by_label(reports))
+
+
+def _by_language(reports: "pd.DataFrame", documents: "pd.DataFrame") -> Table:
+    from embetter_reg.corpus.registers import is_hybrid
+
+    table = Table(title="F1 against gold labels")
+    table.add_column("language")
+    table.add_column("documents")
+    for name in ("number", "micro F1", "macro F1"):
+        table.add_column(name, justify="right")
+    hybrid = documents["labels"].map(is_hybrid)
+    masks = {"all": hybrid | True, "hybrid": hybrid, "single": ~hybrid}
+    f1 = reports.set_index(["language", "documents", "label"])["f1"]
+    groups = zip(reports["language"], reports["documents"], strict=True)
+    for language, kind in dict.fromkeys(groups):
+        mask = masks[kind]
+        if language != "all":
+            mask = mask & documents["lang"].eq(language)
+        micro = f1[language, kind, "micro"]
+        macro = f1[language, kind, "macro"]
+        table.add_row(language, kind, f"{mask.sum():,}", f"{micro:.3f}", f"{macro:.3f}")
+    return table
+
+
+def _by_label(reports: "pd.DataFrame") -> Table:
+    table = Table(title="F1 of each label, all documents")
+    rows = reports.query("documents == 'all' and label not in ('micro', 'macro')")
+    wide = rows.pivot_table(index="label", columns="language", values="f1")
+    table.add_column("label")
+    for language in wide.columns:
+        table.add_column(language, justify="right")
+    for label, row in wide.reindex(rows["label"].unique()).iterrows():
+        cells = [f"{value:.2f}".replace("nan", "") for value in row]
+        table.add_row(str(label), *cells)
+    return table
