@@ -213,3 +213,30 @@ def check_whole_number(
     if number < low or (high is not None and number > high):
         raise ValueError(message)
     return number
+
+
+def validate_rows(estimator: Any, X: Any, **options: Any) -> Any:
+    """Return what scikit-learn's ``validate_data`` returns; its errors in one sentence.
+
+    The first line of its own message stays in ours, since scikit-learn's checks of
+    estimators look for it.
+
+    Raises
+    ------
+    ValueError
+        If ``X`` is no 2-D array of finite numbers, or of another width than at `fit`.
+    TypeError
+        If it is sparse and may not be, or of no type of numbers.
+
+    """
+    from sklearn.utils.validation import validate_data
+
+    try:
+        return validate_data(estimator, X, **options)
+    except (ValueError, TypeError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        reason = str(error).strip().splitlines()[0].rstrip(".:")
+        raise kind(
+            f"got X that {type(estimator).__name__} cannot take ({reason}), expected "
+            "finite numbers of shape (n_documents, n_dims); pass one vector a document"
+        ) from error

@@ -144,7 +144,7 @@ def test_plot_draws_a_page_or_a_picture(folders, tmp_path):
         "pca,center_pca",
         "--color",
         "register,language,predicted",
-        "--pca",
+        "--n-first",
         4,
         "--sample",
         60,

@@ -40,9 +40,12 @@ def plot(
             "from the registers: they show them, and prove nothing. A map each."
         ),
     ] = "umap",
-    pca: Annotated[
-        int,
-        typer.Option(help="First reduce to this many dimensions by PCA; 0 does not."),
+    first: Annotated[
+        str,
+        typer.Option(help="Step before the reducer: pca, scale, normalize or none."),
+    ] = "pca",
+    n_first: Annotated[
+        int, typer.Option(help="Dimensions that --first pca keeps.")
     ] = 50,
     layers: Annotated[
         str | None, typer.Option(help="Layers to take, a map each; all by default.")
@@ -100,7 +103,9 @@ def plot(
         for each in reducers:
             with working(f"{name}: {each} of {len(X):,} documents"):
                 heading = f"{name}, {each}" if len(reducers) > 1 else name
-                maps[heading], last = _reduce(each, X, documents["register"], pca, seed)
+                maps[heading], last = _reduce(
+                    each, X, documents["register"], first, n_first, seed
+                )
             explained[heading] = getattr(last, "explained_variance_ratio_", None)
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".html":
@@ -141,7 +146,7 @@ def _columns(documents):
     ).reset_index(drop=True)
 
 
-def _reduce(name: str, X, register, pca: int, seed: int):
+def _reduce(name: str, X, register, first: str, n_first: int, seed: int):
     """Return a map, and the reducer that made it."""
     import numpy as np
     from sklearn.pipeline import Pipeline
@@ -153,12 +158,10 @@ def _reduce(name: str, X, register, pca: int, seed: int):
         few: dict = {"n_neighbors": 3} if inner == "umap" else {}
         reducer = CenterProjection(make_reducer(inner, random_state=seed, **few))
     else:
-        first: dict = (
-            {"before": "pca", "n_before": pca}
-            if pca and name != "pca" and pca < min(X.shape)
-            else {}
-        )
-        reducer = make_reducer(name, random_state=seed, **first)
+        # PCA before PCA, or to more dimensions than there are, changes nothing.
+        needless = first == "pca" and (name == "pca" or n_first >= min(X.shape))
+        step = None if first == "none" or needless else first
+        reducer = make_reducer(name, random_state=seed, first=step, n_first=n_first)
     supervised = inner != name or name in ("lda", "supervised_umap")
     y = np.where(register == "hybrid", None, register) if supervised else None
     with warnings.catch_warnings():

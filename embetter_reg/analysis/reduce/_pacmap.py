@@ -1,19 +1,22 @@
 """PaCMAP."""
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
 
 from embetter_reg._optional import optional_import
-from embetter_reg._random import draw_seed
+from embetter_reg._random import RandomStateLike, draw_seed
+from embetter_reg._validation import check_whole_number, validate_rows
+from embetter_reg.analysis.reduce._options import check_options
+from embetter_reg.analysis.reduce._process import process_unchanged
 
 
 class PaCMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -55,19 +58,24 @@ class PaCMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """
 
     def __init__(
-        self, n_components=2, *, n_neighbors=10, random_state=None, options=None
-    ):
+        self,
+        n_components: int = 2,
+        *,
+        n_neighbors: int = 10,
+        random_state: RandomStateLike = None,
+        options: dict[str, Any] | None = None,
+    ) -> None:
         self.n_components = n_components
         self.n_neighbors = n_neighbors
         self.random_state = random_state
         self.options = options
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Lay out the rows of ``X`` (n_documents, n_dims)."""
         library = optional_import(
             "pacmap", package="embetter-reg[reducers]", purpose="PaCMAP"
         )
-        X = validate_data(
+        rows = validate_rows(
             self,
             X,
             dtype=np.float32,
@@ -75,52 +83,40 @@ class PaCMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             ensure_min_samples=8,
             ensure_min_features=self.n_components,
         )
+        check_whole_number("n_components", self.n_components)
+        check_whole_number("n_neighbors", self.n_neighbors)
+        own = self.get_params(deep=False)
+        options = check_options("PaCMAP", self.options, library.PaCMAP, own)
+        seed = None  # with a seed, pacmap searches neighbors on one core
+        if self.random_state is not None:
+            seed = draw_seed(self.random_state)
         settings = {
             "n_components": self.n_components,
             "n_neighbors": self.n_neighbors,
-            "random_state": None
-            if self.random_state is None
-            else draw_seed(self.random_state),
+            "random_state": seed,
             "save_tree": True,
-            **(self.options or {}),
+            **options,
         }
-        with _process_unchanged():
-            self.reducer_ = library.PaCMAP(**settings).fit(X)
+        with process_unchanged():
+            self.reducer_ = library.PaCMAP(**settings).fit(rows)
         self.embedding_ = self.reducer_.embedding_
         self._n_features_out = self.n_components
         return self
 
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X: ArrayLike, y: Any = None) -> np.ndarray:
         """Fit on ``X`` and return the map, ``float32 (n_documents, n_components)``."""
         return self.fit(X).embedding_
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Place the rows of ``X`` among the fitted ones, ``float32 (n_documents,
         n_components)``.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float32, order="C", reset=False)
-        with _process_unchanged():
-            return self.reducer_.transform(X)
+        rows = validate_rows(self, X, dtype=np.float32, order="C", reset=False)
+        with process_unchanged():
+            return self.reducer_.transform(rows)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
-
-
-@contextmanager
-def _process_unchanged() -> Iterator[None]:
-    """Silence pacmap's remarks on seeds, and undo that it sets the number of threads
-    for the whole process.
-    """
-    import faiss
-
-    logger = logging.getLogger("pacmap.pacmap")
-    level, n_threads = logger.level, faiss.omp_get_max_threads()
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-        faiss.omp_set_num_threads(n_threads)

@@ -1,11 +1,16 @@
 """Nearest neighbors, searched once for several UMAPs."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import joblib
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.neighbors import VALID_METRICS, NearestNeighbors
+
+from embetter_reg._random import check_random_state
+from embetter_reg._validation import check_space, check_whole_number
+from embetter_reg.analysis.reduce._process import process_unchanged
 
 _EXACT_ROWS = 10_000
 
@@ -65,7 +70,7 @@ class SharedNeighbors:
 
     """
 
-    def __init__(self, n_kept: int = 4):
+    def __init__(self, n_kept: int = 4) -> None:
         self.n_kept = n_kept
         self.n_searches = 0
         self._graphs: dict[tuple, NeighborGraph] = {}
@@ -73,21 +78,41 @@ class SharedNeighbors:
     def __repr__(self) -> str:
         return f"SharedNeighbors(n_kept={self.n_kept})"
 
-    def __sklearn_clone__(self) -> "SharedNeighbors":
+    def __sklearn_clone__(self) -> Self:
         return self
 
     def find(
-        self, X, n_neighbors: int, *, metric: str = "cosine", seed: int | None = None
+        self,
+        X: ArrayLike,
+        n_neighbors: int,
+        *,
+        metric: str = "cosine",
+        seed: int | None = None,
     ) -> NeighborGraph:
         """Return the ``n_neighbors`` nearest of each row of ``X`` (n_documents,
         n_dims), the row itself among them.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` is no finite 2-D array, the metric is unknown to umap-learn, or
+            there are not from 2 to n_documents neighbors.
+        TypeError
+            If ``n_neighbors`` is not a whole number.
+
         """
-        exact = X.shape[0] <= _EXACT_ROWS and metric in VALID_METRICS["brute"]
-        key = (joblib.hash(X), n_neighbors, metric, None if exact else seed)
+        rows = check_space("X", X)
+        check_whole_number("n_neighbors", n_neighbors, 1, len(rows))
+        is_exact = len(rows) <= _EXACT_ROWS and metric in VALID_METRICS["brute"]
+        key: tuple = (joblib.hash(rows), n_neighbors, metric)
+        if not is_exact:
+            key = (*key, seed)
         if key not in self._graphs:
-            self._graphs[key] = (_exact if exact else _approximate)(
-                X, n_neighbors, metric, seed
-            )
+            if is_exact:
+                graph = _exact(rows, n_neighbors, metric)
+            else:
+                graph = _approximate(rows, n_neighbors, metric, seed)
+            self._graphs[key] = graph
             self.n_searches += 1
             for oldest in list(self._graphs)[: -self.n_kept]:
                 del self._graphs[oldest]
@@ -99,20 +124,21 @@ class _ExactIndex:
 
     _angular_trees = False
 
-    def __init__(self, search: NearestNeighbors):
+    def __init__(self, search: NearestNeighbors) -> None:
         self.search = search
 
-    def query(self, X, k: int, epsilon: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    def query(
+        self, X: np.ndarray, k: int, epsilon: float = 0.0
+    ) -> tuple[np.ndarray, np.ndarray]:
         distances, indices = self.search.kneighbors(X, k)
         return indices, distances
 
 
-def _exact(X, n_neighbors: int, metric: str, seed: int | None) -> NeighborGraph:
-    search = NearestNeighbors(metric=metric, algorithm="brute").fit(X)
-    distances, indices = search.kneighbors(
-        n_neighbors=n_neighbors - 1
-    )  # a row is no neighbor of its own here
-    itself = np.arange(X.shape[0])[:, None]
+def _exact(rows: np.ndarray, n_neighbors: int, metric: str) -> NeighborGraph:
+    search = NearestNeighbors(metric=metric, algorithm="brute").fit(rows)
+    # Without rows to ask about, a row is no neighbor of its own.
+    distances, indices = search.kneighbors(n_neighbors=n_neighbors - 1)
+    itself = np.arange(len(rows))[:, None]
     return NeighborGraph(
         np.hstack([itself, indices]).astype(np.int32),
         np.hstack([np.zeros_like(itself), np.maximum(distances, 0)]).astype(np.float32),
@@ -120,10 +146,22 @@ def _exact(X, n_neighbors: int, metric: str, seed: int | None) -> NeighborGraph:
     )
 
 
-def _approximate(X, n_neighbors: int, metric: str, seed: int | None) -> NeighborGraph:
+def _approximate(
+    rows: np.ndarray, n_neighbors: int, metric: str, seed: int | None
+) -> NeighborGraph:
     from umap.umap_ import nearest_neighbors
 
-    rng, n_jobs = np.random.RandomState(seed), -1 if seed is None else 1
-    return NeighborGraph(
-        *nearest_neighbors(X, n_neighbors, metric, {}, False, rng, n_jobs=n_jobs)
-    )
+    n_jobs = -1
+    if seed is not None:
+        n_jobs = 1
+    with process_unchanged():
+        indices, distances, index = nearest_neighbors(
+            rows,
+            n_neighbors,
+            metric,
+            {},
+            False,
+            check_random_state(seed),
+            n_jobs=n_jobs,
+        )
+    return NeighborGraph(indices, distances, index)

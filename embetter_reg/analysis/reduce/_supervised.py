@@ -2,36 +2,51 @@
 vectors.
 """
 
+from numbers import Real
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.metrics import pairwise_distances_argmin
 from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
 
+from embetter_reg._validation import check_choice, validate_rows
 from embetter_reg.analysis.reduce._labels import known_classes
 
 
 class _NeedsLabels(TransformerMixin, BaseEstimator):
-    def get_feature_names_out(self, input_features=None):
+    reducer_: Any
+    classes_: np.ndarray
+    centers_: np.ndarray
+    joined_: np.ndarray
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the names that the inner reducer gives to its dimensions."""
         check_is_fitted(self)
         return self.reducer_.get_feature_names_out()
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
 
-    def _averages(self, X, y) -> tuple[np.ndarray, np.ndarray]:
+    def _averages(
+        self, X: ArrayLike, y: ArrayLike | None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Store the classes and their averages; return checked rows and the class
         number of each, -1 for unknown.
         """
-        X = validate_data(self, X, dtype=(np.float64, np.float32), ensure_min_samples=2)
-        self.classes_, codes = known_classes(y, X, type(self).__name__)
-        self.centers_ = np.stack(
-            [X[codes == code].mean(axis=0) for code in range(len(self.classes_))]
+        rows = validate_rows(
+            self, X, dtype=(np.float64, np.float32), ensure_min_samples=2
         )
-        return X, codes
+        self.classes_, codes = known_classes(y, rows, type(self).__name__)
+        self.centers_ = np.stack(
+            [rows[codes == code].mean(axis=0) for code in range(len(self.classes_))]
+        )
+        return rows, codes
 
 
 class CenterProjection(_NeedsLabels):
@@ -70,16 +85,17 @@ class CenterProjection(_NeedsLabels):
     >>> import numpy as np
     >>> from embetter_reg.analysis import CenterProjection, make_reducer
     >>> X = np.array([[0.0, -9.0], [0.0, 9.0], [2.0, -9.0], [2.0, 9.0]])
-    >>> line = CenterProjection(make_reducer("pca", 1)).fit_transform(X, ["HI", "HI", "NA", "NA"]).ravel()
+    >>> y = ["HI", "HI", "NA", "NA"]
+    >>> line = CenterProjection(make_reducer("pca", 1)).fit_transform(X, y).ravel()
     >>> abs(line - line[0]).round(6)
     array([0., 0., 2., 2.])
 
     """
 
-    def __init__(self, reducer):
+    def __init__(self, reducer: Any) -> None:
         self.reducer = reducer
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Fit on the averages of the labels ``y`` (None, NaN or -1: left out) over
         ``X`` (n_documents, n_dims).
         """
@@ -88,13 +104,13 @@ class CenterProjection(_NeedsLabels):
         self.reducer_ = clone(self.reducer).fit(self.centers_)
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Return every row of ``X`` in the reduced space, ``(n_documents,
         n_components)``.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
-        return self.reducer_.transform(X)
+        rows = validate_rows(self, X, dtype=(np.float64, np.float32), reset=False)
+        return self.reducer_.transform(rows)
 
 
 class LabelAppended(_NeedsLabels):
@@ -139,62 +155,64 @@ class LabelAppended(_NeedsLabels):
     >>> import numpy as np
     >>> from embetter_reg.analysis import LabelAppended, make_reducer
     >>> X = np.array([[0.0, -9.0], [0.0, 9.0], [2.0, -9.0], [2.0, 9.0]])
-    >>> line = LabelAppended(make_reducer("pca", 1), weight=9).fit_transform(X, ["HI", "HI", "NA", "NA"]).ravel()
+    >>> reducer = LabelAppended(make_reducer("pca", 1), weight=9)
+    >>> line = reducer.fit_transform(X, ["HI", "HI", "NA", "NA"]).ravel()
     >>> abs(line - line[0]).round()
     array([  0.,   0., 163., 163.])
 
     """
 
-    def __init__(self, reducer, weight=1.0, *, kind="one_hot"):
+    def __init__(
+        self, reducer: Any, weight: float = 1.0, *, kind: str = "one_hot"
+    ) -> None:
         self.reducer = reducer
         self.weight = weight
         self.kind = kind
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Fit on ``X`` (n_documents, n_dims) joined with the labels ``y``."""
         self.fit_transform(X, y)
         return self
 
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X: ArrayLike, y: ArrayLike | None = None) -> np.ndarray:
         """Fit on ``X`` joined with the labels ``y`` and return it reduced,
         ``(n_documents, n_components)``.
         """
-        if self.kind not in ("one_hot", "centroid"):
+        check_choice("kind", self.kind, ("one_hot", "centroid"))
+        if not isinstance(self.weight, Real) or not 0 <= self.weight < np.inf:
             raise ValueError(
-                f"got kind={self.kind!r}, expected 'one_hot' or 'centroid'; pick one"
+                f"got weight={self.weight!r}, expected 0 or more; pass for example 1"
             )
-        if self.weight < 0:
-            raise ValueError(
-                f"got weight={self.weight}, expected 0 or more; pass for example 1"
-            )
-        X, codes = self._averages(X, y)
-        codes = np.where(codes < 0, self._nearest(X), codes)
-        joined = (
-            self.centers_
-            if self.kind == "centroid"
-            else np.eye(len(self.classes_), dtype=X.dtype)
-        )
+        rows, codes = self._averages(X, y)
+        codes = np.where(codes < 0, self._nearest(rows), codes)
+        joined = self.centers_
+        if self.kind == "one_hot":
+            joined = np.eye(len(self.classes_), dtype=rows.dtype)
         spread = _spread(joined[codes])
-        self.joined_ = joined * X.dtype.type(
-            self.weight * _spread(X) / spread if spread > 0 else 0
-        )
+        scale = 0.0
+        if spread > 0:
+            scale = self.weight * _spread(rows) / spread
+        self.joined_ = joined * rows.dtype.type(scale)
         self.reducer_ = clone(self.reducer)
-        return self.reducer_.fit_transform(np.hstack([X, self.joined_[codes]]), y)
+        return self.reducer_.fit_transform(np.hstack([rows, self.joined_[codes]]), y)
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Return ``X``, each row joined with the class of the nearest average, reduced."""
         check_is_fitted(self)
         _check_transforms(self.reducer)
-        X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
-        return self.reducer_.transform(np.hstack([X, self.joined_[self._nearest(X)]]))
+        rows = validate_rows(self, X, dtype=(np.float64, np.float32), reset=False)
+        joined = self.joined_[self._nearest(rows)]
+        return self.reducer_.transform(np.hstack([rows, joined]))
 
-    def _nearest(self, X) -> np.ndarray:
-        return pairwise_distances_argmin(X, self.centers_)
+    def _nearest(self, rows: np.ndarray) -> np.ndarray:
+        return pairwise_distances_argmin(rows, self.centers_)
 
 
-def _check_transforms(reducer) -> None:
+def _check_transforms(reducer: Any) -> None:
     if not hasattr(reducer, "transform"):
-        last = reducer[-1] if isinstance(reducer, Pipeline) else reducer
+        last = reducer
+        if isinstance(reducer, Pipeline):
+            last = reducer[-1]
         raise TypeError(
             f"got {type(last).__name__}, expected a reducer with transform to place "
             "new documents; use PCA or UMAP"

@@ -1,15 +1,19 @@
 """TriMap."""
 
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
-from sklearn.utils.validation import validate_data
 
 from embetter_reg._optional import optional_import
-from embetter_reg._random import draw_seed
+from embetter_reg._random import RandomStateLike, draw_seed
+from embetter_reg._validation import check_whole_number, validate_rows
+from embetter_reg.analysis.reduce._options import check_options
 
 
 class TriMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -53,19 +57,24 @@ class TriMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """
 
     def __init__(
-        self, n_components=2, *, n_inliers=12, random_state=None, options=None
-    ):
+        self,
+        n_components: int = 2,
+        *,
+        n_inliers: int = 12,
+        random_state: RandomStateLike = None,
+        options: dict[str, Any] | None = None,
+    ) -> None:
         self.n_components = n_components
         self.n_inliers = n_inliers
         self.random_state = random_state
         self.options = options
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Lay out the rows of ``X`` (n_documents, n_dims)."""
         library = optional_import(
             "trimap", package="embetter-reg[reducers]", purpose="TriMap"
         )
-        X = validate_data(
+        rows = validate_rows(
             self,
             X,
             dtype=np.float32,
@@ -73,23 +82,29 @@ class TriMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             ensure_min_samples=8,
             ensure_min_features=self.n_components,
         )
+        check_whole_number("n_components", self.n_components)
+        check_whole_number("n_inliers", self.n_inliers)
         if self.n_components < 2:
             raise ValueError(
                 f"got n_components={self.n_components}, expected at least 2 for "
                 "TriMap; pass 2"
             )
+        own = self.get_params(deep=False)
+        options = check_options("TriMap", self.options, library.TorchTRIMAP, own)
         settings = {
             "n_dims": self.n_components,
-            "n_inliers": min(self.n_inliers, len(X) - 6),
+            "n_inliers": min(self.n_inliers, len(rows) - 6),
             "random_state": draw_seed(self.random_state),
             "device": "cpu",
             "knn_backend": "torch",  # exact, whatever else is installed
-            **(self.options or {}),
+            **options,
         }
-        self.embedding_ = library.TorchTRIMAP(**settings).fit_transform(X).cpu().numpy()
+        self.embedding_ = (
+            library.TorchTRIMAP(**settings).fit_transform(rows).cpu().numpy()
+        )
         self._n_features_out = self.n_components
         return self
 
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X: ArrayLike, y: Any = None) -> np.ndarray:
         """Fit on ``X`` and return the map, ``float32 (n_documents, n_components)``."""
         return self.fit(X).embedding_
