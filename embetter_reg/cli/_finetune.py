@@ -48,17 +48,17 @@ def finetune(
             help="Documents to score on. Without it a part of DOCS is held out."
         ),
     ] = None,
-    train_langs: Annotated[
+    train_languages: Annotated[
         str | None,
         typer.Option(help="Languages to train on, such as en,fi. [default: all]"),
     ] = None,
-    test_langs: Annotated[
+    test_languages: Annotated[
         str | None, typer.Option(help="Languages to score on. [default: all]")
     ] = None,
     test_size: Annotated[
         float, typer.Option(help="Share held out where --test is not given.")
     ] = 0.2,
-    per_language: Annotated[
+    n_per_language: Annotated[
         int | None,
         typer.Option(help="Train on a sample of so many documents a language."),
     ] = None,
@@ -73,7 +73,8 @@ def finetune(
         bool | None,
         typer.Option(
             "--multi-label/--single-label",
-            help="Several labels a document, or one: hybrids are then left out. By default as the documents have them.",
+            help="Several labels a document, or one: hybrids are then left out. "
+            "[default: as the documents have them]",
         ),
     ] = None,
     group: Annotated[
@@ -87,28 +88,28 @@ def finetune(
     accumulate: Annotated[
         int, typer.Option(help="Batches whose gradients are added up to a step.")
     ] = 1,
-    epochs: Annotated[float, typer.Option(help="Passes over the documents.")] = 3,
+    n_epochs: Annotated[float, typer.Option(help="Passes over the documents.")] = 3,
     max_steps: Annotated[
-        int | None, typer.Option(help="Steps, in place of --epochs.")
+        int | None, typer.Option(help="Steps, in place of --n-epochs.")
     ] = None,
     learning_rate: Annotated[
         float | None, typer.Option(help="At its highest; by default one of the method.")
     ] = None,
-    warmup: Annotated[
+    warmup_ratio: Annotated[
         float,
         typer.Option(help="Share of the steps over which the learning rate rises."),
     ] = 0.1,
     early_stopping: Annotated[
         bool,
         typer.Option(
-            help="Hold a part back, keep the best weights on it, and stop when nothing gets better."
+            help="Hold a part back, keep the best weights on it, and stop without improvement."
         ),
     ] = True,
-    validation_size: Annotated[
+    validation_fraction: Annotated[
         float, typer.Option(help="Share of the training documents held back for that.")
     ] = 0.1,
-    patience: Annotated[
-        int, typer.Option(help="Checks without anything better before training stops.")
+    n_iter_no_change: Annotated[
+        int, typer.Option(help="Checks without improvement after which training stops.")
     ] = 3,
     check_every: Annotated[
         int | None, typer.Option(help="Steps between checks. [default: an epoch]")
@@ -130,16 +131,16 @@ def finetune(
         str, typer.Option(help="'auto', 'cpu', 'cuda' or 'mps'.")
     ] = "auto",
     dtype: Annotated[
-        str | None,
-        typer.Option(help="Type of the computation: 'float32' or 'bfloat16'."),
-    ] = None,
+        str,
+        typer.Option(help="Type of the computation: 'auto', 'float32' or 'bfloat16'."),
+    ] = "auto",
     text_column: TextColumn = "text",
     labels_column: LabelsColumn = "labels",
     lang_column: LangColumn = "lang",
     id_column: IdColumn = "id",
     language: Language = None,
     skip_bad_rows: SkipBadRows = False,
-    seed: Seed = 0,
+    random_state: Seed = 0,
     debug: Debug = False,
 ) -> None:
     """Train a transformer on a part of DOCS, score it on the rest by language, and
@@ -164,35 +165,44 @@ def finetune(
         max_length=max_length,
         batch_size=batch_size,
         accumulate=accumulate,
-        n_epochs=epochs,
+        n_epochs=n_epochs,
         max_steps=max_steps,
         learning_rate=learning_rate,
-        warmup_ratio=warmup,
+        warmup_ratio=warmup_ratio,
         early_stopping=early_stopping,
-        validation_fraction=validation_size,
-        n_iter_no_change=patience,
+        validation_fraction=validation_fraction,
+        n_iter_no_change=n_iter_no_change,
         check_every=check_every,
         rank=rank,
         report_to=report_to.split(","),
         device=device,
         dtype=dtype,
-        random_state=seed,
+        random_state=random_state,
         show_progress=True,
     )
+    documents = read(docs)
+    test_documents = read(test) if test else None
     figures = finetune_documents(
-        read(docs),
+        documents,
         trainer,
         out,
-        test=read(test) if test else None,
-        train_languages=train_langs.split(",") if train_langs else None,
-        test_languages=test_langs.split(",") if test_langs else None,
+        test=test_documents,
+        train_languages=split_names(train_languages),
+        test_languages=split_names(test_languages),
         test_size=test_size,
-        n_per_language=per_language,
+        n_per_language=n_per_language,
         folds=folds,
         merge=merge,
         resume=resume,
     )
     print_figures(figures, f"Model, card, split and figures: {out}")
+
+
+def split_names(names: str | None) -> list[str] | None:
+    """Return the names of an option such as ``en,fi``."""
+    if not names:
+        return None
+    return [name.strip() for name in names.split(",") if name.strip()]
 
 
 def print_figures(figures, where: str) -> None:

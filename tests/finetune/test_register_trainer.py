@@ -24,6 +24,7 @@ from transformers import (
     BertForSequenceClassification,
 )
 
+from embetter_reg._class_weights import weigh_classes
 from embetter_reg.finetune import RegisterTrainer
 from embetter_reg.finetune.models import _register_run
 from embetter_reg.finetune.models._adapters import (
@@ -31,11 +32,15 @@ from embetter_reg.finetune.models._adapters import (
     apply_method,
     count_parameters,
 )
+from embetter_reg.finetune.models._register_documents import (
+    Documents,
+    hold_out,
+    make_windows,
+)
 from embetter_reg.finetune.models._register_labels import (
     language_f1,
     read_labels,
     targets,
-    weigh_classes,
 )
 from embetter_reg.text import CausalLMEncoder, RegisterEncoder, encode_layers
 
@@ -361,7 +366,7 @@ def test_hybrids_have_a_threshold_of_their_own(tiny_folder, tmp_path):
     ours = trainer(tiny_folder / "bert", n_epochs=12, validation_fraction=0.4).fit(
         TEXTS, HYBRIDS, language=LANGUAGE
     )
-    assert ours.multi_label_ and ours.classes_ == ["NA", "OP", "HI"]
+    assert ours.is_multi_label_ and ours.classes_ == ["NA", "OP", "HI"]
     held = ours.validation_rows_
     p = ours.predict_proba([TEXTS[i] for i in held])
     gold = targets([HYBRIDS[i] for i in held], ours.classes_, True)
@@ -382,13 +387,13 @@ def test_hybrids_have_a_threshold_of_their_own(tiny_folder, tmp_path):
     )
 
 
-def test_a_text_is_on_one_side_of_the_inner_split(tiny_folder):
+def test_a_text_is_on_one_side_of_the_inner_split():
     texts, labels = (
         [TEXTS[row % 12] for row in range(36)],
         [LABELS[row % 12] for row in range(36)],
     )
-    ours = trainer(tiny_folder / "bert", max_steps=1, validation_fraction=0.1)
-    rows, held = ours._split([*TEXTS, *texts], read_labels([*LABELS, *labels]), None, 0)
+    documents = Documents([*TEXTS, *texts], read_labels([*LABELS, *labels]))
+    rows, held = hold_out(documents, 0.1, 0)
     assert sorted([*rows, *held]) == list(range(60)) and len(held)
     assert not {[*TEXTS, *texts][row] for row in rows} & {
         [*TEXTS, *texts][row] for row in held
@@ -402,7 +407,7 @@ def test_balanced_weights_are_those_of_scikit_learn():
         weigh_classes("balanced", y, list("abc")), expected, rtol=1e-6
     )
     np.testing.assert_allclose(
-        weigh_classes("balanced", np.eye(3)[[0, 0, 0, 1]], list("abc")), [1 / 3, 3, 4]
+        weigh_classes("balanced", np.eye(3)[[0, 0, 0, 1]], list("abc")), [1 / 3, 3, 1]
     )
     assert (
         weigh_classes("balanced", np.eye(20)[[0] * 19 + [1]], list("a" * 20)).max()
@@ -458,11 +463,10 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_weights(
     whole = RegisterTrainer(**options).fit(TEXTS, LABELS)
     options["checkpoint_folder"] = str(tmp_path)
     fit_killed("_register_run", "RegisterTrainer", options, TEXTS, LABELS)
-    run = tmp_path / "checkpoints"
+    (run,) = tmp_path.iterdir()
     assert sorted(path.name for path in run.iterdir()) == [
         "checkpoint-4",
         "checkpoint-8",
-        "run.json",
     ]
     (run / "checkpoint-12").mkdir()  # a kill amid a checkpoint
     (run / "checkpoint-12" / "trained.safetensors").write_bytes(b"half")
@@ -473,12 +477,7 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_weights(
         "training_step",
         lambda *args: taken.append(1) or step(*args),
     )
-    with pytest.raises(
-        ValueError,
-        match=r"got .* with an unfinished run, expected none; pass resume \(--resume\)",
-    ):
-        RegisterTrainer(**options).fit(TEXTS, LABELS)
-    resumed = RegisterTrainer(**options, resume=True).fit(TEXTS, LABELS)
+    resumed = RegisterTrainer(**options).fit(TEXTS, LABELS)
     assert len(taken) == 16 - 8
     assert torch.equal(weights(resumed.model_), weights(whole.model_))
     assert resumed.history_ == whole.history_
@@ -512,7 +511,6 @@ def test_an_interrupted_run_goes_on(
         check_every=2,
         batch_size=5,
         checkpoint_folder=tmp_path,
-        resume=True,
     )
     y = LABELS if objective == "register" else None
     step = _register_run._Trainer.training_step
@@ -521,50 +519,70 @@ def test_an_interrupted_run_goes_on(
         ours.fit(TEXTS, y)
     monkeypatch.setattr(_register_run._Trainer, "training_step", step)
     ours.fit(TEXTS, y)
-    plain = clone(ours).set_params(checkpoint_folder=None, resume=False).fit(TEXTS, y)
+    plain = clone(ours).set_params(checkpoint_folder=None).fit(TEXTS, y)
     assert (
         torch.equal(weights(ours.model_), weights(plain.model_))
         and ours.history_ == plain.history_
     )
 
 
-def test_checkpoints_of_another_run_are_told(tiny_folder, tmp_path, monkeypatch):
-    def stop(self, *args):
-        raise KeyboardInterrupt
+def test_checkpoints_of_another_run_are_not_taken(tiny_folder, tmp_path, monkeypatch):
+    """Another model, other documents or settings have a folder of their own."""
 
+    def stop(self, *args):
+        if self.state.global_step == 2:
+            raise KeyboardInterrupt
+        return step(self, *args)
+
+    step = _register_run._Trainer.training_step
     ours = trainer(
-        tiny_folder / "bert", checkpoint_folder=tmp_path, resume=True, max_steps=3
+        tiny_folder / "bert", checkpoint_folder=tmp_path, max_steps=3, check_every=1
     )
     with monkeypatch.context() as patch:
         patch.setattr(_register_run._Trainer, "training_step", stop)
         with pytest.raises(KeyboardInterrupt):
             ours.fit(TEXTS, LABELS)
-    for other, texts, message in (
-        (
-            clone(ours).set_params(model=str(tiny_folder / "roberta")),
-            TEXTS,
-            "got checkpoints with another model and other",
-        ),
-        (clone(ours).set_params(batch_size=5), TEXTS, "documents and other settings"),
-        (ours, TEXTS[::-1], "got checkpoints with another documents in"),
+    (run,) = tmp_path.iterdir()
+    for other, texts in (
+        (clone(ours).set_params(model=str(tiny_folder / "roberta")), TEXTS),
+        (clone(ours).set_params(batch_size=5), TEXTS),
+        (clone(ours).set_params(class_weight="balanced"), TEXTS),
+        (clone(ours).set_params(method="bitfit"), TEXTS),
+        (ours, TEXTS[::-1]),
     ):
-        with pytest.raises(ValueError, match=message):
-            other.fit(texts, LABELS)
+        again = clone(other).fit(texts, LABELS)
+        plain = clone(other).set_params(checkpoint_folder=None).fit(texts, LABELS)
+        assert [record["step"] for record in again.history_] == [1, 2, 3]
+        assert torch.equal(weights(again.model_), weights(plain.model_))
+        assert list(tmp_path.iterdir()) == [run]
 
 
 # -- raw text -------------------------------------------------------------------------------------------
 
 
+def windows_of(fitted, texts):
+    return make_windows(
+        texts,
+        fitted.tokenizer_,
+        fitted.model_,
+        objective=fitted.objective,
+        max_length=fitted.max_length,
+    )
+
+
 def masks(folder, n_places=400):
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    ours = trainer(folder, objective="mlm", max_steps=1, early_stopping=False).fit(
-        TEXTS
+    windows = make_windows(
+        TEXTS,
+        tokenizer,
+        AutoModelForMaskedLM.from_pretrained(folder),
+        objective="mlm",
+        max_length=16,
     )
-    examples = ours._examples(TEXTS, None)
-    collate = _register_run.Collator(tokenizer, ours._recipe(len(examples), None, 7))
+    objective = _register_run.Objective("mlm", mask_share=0.15, seed=7)
+    collate = _register_run.Collator(tokenizer, objective)
     return tokenizer, [
-        collate([(place, examples.windows[place % 24], None)])
-        for place in range(n_places)
+        collate([(place, windows[place % 24], None)]) for place in range(n_places)
     ]
 
 
@@ -611,9 +629,8 @@ def test_causal_adaptation_lowers_the_loss_and_loads(tiny_folder, tmp_path, meth
     assert np.abs(X - before).max() > 1e-3
     model = AutoModelForCausalLM.from_pretrained(tmp_path).eval()
     total = n_tokens = 0
-    for window in ours._examples(
-        TEXTS, None
-    ).windows:  # the library's own loss, a window at a time
+    windows = windows_of(ours, TEXTS)
+    for window in windows:  # the library's own loss, a window at a time
         ids = torch.tensor([window.ids])
         if ids.shape[1] > 1:
             with torch.no_grad():
@@ -665,9 +682,9 @@ def test_long_raw_text_is_read_to_its_end(tiny_folder):
         max_length=8,
     )
     ours.fit([" ".join(TEXTS[:6])])
-    examples = ours._examples([" ".join(TEXTS[:6])], None)
+    windows = windows_of(ours, [" ".join(TEXTS[:6])])
     tokenizer = AutoTokenizer.from_pretrained(tiny_folder / "gpt2")
-    found = [number for window in examples.windows for number in window.ids]
+    found = [number for window in windows for number in window.ids]
     whole = tokenizer(" ".join(TEXTS[:6]))["input_ids"]
     assert (
         found == whole[: len(found)] and len(whole) - len(found) <= 1
@@ -779,7 +796,7 @@ def test_bad_documents(tiny_folder, X, y, options, message):
     [
         {"method": "prefix"},
         {"objective": "nsp"},
-        {"level": "sub"},
+        {"level": "leaf"},
         {"dtype": "int8"},
         {"batch_size": 0},
         {"accumulate": 1.5},
@@ -794,7 +811,6 @@ def test_bad_documents(tiny_folder, X, y, options, message):
         {"weight_decay": -1},
         {"device": "tpu"},
         {"report_to": "paper"},
-        {"resume": True},
         {"checkpoint_folder": "x", "random_state": None},
     ],
 )

@@ -187,7 +187,7 @@ def test_seed_repeats_and_global_state_is_left_alone(tiny_model, tuned):
 
 def test_the_saved_folder_loads_everywhere(tuned, tmp_path):
     X = tuned.transform(TEXTS)
-    tuned.to_disk(tmp_path / "model")
+    tuned.save(tmp_path / "model")
     np.testing.assert_allclose(
         SentenceTransformer(str(tmp_path / "model"), device="cpu").encode(TEXTS),
         X,

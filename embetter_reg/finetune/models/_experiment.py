@@ -5,27 +5,37 @@ finetune`` does.
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from embetter_reg.corpus import text_digest
+from embetter_reg._files import check_folder, write_atomically, write_csv
+from embetter_reg.corpus import (
+    RegisterKFold,
+    RegisterShuffleSplit,
+    balanced_sample,
+    label_matrix,
+    text_digest,
+)
 from embetter_reg.corpus.registers import mains
-from embetter_reg.corpus.select import balanced_sample
-from embetter_reg.corpus.split import RegisterKFold, RegisterShuffleSplit
 from embetter_reg.finetune.models._model_card import RECORD
+from embetter_reg.finetune.models._records import FIGURES, SPLIT, average_folds
 from embetter_reg.finetune.models._register_trainer import RegisterTrainer
 
-SPLIT, FIGURES = "split.csv", "figures.csv"
+_RUN = "run.json"
+# Parameters that leave the model as it is.
+_NO_MATTER = ("checkpoint_folder", "log_folder", "report_to", "show_progress")
 
 
 def finetune_documents(
     documents: pd.DataFrame,
     trainer: RegisterTrainer,
-    out,
+    out: str | Path,
     *,
     test: pd.DataFrame | None = None,
     train_languages: Sequence[str] | None = None,
@@ -42,9 +52,11 @@ def finetune_documents(
     Parameters
     ----------
     documents : DataFrame
-        As `read_documents` gives them; on registers those without a label are left out.
+        As `read_documents` returns them; on registers those without a label are left
+        out.
     trainer : RegisterTrainer
-        What to train, and how. It stays as it is; it needs a ``random_state``.
+        What to train, and with which parameters. It stays as it is; it needs a
+        ``random_state``.
     out : path
         Folder for the model, or for ``fold_1`` to ``fold_k``.
     test : DataFrame or None
@@ -69,255 +81,271 @@ def finetune_documents(
     Returns
     -------
     DataFrame
-        What `RegisterTrainer.evaluate` gives of each model, with the column ``fold``;
+        What `RegisterTrainer.evaluate` returns of each model, with the column ``fold``;
         also written as ``figures.csv``, and with folds as ``average.csv`` (means and
         standard deviations).
 
     Raises
     ------
     ValueError
-        If a part is empty, the folder holds a model, or checkpoints are of another run.
+        If a part is empty, or a folder holds a model or an unfinished run.
+    OSError
+        If a file cannot be written, such as on a full disk.
 
     Notes
     -----
-    ``split.csv`` in each folder tells every document's part: ``train``, ``validation``
+    ``split.csv`` in each folder lists every document's part: ``train``, ``validation``
     (held back by the trainer) or ``test``, with a digest of its text.
 
     """
     out = Path(out)
+    trainer._check_parameters()
+    check_folder(out)
     if trainer.random_state is None:
         raise ValueError(
             "got a trainer without random_state, expected one, which decides the "
             "split; pass random_state=0"
         )
     documents = _usable(documents, trainer, "training")
-    test = None if test is None else _usable(test, trainer, "test")
-    for name, wanted, among in (
-        ("training", train_languages, documents),
-        ("test", test_languages, documents if test is None else test),
-    ):
-        missing = sorted(set(wanted or ()) - set(among["lang"]))
-        if missing:
-            raise ValueError(
-                f"got no {name} document in {', '.join(missing)}, expected some; the "
-                "languages here are "
-                f"{', '.join(sorted(set(among['lang'])))}"
-            )
-    tables = []
+    if test is not None:
+        test = _usable(test, trainer, "test")
+    _check_languages("training", train_languages, documents)
+    _check_languages("test", test_languages, documents if test is None else test)
+    runs = []
     for fold, fitted, scored in _parts(
         documents, test, train_languages, test_size, folds, trainer.random_state
     ):
-        train = _in(documents[fitted], train_languages)
-        held_out = _in(documents[scored] if test is None else test, test_languages)
+        train = _of_languages(documents[fitted], train_languages)
         if n_per_language is not None and len(train):
             train = balanced_sample(
                 train, n_per_language, random_state=trainer.random_state, on_short="all"
             )
-        held_out = held_out[~held_out["text"].isin(set(train["text"]))].reset_index(
-            drop=True
-        )
-        for name, part in (("training", train), ("test", held_out)):
-            if part.empty:
-                raise ValueError(
-                    f"got no {name} document, expected some; check labels, languages "
-                    "and sizes"
-                )
+        held_out = documents[scored] if test is None else test
+        held_out = _of_languages(held_out, test_languages)
+        is_new = ~held_out["text"].isin(set(train["text"]))
+        held_out = held_out[is_new].reset_index(drop=True)
+        _check_not_empty(training=train, test=held_out)
         folder = out / f"fold_{fold}" if folds else out
-        tables.append(
-            _one(train, held_out, trainer, folder, merge, resume).assign(fold=fold)
-        )
+        runs.append(_Run(trainer, train, held_out, folder, merge))
+    # Before any of them trains for hours.
+    finished = [run.is_finished(resume) for run in runs]
+    tables: list[pd.DataFrame] = []
+    for run, is_finished in zip(runs, finished, strict=True):
+        if not is_finished:
+            run.train()
+        table = pd.read_csv(run.folder / FIGURES, keep_default_na=False)
+        tables.append(table.assign(fold=len(tables) + 1))
     figures = pd.concat(tables, ignore_index=True)
-    figures.to_csv(out / FIGURES, index=False)
+    write_csv(figures, out / FIGURES)
     if folds:
-        average_folds(figures).to_csv(out / "average.csv", index=False)
+        write_csv(average_folds(figures), out / "average.csv")
     return figures
 
 
-def average_folds(figures: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean and standard deviation (``_sd``) of every figure over folds, a
-    row each language.
-    """
-    values = [
-        name for name in figures if name not in ("language", "n_documents", "fold")
-    ]
-    groups = figures.groupby("language", sort=False)
-    mean, sd = groups[values].mean(), groups[values].std().add_suffix("_sd")
-    columns = [column for name in values for column in (name, f"{name}_sd")]
-    return pd.concat(
-        [groups["fold"].nunique().rename("n_folds"), mean.join(sd)[columns]], axis=1
-    ).reset_index()
+@dataclass
+class _Run:
+    """One model, from its documents to its folder."""
 
+    trainer: RegisterTrainer
+    documents: pd.DataFrame
+    held_out: pd.DataFrame
+    folder: Path
+    merge: bool
 
-def read_figures(folders: Sequence) -> pd.DataFrame:
-    """Return the figures of trained models in folders, each a ``fold``, as
-    `finetune_documents` returns them.
-
-    Raises
-    ------
-    FileNotFoundError
-        If a folder holds no figures.
-
-    """
-    tables = []
-    for fold, folder in enumerate(map(Path, folders), start=1):
-        if not (folder / FIGURES).is_file():
-            raise FileNotFoundError(
-                f"got {folder} without {FIGURES}, expected a trained model's; check "
-                "the path"
+    def is_finished(self, resume: bool) -> bool:
+        """Return whether a killed call finished this run; refuse a folder of another."""
+        path = self.folder / _RUN
+        advice = "expected an empty folder; pass another by out (--out)"
+        if not path.exists():
+            if (self.folder / RECORD).exists():
+                raise ValueError(
+                    f"got {self.folder}, which holds a model already, {advice}"
+                )
+            return False
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            is_complete = record.get("complete", True)
+        except (ValueError, AttributeError, RecursionError) as error:
+            raise ValueError(f"got {path}, which cannot be read, {advice}") from error
+        if resume:
+            self._check_same(record)
+        elif is_complete:
+            raise ValueError(
+                f"got {self.folder}, which holds a model already, {advice}"
             )
-        tables.append(
-            pd.read_csv(folder / FIGURES, keep_default_na=False).assign(fold=fold)
+        else:
+            raise ValueError(
+                f"got {self.folder} with an unfinished run, expected none; pass resume "
+                "(--resume) to go on with it, another folder, or remove it"
+            )
+        return is_complete
+
+    def _check_same(self, record: dict[str, Any]) -> None:
+        settings = self._settings()
+        recorded = record.get("settings", {})
+        names = [*settings, *(name for name in recorded if name not in settings)]
+        unlike = [name for name in names if recorded.get(name) != settings.get(name)]
+        if record.get("documents") != _digest(self.documents, self.held_out):
+            unlike.append("documents")
+        if unlike:
+            raise ValueError(
+                f"got {self.folder}, which holds a model already of a run with other "
+                f"{', '.join(unlike)}, expected those of this run; pass what it was "
+                "given, or another folder by out (--out)"
+            )
+
+    def train(self) -> None:
+        """Train, score and write the model."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._write_record(complete=False)
+        checkpoints = self.folder / "checkpoints"
+        is_register = self.trainer.objective == "register"
+        model = clone(self.trainer).set_params(
+            checkpoint_folder=checkpoints,
+            log_folder=self.trainer.log_folder or self.folder / "runs",
         )
-    return pd.concat(tables, ignore_index=True)
+        model._fit(
+            self.documents["text"],
+            self.documents["labels"] if is_register else None,
+            self.documents["lang"],
+            keep_checkpoints=True,
+        )
+        figures = model.evaluate(
+            self.held_out["text"],
+            self.held_out["labels"] if is_register else None,
+            language=self.held_out["lang"],
+        )
+        write_csv(self._split(model.validation_rows_), self.folder / SPLIT)
+        write_csv(figures, self.folder / FIGURES)
+        counts = self.held_out["lang"].value_counts().sort_index()
+        languages = ", ".join(f"{name} ({n:,})" for name, n in counts.items())
+        model.save(
+            self.folder,
+            merge=self.merge,
+            figures=figures,
+            about=f"Tested on {len(self.held_out):,} documents: {languages}.",
+        )
+        self._write_record(complete=True)
+        # Only now that everything is written.
+        shutil.rmtree(checkpoints)
 
+    def _split(self, validation_rows: np.ndarray) -> pd.DataFrame:
+        part = np.full(len(self.documents), "train", dtype=object)
+        part[validation_rows] = "validation"
+        split = pd.concat(
+            [self.documents.assign(part=part), self.held_out.assign(part="test")]
+        )
+        digests = split["text"].map(text_digest)
+        return split.assign(digest=digests)[["id", "lang", "part", "digest"]]
 
-def trained_on(folder, documents: pd.DataFrame) -> np.ndarray:
-    """Return which documents a model was trained on, by id or text: bool
-    ``(n_documents,)``.
+    def _write_record(self, *, complete: bool) -> None:
+        record = {
+            "settings": self._settings(),
+            "documents": _digest(self.documents, self.held_out),
+            "complete": complete,
+        }
+        write_atomically(
+            self.folder / _RUN,
+            lambda draft: draft.write_text(json.dumps(record), encoding="utf-8"),
+        )
 
-    A folder without ``split.csv``, such as that of a model from elsewhere, tells of
-    none.
-    """
-    path = Path(folder) / SPLIT
-    if not path.is_file():
-        return np.zeros(len(documents), dtype=bool)
-    split = pd.read_csv(path, dtype=str, keep_default_na=False)
-    seen = split[split["part"] != "test"]
-    return (
-        documents["id"].isin(seen["id"])
-        | documents["text"].map(text_digest).isin(seen["digest"])
-    ).to_numpy()
+    def _settings(self) -> dict[str, Any]:
+        parameters = self.trainer.get_params()
+        settings = {
+            name: repr(value)
+            for name, value in parameters.items()
+            if name not in _NO_MATTER
+        }
+        return {**settings, "merge": self.merge}
 
 
 def _usable(
     documents: pd.DataFrame, trainer: RegisterTrainer, name: str
 ) -> pd.DataFrame:
     """Return the documents that the objective can use."""
-    kept = documents
+    missing = [
+        column for column in ("id", "lang", "labels", "text") if column not in documents
+    ]
+    if missing:
+        raise ValueError(
+            f"got {name} documents without the column {missing[0]!r}, expected those "
+            "of read_documents; pass them"
+        )
+    usable = documents
     if trainer.objective == "register":
-        kept = documents[documents["labels"].map(len) > 0]
+        usable = documents[documents["labels"].map(len) > 0]
         if trainer.multi_label is False and trainer.classes is None:
-            kept = kept[kept["labels"].map(lambda found: len(mains(found)) == 1)]
-    if kept.empty:
+            n_registers = usable["labels"].map(lambda labels: len(mains(labels)))
+            usable = usable[n_registers == 1]
+    if usable.empty:
         raise ValueError(
             f"got no {name} document that can be used, expected some with labels; "
             "check what was read"
         )
-    return kept.reset_index(drop=True)
+    return usable.reset_index(drop=True)
 
 
-def _in(documents: pd.DataFrame, languages: Sequence[str] | None) -> pd.DataFrame:
-    kept = (
-        documents if languages is None else documents[documents["lang"].isin(languages)]
-    )
-    return kept.reset_index(drop=True)
-
-
-def _parts(documents, test, train_languages, test_size: float, folds: int | None, seed):
-    """Yield fold numbers with masks of the documents to train on and to score on."""
-    language = documents["lang"].to_numpy(str)
-    untrained = (
-        np.zeros(len(documents), bool)
-        if train_languages is None
-        else ~np.isin(language, list(train_languages))
-    )
-    if folds is None and test is not None:
-        yield 1, ~untrained, untrained
-        return
-    names = sorted({label for found in documents["labels"] for label in found}) or [""]
-    y = np.array(
-        [[name in found for name in names] for found in documents["labels"]],
-        dtype=np.int8,
-    )
-    groups = pd.factorize(
-        documents["document"] if "document" in documents else documents["text"]
-    )[0]
-    splitter = (
-        RegisterShuffleSplit(1, test_size=test_size, random_state=seed)
-        if folds is None
-        else RegisterKFold(folds, random_state=seed)
-    )
-    for number, (fitted, scored) in enumerate(
-        splitter.split(y, y, groups, language=language), start=1
-    ):
-        masks = [np.isin(np.arange(len(documents)), rows) for rows in (fitted, scored)]
-        yield (
-            number,
-            masks[0] & ~untrained,
-            masks[1] | (untrained if folds is None else False),
+def _check_languages(
+    name: str, languages: Sequence[str] | None, documents: pd.DataFrame
+) -> None:
+    available = sorted(set(documents["lang"]))
+    missing = sorted(set(languages or ()) - set(available))
+    if missing:
+        raise ValueError(
+            f"got no {name} document in {', '.join(missing)}, expected some; the "
+            f"languages here are {', '.join(available)}"
         )
 
 
-def _one(
-    train, held_out, trainer: RegisterTrainer, folder: Path, merge: bool, resume: bool
-) -> pd.DataFrame:
-    """Train, score and write one model; one that a killed call finished is read."""
-    run = {"settings": _settings(trainer, merge), "documents": _digest(train, held_out)}
-    done, checkpoints = folder / "run.json", folder / "checkpoints"
-    if done.exists() or ((folder / RECORD).exists() and not checkpoints.exists()):
-        same = done.exists() and json.loads(done.read_text(encoding="utf-8")) == run
-        if not (resume and same):
+def _check_not_empty(**parts: pd.DataFrame) -> None:
+    for name, part in parts.items():
+        if part.empty:
             raise ValueError(
-                f"got {folder}, which holds a model "
-                f"already{' of another run' if resume else ''}, expected an empty "
-                "folder; pass another by out (--out)"
+                f"got no {name} document, expected some; check labels, languages and "
+                "sizes"
             )
-        return pd.read_csv(folder / FIGURES, keep_default_na=False)
-    folder.mkdir(parents=True, exist_ok=True)
-    model = clone(trainer).set_params(
-        checkpoint_folder=folder,
-        resume=resume,
-        log_folder=trainer.log_folder or folder / "runs",
-    )
-    registers = trainer.objective == "register"
-    model._fit(
-        train["text"],
-        train["labels"] if registers else None,
-        train["lang"],
-        keep_checkpoints=True,
-    )
-    figures = model.evaluate(
-        held_out["text"],
-        held_out["labels"] if registers else None,
-        language=held_out["lang"],
-    )
-    part = np.where(
-        np.isin(np.arange(len(train)), model.validation_rows_), "validation", "train"
-    )
-    split = pd.concat([train.assign(part=part), held_out.assign(part="test")])
-    split = split.assign(digest=split["text"].map(text_digest))[
-        ["id", "lang", "part", "digest"]
-    ]
-    split.to_csv(folder / SPLIT, index=False)
-    figures.to_csv(folder / FIGURES, index=False)
-    languages = ", ".join(
-        f"{name} ({n:,})"
-        for name, n in held_out["lang"].value_counts().sort_index().items()
-    )
-    model.save(
-        folder,
-        merge=merge,
-        figures=figures,
-        about=f"Tested on {len(held_out):,} documents: {languages}.",
-    )
-    done.write_text(json.dumps(run), encoding="utf-8")
-    shutil.rmtree(checkpoints)  # now that everything is written
-    return figures
 
 
-def _settings(trainer: RegisterTrainer, merge: bool) -> dict:
-    given = {name: repr(value) for name, value in trainer.get_params().items()}
-    unimportant = (
-        "checkpoint_folder",
-        "resume",
-        "log_folder",
-        "report_to",
-        "show_progress",
-    )
-    return {
-        **{name: value for name, value in given.items() if name not in unimportant},
-        "merge": merge,
-    }
+def _of_languages(
+    documents: pd.DataFrame, languages: Sequence[str] | None
+) -> pd.DataFrame:
+    if languages is not None:
+        documents = documents[documents["lang"].isin(languages)]
+    return documents.reset_index(drop=True)
+
+
+def _parts(
+    documents: pd.DataFrame,
+    test: pd.DataFrame | None,
+    train_languages: Sequence[str] | None,
+    test_size: float,
+    folds: int | None,
+    seed: Any,
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Yield fold numbers with masks of the documents to train on and to score on."""
+    n = len(documents)
+    languages = documents["lang"].to_numpy(str)
+    is_untrained = np.zeros(n, dtype=bool)
+    if train_languages is not None:
+        is_untrained = ~np.isin(languages, list(train_languages))
+    if folds is None and test is not None:
+        yield 1, ~is_untrained, is_untrained
+        return
+    classes = sorted({label for labels in documents["labels"] for label in labels})
+    # Raw text has no labels; the splitter wants a column.
+    y = label_matrix(documents["labels"], classes or [""])
+    group_column = "document" if "document" in documents else "text"
+    groups = pd.factorize(documents[group_column])[0]
+    splitter: Any = RegisterShuffleSplit(1, test_size=test_size, random_state=seed)
+    if folds is not None:
+        splitter = RegisterKFold(folds, random_state=seed)
+    splits = splitter.split(y, y, groups, language=languages)
+    for fold, (fitted, scored) in enumerate(splits, start=1):
+        is_fitted = np.isin(np.arange(n), fitted) & ~is_untrained
+        is_scored = np.isin(np.arange(n), scored)
+        if folds is None:
+            is_scored |= is_untrained
+        yield fold, is_fitted, is_scored
 
 
 def _digest(*parts: pd.DataFrame) -> str:

@@ -23,7 +23,6 @@ _OBJECTIVES = {
 _NOT_TOLD = {
     "model",
     "checkpoint_folder",
-    "resume",
     "log_folder",
     "report_to",
     "show_progress",
@@ -62,9 +61,7 @@ def write_card(
             "languages": trainer.languages_,
             "labels": getattr(trainer, "label_counts_", {}),
         },
-        "threshold": trainer.threshold_
-        if trainer.objective == "register" and trainer.multi_label_
-        else None,
+        "threshold": trainer.threshold_ if trainer.is_multi_label_ else None,
         "seconds": round(trainer.seconds_, 1),
         "history": trainer.history_,
         "figures": [] if figures is None else figures.to_dict("records"),

@@ -1,66 +1,58 @@
 """RegisterTrainer: train the transformer itself, on register labels or on raw text."""
 
-import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-import torch
-from sklearn.base import BaseEstimator
+from numpy.typing import ArrayLike
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
+from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
-from embetter_reg._devices import pick_device, pick_dtype
-from embetter_reg._hub import not_loaded
 from embetter_reg._optional import optional_import
-from embetter_reg._parameters import (
-    ABOVE_0,
-    ONE_DEVICE,
-    check_parameters,
-    one_of,
-    optional,
-)
-from embetter_reg._random import draw_seed, seeded_torch
-from embetter_reg._validation import check_labels, check_same_length, check_texts
+from embetter_reg._parameters import ABOVE_0, one_of, optional
+from embetter_reg._random import draw_seed
 from embetter_reg.corpus import registers
-from embetter_reg.corpus.split import RegisterShuffleSplit
 from embetter_reg.finetune.models._adapters import (
     LEARNING_RATES,
     METHODS,
-    apply_method,
     count_parameters,
     plain,
     save_model,
 )
+from embetter_reg.finetune.models._checks import check_extra, check_trainer
+from embetter_reg.finetune.models._register_documents import (
+    Documents,
+    check_documents,
+    hold_out,
+)
+from embetter_reg.finetune.models._register_fit import text_figures, train_on
 from embetter_reg.finetune.models._register_labels import (
     find_classes,
     language_f1,
-    read_labels,
     targets,
-    weigh_classes,
 )
-from embetter_reg.text import (
-    GRID,
-    CausalLMEncoder,
-    RegisterEncoder,
-    Splitter,
-    layers_of,
-    longest_input,
-    raise_parents,
+from embetter_reg.finetune.models._register_model import (
+    OBJECTIVES,
+    load_model,
+    load_tokenizer,
 )
+from embetter_reg.text import CausalLMEncoder, Encoded, RegisterEncoder, layers_of
 
-OBJECTIVES = {
-    "register": "AutoModelForSequenceClassification",
-    "mlm": "AutoModelForMaskedLM",
-    "clm": "AutoModelForCausalLM",
-}
 REPORTERS = ("none", "tensorboard", "wandb")
-DTYPES = (None, "float32", "bfloat16")
 
 
-class RegisterTrainer(BaseEstimator):
+class RegisterTrainer(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, BaseEstimator
+):
     """Train a transformer on register labels, or adapt it to raw text, wholly or by a
     few of its parameters.
 
@@ -78,18 +70,19 @@ class RegisterTrainer(BaseEstimator):
         products of two small matrices added to attention weights (Hu et al. 2022);
         factors of keys, values and inner activations (Liu et al. 2022).
     objective : {"register", "mlm", "clm"}
-        Classify registers, tell masked tokens, or tell the next token. The latter two
-        need no labels.
+        Classify registers, predict masked tokens, or predict the next token. The latter
+        two need no labels.
     multi_label : bool or None
-        Whether a document may have several labels; None says so where one in training
-        does.
+        Whether a document may have several labels; None is True where one in training
+        has.
     level : {"main", "sub", "all"}
-        Of the CORE scheme: main registers; sub-registers, and main ones where there is
-        no sub-register; or both together.
+        Labels of the CORE scheme: main registers; sub-registers, and main ones without
+        any; or both.
     classes : sequence of str or None
         The labels, where they are not those of CORE that occur.
     class_weight : {"balanced"}, dict or None
-        Weight of each class in the loss; ``"balanced"`` evens classes out.
+        Weight of each class in the loss; ``"balanced"`` evens classes out, one label's
+        presence against its absence where there may be several.
     max_length : int or None
         Tokens of a document that are read, or of each of its windows on raw text; None
         is what the model allows.
@@ -109,8 +102,11 @@ class RegisterTrainer(BaseEstimator):
     early_stopping : bool
         Hold back ``validation_fraction`` of the documents, in proportion; keep the
         weights with their best micro F1 (on raw text, their lowest loss), and stop when
-        nothing got better for ``n_iter_no_change`` checks. The threshold of several
+        it has not improved for ``n_iter_no_change`` checks. The threshold of several
         labels is chosen on these documents.
+    validation_fraction : float
+        In (0, 1).
+    n_iter_no_change : int
     check_every : int or None
         Steps between checks, each with a record in the history, a look at the held-back
         documents, and a checkpoint; None is an epoch.
@@ -120,34 +116,36 @@ class RegisterTrainer(BaseEstimator):
         Modules to adapt, as peft takes them. None finds them in BERT, RoBERTa, XLM-R,
         DistilBERT, GPT-2, GPT-NeoX, Pythia, LLaMA and their kin.
     mask_share : float
-        Share of tokens to be told by ``"mlm"``, in (0, 1).
+        Share of tokens that ``"mlm"`` predicts, in (0, 1).
     checkpoint_folder : path or None
-        Where checkpoints go; removed when `fit` ends. Needs a ``random_state``.
-    resume : bool
-        Go on from the checkpoints of a `fit` that was killed, with everything else as
-        it was.
+        Where checkpoints go. A `fit` that was killed goes on from the last of them when
+        it is called again with the same model, documents, parameters and folder, and
+        ends with the same weights; its checkpoints are removed at the end. Needs a
+        ``random_state``.
     report_to : {"none", "tensorboard", "wandb"} or list of them
         Where figures go during training. Keys come from the environment, as those
         services read them.
     log_folder : path or None
         Of TensorBoard; None is ``runs``.
-    dtype : {"float32", "bfloat16"} or None
-        Type of the computation; the weights are float32. None takes bfloat16 on a GPU
-        that has it.
+    dtype : {"auto", "float32", "bfloat16"}
+        Type of the computation; the weights are float32. ``"auto"`` takes bfloat16 on a
+        GPU that has it.
     random_state : int, RandomState or None
         Decides the new head, adapters, order, dropout, masks and what is held back.
-    device : str
+    device : {"auto", "cpu", "cuda", "mps"}
         ``"auto"`` is the accelerator that is there, else the CPU.
     show_progress : bool
+        Draw a progress bar over steps.
 
     Attributes
     ----------
     model_, tokenizer_
         The trained model (a peft model with adapters) and its tokenizer.
     classes_ : list of str
-    multi_label_ : bool
+        The labels in the order of the probabilities; empty on raw text.
+    is_multi_label_ : bool
     threshold_ : float
-        Smallest probability of a label that is given, with several labels; 0.5 where
+        With several labels, the probability from which on a label is given; 0.5 where
         nothing was held back.
     history_ : list of dict
         A record a check: ``step``, ``epoch``, ``loss``, ``validation_loss`` and, of
@@ -162,16 +160,17 @@ class RegisterTrainer(BaseEstimator):
     Raises
     ------
     ValueError
-        If a label is not in the scheme, the model has no tokenizer or no biases, a part
-        would be empty, or checkpoints are of another run.
+        If a label is not in the scheme, the model has no tokenizer or no biases, or a
+        part would be empty.
     OSError
-        If the model cannot be loaded.
+        If the model cannot be loaded, or a checkpoint cannot be written.
 
     Examples
     --------
     >>> from embetter_reg.finetune import RegisterTrainer
-    >>> trainer = RegisterTrainer("xlm-roberta-base", "lora", max_length=256, random_state=0)
-    >>> texts, labels = ["Mix the flour.", "The law passed."] * 20, ["HI", "NA"] * 20
+    >>> trainer = RegisterTrainer("xlm-roberta-base", "lora", random_state=0)
+    >>> texts = ["Mix the flour.", "The law passed."] * 20
+    >>> labels = ["HI", "NA"] * 20
     >>> trainer.fit(texts, labels, language=["en"] * 40).save("tuned")  # doctest: +SKIP
     >>> trainer.predict(["Stir the soup."])  # doctest: +SKIP
     array(['HI'], dtype=object)
@@ -206,10 +205,9 @@ class RegisterTrainer(BaseEstimator):
         target_modules=None,
         mask_share=0.15,
         checkpoint_folder=None,
-        resume=False,
         report_to="none",
         log_folder=None,
-        dtype=None,
+        dtype="auto",
         random_state=None,
         device="auto",
         show_progress=False,
@@ -239,7 +237,6 @@ class RegisterTrainer(BaseEstimator):
         self.target_modules = target_modules
         self.mask_share = mask_share
         self.checkpoint_folder = checkpoint_folder
-        self.resume = resume
         self.report_to = report_to
         self.log_folder = log_folder
         self.dtype = dtype
@@ -247,7 +244,13 @@ class RegisterTrainer(BaseEstimator):
         self.device = device
         self.show_progress = show_progress
 
-    def fit(self, X, y=None, *, language=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        *,
+        language: ArrayLike | None = None,
+    ) -> Self:
         """Train a new copy of the model.
 
         Parameters
@@ -263,74 +266,90 @@ class RegisterTrainer(BaseEstimator):
         """
         return self._fit(X, y, language, keep_checkpoints=False)
 
-    def _fit(self, X, y, language, *, keep_checkpoints: bool):
-        self._check_parameters()
-        start = time.perf_counter()
-        texts, labels, spoken = self._check_documents(X, y, language)
-        seed = draw_seed(self.random_state)
-        rows, held = self._split(texts, labels, spoken, seed)
-        tokenizer = self._load_tokenizer()
-        model = self._start(labels, seed)
-        self.tokenizer_ = tokenizer
-        self.model_ = model
-        self.history_ = self._train(
-            texts, labels, spoken, rows, held, seed, keep_checkpoints
-        )
-        model.eval()
-        self.validation_rows_ = held
-        self.threshold_ = 0.5
-        if labels is not None and self.multi_label_ and len(held):
-            encoder = self.encoder()
-            found = encoder.predict_proba([texts[row] for row in held])
-            self.threshold_ = encoder.best_threshold(
-                found, [labels[row] for row in held]
-            )
-        self._describe(len(texts), labels, spoken)
-        self.seconds_ = time.perf_counter() - start
-        return self
-
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probability of each label, ``float32 (n_documents, n_classes)``,
         as `RegisterEncoder` does.
         """
-        return self.encoder().predict_proba(X)
+        return self._classifier().predict_proba(X)
 
-    def predict(self, X):
-        """Return a label a document, or with several labels an indicator matrix, at the
-        chosen threshold.
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Return a label a document, or with several labels an indicator matrix ``int8
+        (n_documents, n_classes)``, at the chosen threshold.
         """
-        return self.encoder().predict(X, "best")
+        return self.decide(self.predict_proba(X))
 
-    def transform(self, X):
+    def decide(self, probabilities: np.ndarray, threshold: Any = "best") -> np.ndarray:
+        """Return labels for probabilities that are there already; see `predict`."""
+        if isinstance(threshold, str) and threshold == "best":
+            threshold = self.threshold_
+        return self._classifier().decide(probabilities, threshold)
+
+    def label_sets(self, indicator: np.ndarray) -> list[list[str]]:
+        """Return the names of the labels that an indicator matrix marks, one list a
+        document.
+        """
+        return self._classifier().label_sets(indicator)
+
+    def score(self, X: ArrayLike, y: Any = None, sample_weight: Any = None) -> float:
+        """Return how well the model does on documents; higher is better.
+
+        Of registers the accuracy, in [0, 1]: the share of documents all of whose labels
+        are right. On raw text the mean logarithm of a token's probability.
+        """
+        check_is_fitted(self)
+        documents = check_documents(self, X, y, None)
+        if documents.labels is None:
+            return -float(text_figures(self, documents)["loss"].iloc[-1])
+        # A label that training never saw makes its document wrong.
+        gold = [frozenset(labels) for labels in documents.labels]
+        predicted = map(frozenset, self._predicted_sets(documents.texts))
+        is_right = [a == b for a, b in zip(gold, predicted, strict=True)]
+        return float(
+            accuracy_score(np.ones(len(gold)), is_right, sample_weight=sample_weight)
+        )
+
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Return the mean of the last layer over tokens, ``float32 (n_documents,
         n_dims)``; `encode` gives others.
         """
-        return self.encode(X, ["last"])["last"]
+        return self.encode(X, ["last"]).layers["last"]
 
     def encode(
         self,
-        X,
+        X: ArrayLike,
         layers: Sequence[int | str] = ("first", "half", "last"),
         *,
         pooling: str = "mean",
-    ):
-        """Return layers of the trained model as a dict of ``float32 (n_documents,
-        n_dims)``; see `encode_layers`.
+    ) -> Encoded:
+        """Return layers of the trained model and, of a classifier, probabilities, in one
+        pass; see `RegisterEncoder.encode`.
         """
         check_is_fitted(self)
-        options = {
-            "pooling": pooling,
-            "max_length": self.max_length,
-            "batch_size": self.batch_size,
-        }
-        return layers_of(self.tokenizer_, plain(self.model_), X, layers, **options)
+        if self.objective == "register":
+            return self._classifier(pooling=pooling).encode(X, layers)
+        vectors = layers_of(
+            self.tokenizer_,
+            plain(self.model_),
+            X,
+            layers,
+            pooling=pooling,
+            max_length=self.max_length,
+            batch_size=self.batch_size,
+        )
+        return Encoded(vectors)
 
-    def encoder(self, **options):
+    def encoder(self, **options: Any) -> RegisterEncoder | CausalLMEncoder:
         """Return the trained classifier as a `RegisterEncoder`, a causal language model
         as a `CausalLMEncoder`.
 
-        ``options`` are its parameters, such as ``layer`` and ``pooling``. Nothing is
-        loaded anew.
+        ``options`` are its parameters, such as ``layer`` and ``pooling``. The model is
+        shared, not loaded again.
+
+        Raises
+        ------
+        ValueError
+            If the model is a masked language model.
+
         """
         check_is_fitted(self)
         if self.objective == "mlm":
@@ -338,17 +357,24 @@ class RegisterTrainer(BaseEstimator):
                 "got a masked language model, expected a classifier or a causal one; "
                 "use encode"
             )
-        kind = CausalLMEncoder if self.objective == "clm" else RegisterEncoder
-        given = {
+        kind: type[RegisterEncoder | CausalLMEncoder] = RegisterEncoder
+        if self.objective == "clm":
+            kind = CausalLMEncoder
+        defaults = {
             "max_length": self.max_length,
             "batch_size": self.batch_size,
             "device": self.device,
         }
-        return kind(str(self.model), **{**given, **options})._around(
-            (self.tokenizer_, plain(self.model_))
-        )
+        encoder = kind(str(self.model), **{**defaults, **options})
+        return encoder._around((self.tokenizer_, plain(self.model_)))
 
-    def evaluate(self, X, y=None, *, language=None) -> pd.DataFrame:
+    def evaluate(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        *,
+        language: ArrayLike | None = None,
+    ) -> pd.DataFrame:
         """Return figures of documents ``X`` by language, a row each and one for
         ``"all"``.
 
@@ -358,24 +384,22 @@ class RegisterTrainer(BaseEstimator):
         that training never saw count as missed.
         """
         check_is_fitted(self)
-        texts, labels, spoken = self._check_documents(X, y, language)
-        spoken = np.full(len(texts), "und") if spoken is None else spoken
-        if labels is not None:
-            return language_f1(
-                labels, self._label_sets(self.predict_proba(texts)), spoken
-            )
-        return self._text_figures(texts, spoken)
+        documents = check_documents(self, X, y, language)
+        if documents.labels is None:
+            return text_figures(self, documents)
+        predicted = self._predicted_sets(documents.texts)
+        return language_f1(documents.labels, predicted, documents.language_names)
 
     def save(
         self,
-        folder,
+        folder: str | Path,
         *,
         merge: bool = False,
         figures: pd.DataFrame | None = None,
         about: str = "",
     ) -> None:
-        """Save the trained model in a folder that `transformers` and the encoders load,
-        with a model card.
+        """Write the trained model into a folder that `transformers` and the encoders
+        load, with a model card.
 
         Parameters
         ----------
@@ -389,407 +413,160 @@ class RegisterTrainer(BaseEstimator):
         about : str
             A sentence about the documents, for the card.
 
+        Raises
+        ------
+        OSError
+            If the folder cannot be written to.
+
         """
-        from embetter_reg.finetune.models._checkpoints import quiet
+        from embetter_reg.finetune.models._checkpoints import explain_disk
         from embetter_reg.finetune.models._model_card import write_card
+        from embetter_reg.finetune.models._run import quiet
 
         check_is_fitted(self)
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        with quiet():
+        with quiet(), explain_disk(folder):
+            folder.mkdir(parents=True, exist_ok=True)
             save_model(self.model_, folder, merge=merge)
-        self.tokenizer_.save_pretrained(folder)
-        write_card(self, folder, figures=figures, about=about, merged=merge)
+            self.tokenizer_.save_pretrained(folder)
+            write_card(self, folder, figures=figures, about=about, merged=merge)
 
     @property
     def trainable_share_(self) -> float:
         """The share of parameters that were trained, in (0, 1]."""
         return self.n_trainable_ / self.n_parameters_
 
-    # -- what fit is made of ------------------------------------------------------------------------
-
-    def _check_documents(
-        self, X, y, language
-    ) -> tuple[list[str], list[list[str]] | None, np.ndarray | None]:
-        """Return texts, and labels and languages where there are any."""
-        texts = check_texts(X)
-        if not texts:
-            raise ValueError(
-                "got no documents, expected some; check what was read or selected"
-            )
-        spoken = (
-            None if language is None else check_labels("language", language, len(texts))
-        )
-        if self.objective != "register":
-            return texts, None, spoken
-        if y is None:
-            raise ValueError(
-                "got no y, expected the labels of each document; pass them, or "
-                "objective='mlm' or 'clm'"
-            )
-        check_same_length(X=texts, y=y)
-        return texts, read_labels(y, classes=self.classes, level=self.level), spoken
-
-    def _split(self, texts, labels, spoken, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the rows to train on and the rows held back; a text that fell on both
-        sides is trained on.
-        """
-        n = len(texts)
-        if not self.early_stopping:
-            return np.arange(n), np.arange(0)
-        if min(self.validation_fraction, 1 - self.validation_fraction) * n < 1:
-            raise ValueError(
-                f"got {n} documents with early_stopping, expected enough to hold "
-                f"{self.validation_fraction:.0%} back; "
-                "pass more, or early_stopping=False"
-            )
-        y = (
-            np.zeros(n)
-            if labels is None
-            else targets(labels, sorted({x for own in labels for x in own}), True)
-        )
-        splitter = RegisterShuffleSplit(
-            1, test_size=self.validation_fraction, random_state=seed
-        )
-        fitted, held = next(splitter.split(y, y, language=spoken))
-        trained = {texts[row] for row in fitted}
-        both = np.array([texts[row] in trained for row in held], dtype=bool)
-        return np.union1d(fitted, held[both]), held[~both]
-
-    def _load_tokenizer(self) -> Any:
-        from transformers import AutoTokenizer
-
-        name = str(self.model)
-        missing = f"got the model {name!r} without a tokenizer, expected one beside it; save the model's tokenizer there"
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(name)
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            ImportError,
-            TypeError,
-            AttributeError,
-        ) as error:
-            raise (
-                ValueError(missing) if Path(name).is_dir() else not_loaded(name, error)
-            ) from error
-        if len(tokenizer) <= len(
-            tokenizer.all_special_ids
-        ):  # transformers makes an empty one up
-            raise ValueError(missing)
-        if tokenizer.pad_token_id is None:
-            tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
-        if self.objective == "mlm" and tokenizer.mask_token_id is None:
-            raise ValueError(
-                f"got the model {name!r}, whose tokenizer has no mask, expected a "
-                "masked language model; pick clm"
-            )
-        return tokenizer
-
-    def _start(self, labels, seed: int) -> Any:
-        """Load the model and apply the method, with the new head and adapters drawn
-        from the seed.
-        """
-        import transformers
-
-        from embetter_reg.finetune.models._checkpoints import quiet
-
-        name, options = str(self.model), {}
-        if labels is not None:
-            self.classes_ = (
-                list(self.classes) if self.classes is not None else find_classes(labels)
-            )
-            if len(self.classes_) < 2:
-                raise ValueError(
-                    f"got one label ({self.classes_[0]}), expected at least two to "
-                    "tell apart; pass documents of more"
-                )
-            several = any(len(own) > 1 for own in labels)
-            self.multi_label_ = (
-                several if self.multi_label is None else bool(self.multi_label)
-            )
-            options = {
-                "num_labels": len(self.classes_),
-                "id2label": dict(enumerate(self.classes_)),
-                "label2id": {
-                    label: number for number, label in enumerate(self.classes_)
-                },
-                "problem_type": f"{'multi' if self.multi_label_ else 'single'}_label_classification",
-                "ignore_mismatched_sizes": True,
-            }
-        device = pick_device(self.device)
-        with quiet(), seeded_torch(seed):
-            try:
-                model, told = getattr(
-                    transformers, OBJECTIVES[self.objective]
-                ).from_pretrained(
-                    name, dtype=torch.float32, output_loading_info=True, **options
-                )
-            except (OSError, ValueError, KeyError, ImportError) as error:
-                raise not_loaded(name, error) from error
-            if getattr(model, "_hf_peft_config_loaded", False):
-                raise ValueError(
-                    f"got the model {name!r} with adapters in files of their own, "
-                    "expected one model; save it with "
-                    "merge (--merge) first"
-                )
-            adapted = apply_method(
-                model,
-                self.method,
-                rank=self.rank,
-                alpha=self.alpha,
-                dropout=self.adapter_dropout,
-                target_modules=self.target_modules,
-                new=[
-                    *told["missing_keys"],
-                    *(name for name, *_ in told["mismatched_keys"]),
-                ],
-            )
-        self.n_trainable_, self.n_parameters_ = count_parameters(adapted)
-        return adapted.to(device)
-
-    def _examples(self, texts: Sequence[str], y) -> Any:
-        from embetter_reg.finetune.models._register_run import Examples
-
-        model = plain(self.model_)
-        longest = longest_input(self.tokenizer_, model)
-        limit = longest if self.max_length is None else self.max_length
-        if not 2 < limit <= longest:
-            raise ValueError(
-                f"got max_length={self.max_length}, expected 3 to {longest} for this "
-                "model; pass that"
-            )
-        if model.config.pad_token_id is None:
-            model.config.pad_token_id = self.tokenizer_.pad_token_id
-        long = "head" if self.objective == "register" else "chunks"
-        windows, _ = Splitter(self.tokenizer_, limit).windows(
-            texts, long=long, overlap=0
-        )
-        if self.objective != "register":  # a window with nothing to tell has no loss
-            windows = [
-                window
-                for window in windows
-                if len(window.positions) > (self.objective == "clm")
-            ]
-            if not windows:
-                raise ValueError(
-                    "got documents without words, expected some to train or score on; "
-                    "check their texts"
-                )
-        return Examples(windows, y, np.arange(len(windows)))
-
-    def _train(
-        self, texts, labels, spoken, rows, held, seed: int, keep_checkpoints: bool
-    ) -> list[dict[str, float]]:
-        from embetter_reg.finetune.models._register_run import Examples, train
-
-        y = (
-            None
-            if labels is None
-            else targets(labels, self.classes_, self.multi_label_)
-        )
-
-        def part(chosen):
-            return self._examples(
-                [texts[row] for row in chosen], None if y is None else y[chosen]
-            )
-
-        examples = part(rows)
-        recipe = self._recipe(len(examples), None if y is None else y[rows], seed)
-        n_places = recipe.n_steps * recipe.batch_size * recipe.accumulate
-        rng = np.random.default_rng(seed)
-        passes = [
-            rng.permutation(len(examples))
-            for _ in range(math.ceil(n_places / len(examples)))
-        ]
-        reporters = (
-            [self.report_to]
-            if isinstance(self.report_to, str)
-            else list(self.report_to)
-        )
-        return train(
-            self.model_,
-            self.tokenizer_,
-            Examples(
-                examples.windows, examples.targets, np.concatenate(passes)[:n_places]
-            ),
-            part(held) if len(held) else None,
-            recipe,
-            measure=self._measure([labels[row] for row in held], spoken, held)
-            if labels is not None and len(held)
-            else None,
-            checkpoint_folder=self.checkpoint_folder,
-            resume=self.resume,
-            keep_checkpoints=keep_checkpoints,
-            report_to=[name for name in reporters if name != "none"],
-            log_folder=self.log_folder,
-            show_progress=self.show_progress,
-        )
-
-    def _recipe(self, n_windows: int, y, seed: int):
-        from embetter_reg.finetune.models._register_run import Recipe
-
-        steps_per_epoch = n_windows / (self.batch_size * self.accumulate)
-        n_steps = self.max_steps or max(1, math.ceil(self.n_epochs * steps_per_epoch))
-        weights = (
-            None if y is None else weigh_classes(self.class_weight, y, self.classes_)
-        )
-        return Recipe(
-            objective=self.objective,
-            batch_size=self.batch_size,
-            accumulate=self.accumulate,
-            n_steps=n_steps,
-            steps_per_epoch=steps_per_epoch,
-            learning_rate=self.learning_rate_,
-            weight_decay=self.weight_decay,
-            warmup_ratio=self.warmup_ratio,
-            bfloat16=pick_dtype(self.dtype, next(self.model_.parameters()).device.type)
-            == torch.bfloat16,
-            seed=seed,
-            check_every=min(self.check_every or math.ceil(steps_per_epoch), n_steps),
-            patience=self.n_iter_no_change,
-            mask_share=self.mask_share,
-            class_weights=None if weights is None else tuple(weights.tolist()),
-        )
-
     @property
     def learning_rate_(self) -> float:
         """The learning rate at its highest, also where the parameter is None."""
-        return (
-            LEARNING_RATES[self.method]
-            if self.learning_rate is None
-            else self.learning_rate
+        if self.learning_rate is None:
+            return LEARNING_RATES[self.method]
+        return self.learning_rate
+
+    # -- what fit is made of -----------------------------------------------------------
+
+    def _fit(self, X, y, language, *, keep_checkpoints: bool) -> Self:
+        self._check_parameters()
+        start = time.perf_counter()
+        documents = check_documents(self, X, y, language)
+        seed = draw_seed(self.random_state)
+        rows = np.arange(len(documents))
+        held_out = rows[:0]
+        if self.early_stopping:
+            rows, held_out = hold_out(documents, self.validation_fraction, seed)
+        self._read_classes(documents)
+        tokenizer = load_tokenizer(str(self.model), self.objective)
+        model = load_model(self, tokenizer, self.classes_, self.is_multi_label_, seed)
+        self.n_trainable_, self.n_parameters_ = count_parameters(model)
+        self.history_ = train_on(
+            self,
+            model,
+            tokenizer,
+            documents.take(rows),
+            documents.take(held_out),
+            seed,
+            keep_checkpoints=keep_checkpoints,
         )
+        self.model_ = model.eval()
+        self.tokenizer_ = tokenizer
+        self.validation_rows_ = held_out
+        self._choose_threshold(documents.take(held_out))
+        self._count(documents)
+        self.seconds_ = time.perf_counter() - start
+        return self
 
-    def _measure(self, gold, spoken, held):
-        """Return what turns held-out logits into F1, several labels at the threshold
-        that is best for them all.
-        """
-        language = np.full(len(gold), "und") if spoken is None else spoken[held]
-
-        def measure(logits: np.ndarray) -> dict[str, float]:
-            if not self.multi_label_:
-                best = language_f1(
-                    gold, [[self.classes_[i]] for i in logits.argmax(axis=1)], language
-                )
-            else:
-                found = raise_parents(
-                    torch.as_tensor(logits, dtype=torch.float32).sigmoid().numpy(),
-                    self.classes_,
-                )
-                tables = [
-                    language_f1(gold, self._sets(found >= threshold), language)
-                    for threshold in GRID
-                ]
-                best = max(tables, key=lambda table: table["micro_f1"].iloc[-1])
-            micro = best.set_index("language")["micro_f1"]
-            everything = {"f1": micro.pop("all"), "f1_macro": best["macro_f1"].iloc[-1]}
-            return everything | {
-                f"f1_{name}": value
-                for name, value in micro.items()
-                if spoken is not None
-            }
-
-        return measure
-
-    def _sets(self, indicator) -> list[list[str]]:
-        return [
-            [self.classes_[column] for column in np.flatnonzero(row)]
-            for row in indicator
-        ]
-
-    def _label_sets(self, probabilities) -> list[list[str]]:
-        if self.multi_label_:
-            return self._sets(probabilities >= self.threshold_)
-        return [[self.classes_[column]] for column in probabilities.argmax(axis=1)]
-
-    def _text_figures(self, texts: Sequence[str], spoken: np.ndarray) -> pd.DataFrame:
-        from embetter_reg.finetune.models._register_run import held_loss
-
-        rows = []
-        for name in [*sorted(set(spoken)), "all"]:
-            chosen = [
-                text
-                for text, own in zip(texts, spoken, strict=True)
-                if name in (own, "all")
-            ]
-            examples = self._examples(chosen, None)
-            loss = held_loss(
-                self.model_,
-                self.tokenizer_,
-                examples,
-                self._recipe(len(examples), None, 0),
+    def _read_classes(self, documents: Documents) -> None:
+        self.classes_: list[str] = []
+        self.is_multi_label_ = False
+        if documents.labels is None:
+            return
+        self.classes_ = find_classes(documents.labels)
+        if self.classes is not None:
+            self.classes_ = list(self.classes)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"got one label ({self.classes_[0]}), expected at least two to tell "
+                "apart; pass documents of more"
             )
-            rows.append(
-                {
-                    "language": name,
-                    "n_documents": len(chosen),
-                    "loss": loss,
-                    "perplexity": math.exp(loss),
-                }
-            )
-        return pd.DataFrame(rows)
+        self.is_multi_label_ = any(len(labels) > 1 for labels in documents.labels)
+        if self.multi_label is not None:
+            self.is_multi_label_ = bool(self.multi_label)
+        # Refuses hybrids where there may be one label only, before anything is loaded.
+        targets(documents.labels, self.classes_, self.is_multi_label_)
 
-    def _describe(self, n: int, labels, spoken) -> None:
-        """Keep what the model card tells of the documents, and write the threshold into
-        the configuration.
-        """
-        self.n_documents_ = n
-        self.languages_ = (
-            {}
-            if spoken is None
-            else pd.Series(spoken).value_counts().sort_index().to_dict()
+    def _choose_threshold(self, held_out: Documents) -> None:
+        self.threshold_ = 0.5
+        if not self.is_multi_label_:
+            return
+        if len(held_out):
+            classifier = self._classifier()
+            probabilities = classifier.predict_proba(held_out.texts)
+            self.threshold_ = classifier.best_threshold(probabilities, held_out.labels)
+        plain(self.model_).config.threshold = float(self.threshold_)
+
+    def _count(self, documents: Documents) -> None:
+        """Record what the model card reports of the documents."""
+        self.n_documents_ = len(documents)
+        self.languages_ = documents.language_counts()
+        labels = pd.Series(
+            [label for labels in documents.labels or [] for label in labels], dtype=str
         )
-        if labels is not None:
-            counts = pd.Series(
-                [label for own in labels for label in own]
-            ).value_counts()
-            self.label_counts_ = {
-                label: int(counts.get(label, 0)) for label in self.classes_
-            }
-            if self.multi_label_:
-                plain(self.model_).config.threshold = float(self.threshold_)
+        counts = labels.value_counts()
+        self.label_counts_ = {
+            label: int(counts.get(label, 0)) for label in self.classes_
+        }
+
+    def _classifier(self, **options: Any) -> RegisterEncoder:
+        check_is_fitted(self)
+        if self.objective != "register":
+            kind = {"mlm": "masked", "clm": "causal"}[self.objective]
+            raise ValueError(
+                f"got a {kind} language model, expected a classifier; train one with "
+                "objective='register'"
+            )
+        return self.encoder(**options)
+
+    def _predicted_sets(self, texts: Sequence[str]) -> list[list[str]]:
+        """Return the labels that are given to texts, one list a document."""
+        predicted = self.predict(texts)
+        if self.is_multi_label_:
+            return self.label_sets(predicted)
+        return [[label] for label in predicted]
+
+    def _reporters(self) -> list[str]:
+        """Return the services that figures go to."""
+        reporters = self.report_to
+        if isinstance(reporters, str):
+            reporters = [reporters]
+        return [name for name in reporters if name != "none"]
 
     def _check_parameters(self) -> None:
-        for module in ("accelerate", "transformers"):
-            optional_import(
-                module, package="embetter-reg[sbert]", purpose=type(self).__name__
-            )
-        known = {
-            "method": METHODS,
-            "objective": OBJECTIVES,
-            "level": registers.LEVELS,
-            "dtype": DTYPES,
-        }
-        check_parameters(
+        check_extra(self, "accelerate", "transformers")
+        check_trainer(
             self,
-            **{name: one_of(values) for name, values in known.items()},
+            method=one_of(METHODS),
+            objective=one_of(OBJECTIVES),
+            level=one_of(registers.LEVELS),
             n_epochs=ABOVE_0,
             learning_rate=optional(ABOVE_0),
-            device=ONE_DEVICE,
         )
-        reporters = (
-            [self.report_to]
-            if isinstance(self.report_to, str)
-            else list(self.report_to)
-        )
-        for name in reporters:
+        for name in self._reporters():
             if name not in REPORTERS:
                 raise ValueError(
                     f"got report_to={name!r}, expected some of {list(REPORTERS)}; "
                     "pick one"
                 )
-            if name != "none":
-                optional_import(name, package=name, purpose=f"report_to={name!r}")
-        if self.resume and self.checkpoint_folder is None:
-            raise ValueError(
-                "got resume without checkpoint_folder, expected both; pass the folder "
-                "of the killed run"
-            )
-        if self.checkpoint_folder is not None and self.random_state is None:
-            raise ValueError(
-                "got checkpoint_folder without random_state, expected both, or a "
-                "killed run could not be told from "
-                "another; pass random_state=0"
-            )
+            optional_import(name, package=name, purpose=f"report_to={name!r}")
+
+    def _cache_key(self) -> list[Any]:
+        """Return what decides the vectors, for `fingerprint`."""
+        check_is_fitted(self)
+        return [self.objective, self.max_length, self.classes_, self.model_]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        tags.target_tags.multi_output = True
+        tags.target_tags.required = self.objective == "register"
+        return tags
