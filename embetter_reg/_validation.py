@@ -1,6 +1,6 @@
 """Checks at the door: what was got, what was expected, what to do."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Set
 from difflib import get_close_matches
 from numbers import Integral
 from typing import Any
@@ -29,8 +29,8 @@ def check_texts(X: Any) -> list[str]:
         raise TypeError(
             "got one string, expected a list of documents; put it in a list"
         )
-    if not hasattr(X, "__len__"):
-        raise TypeError(
+    if not hasattr(X, "__len__") or isinstance(X, Set | Mapping):
+        raise TypeError(  # a set has no order, and a dict gives its keys
             f"got {type(X).__name__}, expected a list of documents; pass a list, "
             "Series or array"
         )
@@ -41,8 +41,10 @@ def check_texts(X: Any) -> list[str]:
             "text column"
         )
     if len(shape) == 2:
-        X = X.iloc[:, 0] if hasattr(X, "iloc") else X[:, 0]
-    texts = X.to_list() if hasattr(X, "to_list") else list(X)
+        X = _first_column(X)
+    if hasattr(X, "to_list"):
+        X = X.to_list()
+    texts = list(X)
     for position, text in enumerate(texts):
         if isinstance(text, str):
             continue
@@ -62,30 +64,51 @@ def check_texts(X: Any) -> list[str]:
     return [str(text) for text in texts]
 
 
+def _first_column(table: Any) -> Any:
+    if hasattr(table, "iloc"):
+        return table.iloc[:, 0]
+    return table[:, 0]
+
+
 def check_same_length(**named: Any) -> None:
     """Check that everything given has one entry a document; None is left out.
 
     Raises
     ------
     ValueError
-        If two lengths differ; the names and lengths are told.
+        If two lengths differ; the message has the names and lengths.
+    TypeError
+        If something has no length, or is one str.
 
     Examples
     --------
     >>> check_same_length(texts=["a", "b"], register=["NA", "IN"], language=None)
 
     """
-    given = {name: value for name, value in named.items() if value is not None}
     sizes = {
-        name: value.shape[0] if hasattr(value, "shape") else len(value)
-        for name, value in given.items()
+        name: _n_entries(name, value)
+        for name, value in named.items()
+        if value is not None
     }
     if len(set(sizes.values())) > 1:
-        told = ", ".join(f"{size} in {name}" for name, size in sizes.items())
+        listed = ", ".join(f"{size} in {name}" for name, size in sizes.items())
         raise ValueError(
-            f"got different lengths ({told}), expected one entry a document in each; "
+            f"got different lengths ({listed}), expected one entry a document in each; "
             "align them"
         )
+
+
+def _n_entries(name: str, value: Any) -> int:
+    shape = getattr(value, "shape", None)
+    if shape:
+        return shape[0]
+    # An array of no dimension has a __len__ that raises.
+    if shape == () or not hasattr(value, "__len__") or isinstance(value, str | bytes):
+        raise TypeError(
+            f"got {type(value).__name__} as {name}, expected one entry a document; pass "
+            "a list or an array"
+        )
+    return len(value)
 
 
 def check_labels(name: str, values: Any, n_documents: int) -> np.ndarray:
@@ -96,11 +119,16 @@ def check_labels(name: str, values: Any, n_documents: int) -> np.ndarray:
     ValueError
         If ``values`` has another length or shape, or a label is missing (its position
         is named).
+    TypeError
+        If ``values`` has no order, such as a set, or is None or one str.
 
     """
-    labels = np.asarray(
-        values.to_list() if hasattr(values, "to_list") else values, dtype=object
-    )
+    if values is None or isinstance(values, str | Set | Mapping):
+        raise TypeError(
+            f"got {type(values).__name__} as {name} labels, expected one label a "
+            "document; pass a list or an array"
+        )
+    labels = as_objects(values)
     if labels.ndim != 1:
         raise ValueError(
             f"got {name} of shape {labels.shape}, expected one label a document; pass "
@@ -111,13 +139,32 @@ def check_labels(name: str, values: Any, n_documents: int) -> np.ndarray:
             f"got {len(labels)} {name} labels for {n_documents} documents, expected "
             "as many; align the two"
         )
-    missing = np.flatnonzero(pd.isna(labels))
+    check_complete(name, labels)
+    return labels.astype(str)
+
+
+def check_complete(name: str, labels: np.ndarray) -> None:
+    """Check that no label is missing.
+
+    Raises
+    ------
+    ValueError
+        If one is; its position is named.
+
+    """
+    missing = np.argwhere(pd.isna(labels))
     if len(missing):
         raise ValueError(
-            f"got a missing {name} label at position {missing[0]}, expected a label "
+            f"got a missing {name} label at position {missing[0][0]}, expected a label "
             "for every document; drop it"
         )
-    return labels.astype(str)
+
+
+def as_objects(values: Any) -> np.ndarray:
+    """Return a list, Series or array as an object array."""
+    if hasattr(values, "to_list"):
+        values = values.to_list()
+    return np.asarray(values, dtype=object)
 
 
 def check_space(name: str, X: Any) -> np.ndarray:
@@ -130,16 +177,17 @@ def check_space(name: str, X: Any) -> np.ndarray:
         If it is not a 2-D array of finite numbers; the first bad row is named.
 
     """
-    array = np.asarray(X.to_numpy() if hasattr(X, "to_numpy") else X)
+    if hasattr(X, "to_numpy"):
+        X = X.to_numpy()
+    array = np.asarray(X)
     if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "fiu":
         raise ValueError(
             f"got the space {name!r} of shape {array.shape} and type {array.dtype}, "
             "expected numbers of shape (n_documents, n_dims); pass one vector a "
             "document"
         )
-    array = array.astype(
-        np.float64 if array.dtype == np.float64 else np.float32, copy=False
-    )
+    if array.dtype != np.float64:
+        array = array.astype(np.float32, copy=False)
     bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
     if len(bad):
         raise ValueError(

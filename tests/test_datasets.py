@@ -237,6 +237,6 @@ def test_unknown_labels_make_no_negatives():
 def test_other_names_are_told():
     with pytest.raises(
         ValueError,
-        match=r"got the examples 'tweets', expected one of \['sentences', 'messages'\]",
+        match=r"got name='tweets', expected one of \['sentences', 'messages'\]",
     ):
         load_examples("tweets")

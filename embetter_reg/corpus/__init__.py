@@ -10,6 +10,8 @@ from embetter_reg.corpus._identity import (
     id_strings,
     text_digest,
 )
+from embetter_reg.corpus._labels import label_matrix, label_sets, split_labels
+from embetter_reg.corpus._paths import language_of_name
 from embetter_reg.corpus.bundled import load_examples, load_registers
 from embetter_reg.corpus.read import read_documents
 from embetter_reg.corpus.select import (
@@ -17,7 +19,6 @@ from embetter_reg.corpus.select import (
     hybrids,
     indicator,
     label_column,
-    label_matrix,
     select_group,
 )
 from embetter_reg.corpus.split import (
@@ -40,11 +41,14 @@ __all__ = [
     "indicator",
     "label_column",
     "label_matrix",
+    "label_sets",
+    "language_of_name",
     "load_examples",
     "load_registers",
     "read_documents",
     "registers",
     "select_group",
+    "split_labels",
     "text_digest",
     "train_test_documents",
 ]

@@ -2,11 +2,13 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Set
 from numbers import Real
 from typing import Any
 
 import pandas as pd
+
+from embetter_reg._validation import check_same_length
 
 _N_HEX_DIGITS = 16
 
@@ -47,7 +49,7 @@ def document_id(language: str, text: str) -> str:
     Raises
     ------
     TypeError
-        If ``text`` is not a str.
+        If ``text`` is not a str, or ``language`` is not a code.
 
     Examples
     --------
@@ -56,6 +58,10 @@ def document_id(language: str, text: str) -> str:
     'fr-cc1bc6aee4135722'
 
     """
+    if not isinstance(language, str) or not language:
+        raise TypeError(
+            f"got {language!r} as a language, expected a code such as 'fi'; pass one"
+        )
     return f"{language}-{text_digest(text)[:_N_HEX_DIGITS]}"
 
 
@@ -72,7 +78,7 @@ def document_ids(
     ValueError
         If the numbers of languages and texts differ.
     TypeError
-        If a text is not a str.
+        If a text or a language is not a str.
 
     Examples
     --------
@@ -81,10 +87,13 @@ def document_ids(
     ['en-3af3821278c48025', 'fi-3af3821278c48025', 'en-3af3821278c48025-2']
 
     """
+    language_list = list(languages)
+    text_list = list(texts)
+    check_same_length(languages=language_list, texts=text_list)
     used = set(taken)
     counts: Counter[str] = Counter()
     ids: list[str] = []
-    for language, text in zip(languages, texts, strict=True):
+    for language, text in zip(language_list, text_list, strict=True):
         base = document_id(language, text)
         identifier = base
         while identifier in used:
@@ -112,8 +121,11 @@ def id_strings(ids: Iterable[Any]) -> list[str]:
     ['7', '7', '7']
 
     """
-    if isinstance(ids, str):
-        raise TypeError("got one string, expected a list of ids; put it in a list")
+    if isinstance(ids, str | Set | Mapping) or not isinstance(ids, Iterable):
+        raise TypeError(
+            f"got {type(ids).__name__} as ids, expected a list of them, one a document; "
+            "put them in a list"
+        )
     strings: list[str] = []
     for position, value in enumerate(ids):
         if is_missing(value) or (isinstance(value, str) and not value):
@@ -163,15 +175,25 @@ def check_same_texts(
     ------
     ValueError
         If an id stands for two texts; it is named.
+    TypeError
+        If a part is no DataFrame with ids.
 
     Examples
     --------
     >>> import pandas as pd
+
+    from embetter_reg._validation import check_same_length
     >>> from embetter_reg.corpus import check_same_texts
     >>> train = pd.DataFrame({"id": ["1"], "text": ["One."]})
     >>> check_same_texts(train, train)
 
     """
+    for table in (documents, others):
+        if not isinstance(table, pd.DataFrame) or "id" not in table:
+            raise TypeError(
+                f"got {type(table).__name__}, expected a DataFrame with a column 'id'; "
+                "pass what read_documents returns"
+            )
     ids = pd.Index(_ids_of(documents)).intersection(_ids_of(others))
     first = _digests(documents, ids)
     second = _digests(others, ids)

@@ -137,7 +137,7 @@ def open_text(path: Path, *, newline: str = "", errors: str = "strict") -> TextI
     return cast(TextIO, opened)
 
 
-def language_of_name(path: Path) -> str | None:
+def language_of_name(path: str | PathLike) -> str | None:
     """Return the language that a file's name gives; None where it gives none.
 
     The name is a code of ISO 639-1, or such a code first or last beside parts of a
@@ -146,14 +146,14 @@ def language_of_name(path: Path) -> str | None:
 
     Examples
     --------
-    >>> from pathlib import Path
-    >>> language_of_name(Path("fr.tsv")), language_of_name(Path("en.test.jsonl.gz"))
+    >>> from embetter_reg.corpus import language_of_name
+    >>> language_of_name("fr.tsv"), language_of_name("en.test.jsonl.gz")
     ('fr', 'en')
-    >>> language_of_name(Path("my_docs.tsv")) is None
+    >>> language_of_name("my_docs.tsv") is None
     True
 
     """
-    stem = _stem(path)
+    stem = _stem(Path(path))
     parts = re.split(r"[._-]", stem)
     others = [part for part in parts if part not in _LANGUAGES]
     if len(others) != len(parts) - 1:

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from embetter_reg._validation import check_choice
+
 
 def load_registers() -> pd.DataFrame:
     """Return the bundled corpus with columns ``id, lang, labels, topic, text``.
 
     A synthetic factorial of 6 languages × 8 main registers × 10 topics, one document a
     cell, so that register, language and topic are independent by design.
-    ``datasets/README.md`` tells how it was made.
+    ``datasets/README.md`` describes how it was made.
 
     Raises
     ------
@@ -56,16 +58,14 @@ def load_examples(name: str) -> list[dict]:
     (101, {'asks': True, 'tells': False, 'offers': False, 'asks how': True, 'asks which': False})
 
     """
-    if name not in EXAMPLES:
-        raise ValueError(
-            f"got the examples {name!r}, expected one of {list(EXAMPLES)}; pick one"
-        )
+    check_choice("name", name, EXAMPLES)
     return _read(f"{name}.jsonl")
 
 
 def _read(file: str) -> list[dict]:
     package = Path(str(files("embetter_reg")))
-    # Inside an installed package; beside the package in a checkout (editable installs copy nothing).
+    # Inside an installed package; beside it in a checkout, since editable installs copy
+    # nothing.
     places = [folder / "datasets" / file for folder in (package, package.parent)]
     path = next((place for place in places if place.is_file()), None)
     if path is None:

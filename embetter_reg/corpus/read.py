@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from embetter_reg._validation import check_choice
 from embetter_reg.corpus import registers
 from embetter_reg.corpus._formats import rows_of
 from embetter_reg.corpus._identity import document_ids, id_string
@@ -95,10 +96,7 @@ def read_documents(
      'text': 'Le maire est parti.'}
 
     """
-    if on_error not in ("raise", "skip"):
-        raise ValueError(
-            f"got on_error={on_error!r}, expected 'raise' or 'skip'; pick one"
-        )
+    check_choice("on_error", on_error, ("raise", "skip"))
     columns = _check_columns(
         id=id_column, lang=lang_column, labels=labels_column, text=text_column
     )

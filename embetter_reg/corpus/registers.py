@@ -8,6 +8,8 @@ main registers.
 import re
 from collections.abc import Iterable, Mapping
 
+from embetter_reg._validation import check_choice
+
 MAIN = ("NA", "IN", "OP", "IP", "HI", "ID", "SP", "LY", "MT")
 
 # Sub-register -> the main register it belongs to.
@@ -77,8 +79,8 @@ GROUPS = {
 # have none; both together.
 LEVELS = ("main", "sub", "all")
 
-# Older code -> {main: newer sub-register, or "" for the main register alone}. The code PB belongs to two
-# mains and FS to two; the mains of the same document decide.
+# Older code -> {main: newer sub-register, or "" for the main register alone}. The codes
+# PB and FS belong to two mains each; the mains of the same document decide.
 OLD_CODES = {
     "NE": {"NA": "ne"},
     "SR": {"NA": "sr"},
@@ -206,8 +208,16 @@ def _meanings(code: str) -> dict[str, str]:
 
 
 def mains(labels: Iterable[str]) -> list[str]:
-    """Return the main registers among parsed ``labels``."""
-    return [code for code in labels if code in MAIN]
+    """Return the main registers among parsed ``labels``; a str is parsed.
+
+    Examples
+    --------
+    >>> mains(["NA", "ne", "OP"]), mains("ne OP")
+    (['NA', 'OP'], ['OP'])
+
+    """
+    codes = parse(labels) if isinstance(labels, str) else labels
+    return [code for code in codes if code in MAIN]
 
 
 def at_level(labels: Iterable[str], level: str) -> list[str]:
@@ -227,8 +237,8 @@ def at_level(labels: Iterable[str], level: str) -> list[str]:
     ['ne', 'OP']
 
     """
-    check_level(level)
-    codes = list(labels)
+    check_choice("level", level, LEVELS)
+    codes = parse(labels) if isinstance(labels, str) else list(labels)
     if level == "main":
         return mains(codes)
     if level == "all":
@@ -237,21 +247,6 @@ def at_level(labels: Iterable[str], level: str) -> list[str]:
     return [code for code in codes if code not in parents]
 
 
-def check_level(level: str) -> None:
-    """Check that ``level`` is one of `LEVELS`.
-
-    Raises
-    ------
-    ValueError
-        If it is not.
-
-    """
-    if level not in LEVELS:
-        raise ValueError(
-            f"got level={level!r}, expected one of {list(LEVELS)}; pick one"
-        )
-
-
 def is_hybrid(labels: Iterable[str]) -> bool:
-    """Say whether parsed ``labels`` hold two or more main registers."""
+    """Return whether parsed ``labels`` hold two or more main registers."""
     return len(mains(labels)) > 1

@@ -1,13 +1,21 @@
 """Which documents and labels to work with: hybrids, levels, groups, balanced samples."""
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from embetter_reg._random import check_random_state
-from embetter_reg.corpus.registers import GROUPS, MAIN, PARENT, check_level, mains
+from embetter_reg._random import RandomStateLike, check_random_state
+from embetter_reg._validation import check_choice, check_labels, check_whole_number
+from embetter_reg.corpus._labels import (
+    check_documents,
+    check_names,
+    label_matrix,
+    label_sets,
+)
+from embetter_reg.corpus.registers import GROUPS, LEVELS, MAIN, PARENT, mains
 
 
 def hybrids(documents: pd.DataFrame, policy: str) -> pd.DataFrame:
@@ -20,36 +28,41 @@ def hybrids(documents: pd.DataFrame, policy: str) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        If the policy has another name.
+        If the policy has another name, a column is missing, or a label is no CORE code.
+    TypeError
+        If ``documents`` is no DataFrame.
 
     """
-    n_mains = documents["labels"].map(lambda labels: len(mains(labels)))
+    check_choice("policy", policy, ("drop", "keep", "explode"))
+    check_documents(documents, "labels")
+    sets = label_sets(documents["labels"])
     if policy == "keep":
         return documents.copy()
     if policy == "drop":
-        return documents[n_mains <= 1].reset_index(drop=True)
-    if policy != "explode":
-        raise ValueError(
-            f"got the hybrid policy {policy!r}, expected 'drop', 'keep' or 'explode'; "
-            "pick one"
-        )
-    rows: list[dict] = []
-    for row in documents.to_dict("records"):
-        found = mains(row["labels"])
-        row["document"] = row["id"]
-        if len(found) <= 1:
-            rows.append(row)
-            continue
-        for main in found:
-            own = [
-                code
-                for code in row["labels"]
-                if code == main or PARENT.get(code) == main
-            ]
-            rows.append({**row, "id": f"{row['id']}#{main}", "labels": own})
-    return pd.DataFrame(
-        rows, columns=list(dict.fromkeys([*documents.columns, "document"]))
-    )
+        is_single = [len(mains(labels)) <= 1 for labels in sets]
+        return documents[is_single].reset_index(drop=True)
+    check_documents(documents, "id")
+    rows: list[dict[str, Any]] = []
+    for row, labels in zip(documents.to_dict("records"), sets, strict=True):
+        rows.extend(_exploded({str(name): row[name] for name in row}, labels))
+    columns = dict.fromkeys([*documents.columns, "document"])
+    return pd.DataFrame(rows, columns=list(columns))
+
+
+def _exploded(row: dict[str, Any], labels: list[str]) -> list[dict[str, Any]]:
+    """Return a row for each main register of a document."""
+    registers = mains(labels)
+    document = {**row, "document": row["id"]}
+    if len(registers) <= 1:
+        return [document]
+    return [
+        {
+            **document,
+            "id": f"{row['id']}#{main}",
+            "labels": [code for code in labels if PARENT.get(code, code) == main],
+        }
+        for main in registers
+    ]
 
 
 def label_column(documents: pd.DataFrame, level: str = "main") -> pd.Series:
@@ -62,19 +75,27 @@ def label_column(documents: pd.DataFrame, level: str = "main") -> pd.Series:
     Raises
     ------
     ValueError
-        If the level has another name or a document has no label.
+        If the level has another name, a document has no label, or a label is no CORE
+        code.
+    TypeError
+        If ``documents`` is no DataFrame.
 
     """
-    check_level(level)
-    unlabeled = documents["id"][documents["labels"].map(len) == 0]
-    if len(unlabeled):
+    check_choice("level", level, LEVELS)
+    check_documents(documents, "labels")
+    sets = label_sets(documents["labels"])
+    unlabeled = [position for position, labels in enumerate(sets) if not labels]
+    if unlabeled:
+        first = unlabeled[0]
+        if "id" in documents:
+            first = documents["id"].iloc[first]
         raise ValueError(
-            f"got {len(unlabeled)} documents without a label (such as "
-            f"{unlabeled.iloc[0]!r}), expected one "
-            "each; drop them first"
+            f"got {len(unlabeled)} documents without a label (such as {first!r}), "
+            "expected one each; drop them first"
         )
     as_text = {"main": _mains_text, "sub": _subs_text, "all": " ".join}[level]
-    return documents["labels"].map(as_text).rename("label")
+    texts = [as_text(labels) for labels in sets]
+    return pd.Series(texts, index=documents.index, name="label", dtype=object)
 
 
 def _mains_text(labels: list[str]) -> str:
@@ -91,62 +112,66 @@ def _subs_text(labels: list[str]) -> str:
     return " ".join(parts)
 
 
-def indicator(documents: pd.DataFrame, classes=None) -> tuple[np.ndarray, list[str]]:
-    """Return main registers as a binary matrix ``int8 (n_documents, n_classes)`` and
-    its classes.
+def indicator(
+    documents: pd.DataFrame, classes: Sequence[str] | None = None
+) -> tuple[np.ndarray, list[str]]:
+    """Return main registers as a binary matrix and its classes.
 
-    ``classes`` fixes the columns; None takes the main registers that occur, in the
-    scheme's order.
+    The matrix is ``int8 (n_documents, n_classes)``. ``classes`` fixes the columns; None
+    takes the main registers that occur, in the scheme's order. A document without a
+    label of ``classes`` is a row of zeros.
+
+    Raises
+    ------
+    ValueError
+        If a class is no main register, or a label is no CORE code.
+    TypeError
+        If ``documents`` is no DataFrame, or ``classes`` no list of str.
+
     """
-    sets = [set(mains(labels)) for labels in documents["labels"]]
+    check_documents(documents, "labels")
+    sets = [mains(labels) for labels in label_sets(documents["labels"])]
     if classes is None:
-        classes = [main for main in MAIN if any(main in labels for labels in sets)]
+        occurring = {main for labels in sets for main in labels}
+        classes = [main for main in MAIN if main in occurring]
+    check_names("classes", classes)
+    for name in classes:
+        if name not in MAIN:
+            raise ValueError(
+                f"got the class {name!r}, expected main registers, of {list(MAIN)}; "
+                "pick some"
+            )
     return label_matrix(sets, classes), list(classes)
-
-
-def label_matrix(
-    label_sets: Iterable[Iterable[str]], classes: Sequence[str]
-) -> np.ndarray:
-    """Return label sets as a binary matrix ``int8 (n_documents, n_classes)``; other
-    labels are left out.
-
-    Examples
-    --------
-    >>> from embetter_reg.corpus import label_matrix
-    >>> label_matrix([["NA", "OP"], ["HI"]], ["NA", "OP"]).tolist()
-    [[1, 1], [0, 0]]
-
-    """
-    sets = [set(labels) for labels in label_sets]
-    matrix = [[name in labels for name in classes] for labels in sets]
-    return np.array(matrix, dtype=np.int8).reshape(len(sets), len(classes))
 
 
 def select_group(documents: pd.DataFrame, group: str) -> pd.DataFrame:
     """Keep documents all of whose main registers are in a group of `registers.GROUPS`.
 
+    Documents without a label are left out.
+
     Raises
     ------
     ValueError
-        If there is no group of that name.
+        If there is no group of that name, or a label is no CORE code.
+    TypeError
+        If ``documents`` is no DataFrame.
 
     """
-    if group not in GROUPS:
-        raise ValueError(
-            f"got the group {group!r}, expected one of {list(GROUPS)}; pick one"
-        )
-    inside = set(GROUPS[group])
-    keep = documents["labels"].map(
-        lambda labels: bool(mains(labels)) and set(mains(labels)) <= inside
-    )
-    return documents[keep].reset_index(drop=True)
+    check_choice("group", group, GROUPS)
+    check_documents(documents, "labels")
+    members = set(GROUPS[group])
+    is_member = [
+        bool(labels) and set(mains(labels)) <= members
+        for labels in label_sets(documents["labels"])
+    ]
+    return documents[is_member].reset_index(drop=True)
 
 
 def balanced_sample(
     documents: pd.DataFrame,
     n_per_language: int,
     *,
-    random_state=None,
+    random_state: RandomStateLike = None,
     on_short: str = "raise",
 ) -> pd.DataFrame:
     """Draw ``n_per_language`` documents of each language, with its own shares of the
@@ -158,17 +183,20 @@ def balanced_sample(
     Raises
     ------
     ValueError
-        If a language has too few documents and ``on_short`` is "raise".
+        If a language has too few documents and ``on_short`` is "raise", the number is
+        below 1, or a language is missing.
+    TypeError
+        If ``documents`` is no DataFrame, or the number not a whole one.
 
     """
-    if on_short not in ("raise", "all"):
-        raise ValueError(
-            f"got on_short={on_short!r}, expected 'raise' or 'all'; pick one"
-        )
+    check_choice("on_short", on_short, ("raise", "all"))
+    check_whole_number("n_per_language", n_per_language)
+    check_documents(documents, "labels", "lang")
     rng = check_random_state(random_state)
+    languages = check_labels("language", documents["lang"], len(documents))
+    registers = pd.Series(list(map(_mains_text, label_sets(documents["labels"]))))
     chosen: list[int] = []
-    labels = documents["labels"].map(_mains_text).reset_index(drop=True)
-    for language, rows in labels.groupby(documents["lang"].to_numpy()):
+    for language, rows in registers.groupby(languages):
         if len(rows) < n_per_language:
             short = (
                 f"got {len(rows)} documents of {language}, expected {n_per_language}"
@@ -176,15 +204,16 @@ def balanced_sample(
             if on_short == "raise":
                 raise ValueError(f"{short}; ask for fewer or pass on_short='all'")
             warnings.warn(f"{short}; took all of them", stacklevel=2)
-        n_wanted = min(n_per_language, len(rows))
-        exact = rows.value_counts(sort=False).sort_index() * (n_wanted / len(rows))
-        quota = exact.astype(int)  # rounds down
-        largest = (
-            (exact - quota)
-            .sort_values(ascending=False, kind="stable")
-            .index[: n_wanted - quota.sum()]
-        )
-        quota[largest] += 1
-        for label, n in quota.items():
-            chosen.extend(rng.choice(rows.index[rows == label], size=n, replace=False))
+        for label, n_drawn in _quotas(rows, min(n_per_language, len(rows))).items():
+            members = rows.index[rows == label]
+            chosen.extend(rng.choice(members, size=n_drawn, replace=False))
     return documents.iloc[sorted(chosen)].reset_index(drop=True)
+
+
+def _quotas(labels: pd.Series, n_drawn: int) -> pd.Series:
+    """Return how many documents of each label to draw: the largest-remainder method."""
+    exact = labels.value_counts(sort=False).sort_index() * (n_drawn / len(labels))
+    quotas = exact.astype(int)  # rounds down
+    remainders = (exact - quotas).sort_values(ascending=False, kind="stable")
+    quotas[remainders.index[: n_drawn - quotas.sum()]] += 1
+    return quotas

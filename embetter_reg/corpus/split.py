@@ -1,13 +1,17 @@
 """Splits that keep registers and languages in proportion and leak nothing."""
 
 from collections.abc import Iterator
+from numbers import Real
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.model_selection import BaseCrossValidator, LeaveOneGroupOut
 
-from embetter_reg._random import check_random_state
-from embetter_reg._validation import check_same_length
+from embetter_reg._random import RandomStateLike, check_random_state
+from embetter_reg._validation import check_same_length, check_texts, check_whole_number
+from embetter_reg.corpus._dealing import codes_of, deal, joined_groups, values_of
+from embetter_reg.corpus._labels import check_documents
 from embetter_reg.corpus.select import label_column
 
 Split = tuple[np.ndarray, np.ndarray]
@@ -31,44 +35,50 @@ class RegisterKFold(BaseCrossValidator):
     >>> import numpy as np
     >>> from embetter_reg.corpus import RegisterKFold
     >>> y = np.repeat(["NA", "HI"], 4)
-    >>> [sorted(y[test].tolist()) for _, test in RegisterKFold(2, random_state=0).split(y, y)]
+    >>> folds = RegisterKFold(2, random_state=0).split(y, y)
+    >>> [sorted(y[test].tolist()) for _, test in folds]
     [['HI', 'HI', 'NA', 'NA'], ['HI', 'HI', 'NA', 'NA']]
 
     """
 
-    def __init__(self, n_splits=5, *, random_state=None):
+    def __init__(self, n_splits: int = 5, *, random_state: RandomStateLike = None):
         self.n_splits = n_splits
         self.random_state = random_state
 
-    def get_n_splits(self, X=None, y=None, groups=None) -> int:
+    def get_n_splits(
+        self,
+        X: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> int:
         """Return the number of folds."""
         return self.n_splits
 
-    def split(self, X, y=None, groups=None, *, language=None) -> Iterator[Split]:
+    def split(
+        self,
+        X: ArrayLike | None,
+        y: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        *,
+        language: ArrayLike | None = None,
+    ) -> Iterator[Split]:
         """Yield row numbers (train, test). ``y`` is labels or a binary indicator
         matrix.
 
         Raises
         ------
         ValueError
-            If ``y`` is missing, lengths differ, or there are fewer than two folds or
-            fewer documents or groups than folds.
+            If ``y`` is missing, a label, group or language is, lengths differ, or there
+            are fewer than two folds or fewer documents or groups than folds.
+        TypeError
+            If the number of folds is not a whole one.
 
         """
-        if self.n_splits < 2:
-            raise ValueError(
-                f"got n_splits={self.n_splits}, expected at least 2 folds; pass for "
-                "example 5"
-            )
-        fold = _deal(
-            X,
-            y,
-            groups,
-            language,
-            [1 / self.n_splits] * self.n_splits,
-            self.random_state,
-        )
-        for k in range(self.n_splits):
+        n_splits = check_whole_number("n_splits", self.n_splits, low=2)
+        shares = [1 / n_splits] * n_splits
+        rng = check_random_state(self.random_state)
+        fold = deal(X, y, groups, language, shares, rng)
+        for k in range(n_splits):
             yield np.flatnonzero(fold != k), np.flatnonzero(fold == k)
 
 
@@ -84,113 +94,134 @@ class RegisterShuffleSplit(BaseCrossValidator):
 
     """
 
-    def __init__(self, n_splits=5, *, test_size=0.25, random_state=None):
+    def __init__(
+        self,
+        n_splits: int = 5,
+        *,
+        test_size: float = 0.25,
+        random_state: RandomStateLike = None,
+    ):
         self.n_splits = n_splits
         self.test_size = test_size
         self.random_state = random_state
 
-    def get_n_splits(self, X=None, y=None, groups=None) -> int:
+    def get_n_splits(
+        self,
+        X: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> int:
         """Return the number of splits."""
         return self.n_splits
 
-    def split(self, X, y=None, groups=None, *, language=None) -> Iterator[Split]:
+    def split(
+        self,
+        X: ArrayLike | None,
+        y: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        *,
+        language: ArrayLike | None = None,
+    ) -> Iterator[Split]:
         """Yield row numbers (train, test), like `RegisterKFold.split`."""
-        if not 0 < self.test_size < 1:
+        n_splits = check_whole_number("n_splits", self.n_splits)
+        if not (isinstance(self.test_size, Real) and 0 < self.test_size < 1):
             raise ValueError(
-                f"got test_size={self.test_size}, expected between 0 and 1; pass for "
+                f"got test_size={self.test_size!r}, expected between 0 and 1; pass for "
                 "example 0.25"
             )
+        shares = [1 - self.test_size, self.test_size]
         rng = check_random_state(self.random_state)
-        for _ in range(self.n_splits):
-            part = _deal(
-                X, y, groups, language, [1 - self.test_size, self.test_size], rng
-            )
+        for _ in range(n_splits):
+            part = deal(X, y, groups, language, shares, rng)
             yield np.flatnonzero(part == 0), np.flatnonzero(part == 1)
 
 
 class LeaveOneLanguageOut(LeaveOneGroupOut):
-    """Hold out each language in turn. Pass the language of each document as ``groups``."""
+    """Hold out each language in turn.
+
+    Pass the language of each document as ``groups``; there must be two at least.
+
+    Examples
+    --------
+    >>> from embetter_reg.corpus import LeaveOneLanguageOut
+    >>> folds = LeaveOneLanguageOut().split(range(3), groups=["en", "fi", "en"])
+    >>> [test.tolist() for _, test in folds]
+    [[0, 2], [1]]
+
+    """
+
+    def get_n_splits(
+        self,
+        X: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> int:
+        """Return the number of languages in ``groups``."""
+        return super().get_n_splits(X, y, _check_languages(groups))
+
+    def split(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Iterator[Split]:
+        """Yield row numbers (train, test), a language after the other."""
+        check_same_length(X=X, y=y, groups=groups)
+        return super().split(X, y, _check_languages(groups))
+
+
+def _check_languages(groups: ArrayLike | None) -> np.ndarray:
+    if groups is None:
+        raise ValueError(
+            "got no groups, expected the language of each document; pass groups="
+        )
+    languages = values_of("group", groups)
+    if len(set(languages.tolist())) < 2:
+        raise ValueError(
+            "got groups with fewer than two languages, expected at least two; pass "
+            "documents of more languages"
+        )
+    return languages
 
 
 def train_test_documents(
-    documents: pd.DataFrame, test_size: float = 0.3, *, groups=None, random_state=None
+    documents: pd.DataFrame,
+    test_size: float = 0.3,
+    *,
+    groups: ArrayLike | None = None,
+    random_state: RandomStateLike = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Split documents in two, stratified by main registers and language.
 
-    ``groups`` holds one value a document; documents of a value stay together.
+    Documents of equal texts stay together, since a text in both parts is no held-out
+    one. So do documents of a value in ``groups``, which has one for each document.
+    Without a column ``lang`` all documents count as of one language.
+
+    Raises
+    ------
+    ValueError
+        If a document has no label or group, the share is outside (0, 1), or there are
+        fewer than two documents that may be parted.
+    TypeError
+        If ``documents`` is no DataFrame.
+
     """
+    check_documents(documents, "labels")
+    groupings = []
+    if groups is not None:
+        check_same_length(documents=documents, groups=groups)
+        groupings.append(codes_of("group", groups)[1])
+    if "text" in documents:
+        groupings.append(pd.factorize(np.array(check_texts(documents["text"])))[0])
     splitter = RegisterShuffleSplit(1, test_size=test_size, random_state=random_state)
     parts = splitter.split(
-        documents, label_column(documents), groups, language=documents["lang"]
+        documents,
+        label_column(documents),
+        joined_groups(groupings),
+        language=documents.get("lang"),
     )
     train, test = next(parts)
-    return documents.iloc[train].reset_index(drop=True), documents.iloc[
-        test
-    ].reset_index(drop=True)
-
-
-def _deal(X, y, groups, language, shares: list[float], random_state) -> np.ndarray:
-    """Return the part of each document, so that each part gets its share of every
-    label.
-    """
-    if y is None:
-        raise ValueError("got no y, expected a label a document to stratify by; pass y")
-    check_same_length(X=X, y=y, groups=groups, language=language)
-    if len(y) == 0:
-        raise ValueError(
-            "got no documents, expected some to split; check what was read or selected"
-        )
-    rng = check_random_state(random_state)
-    members = _memberships(y, language)
-    units = np.arange(len(members))
-    if groups is not None:
-        units = np.unique(np.asarray(groups), return_inverse=True)[1]
-    n_units = len(np.unique(units))
-    if n_units < len(shares):
-        raise ValueError(
-            f"got {n_units} documents or groups for {len(shares)} parts, expected at "
-            "least as many; use fewer parts"
-        )
-    counts = np.zeros((n_units, members.shape[1]))
-    np.add.at(counts, units, members)
-    sizes = np.bincount(units).astype(float)
-    share = np.array(shares)
-    wanted = np.outer(share, counts.sum(axis=0))
-    room = share * len(members)
-    part = np.full(n_units, -1)
-
-    def place(batch: np.ndarray, need: np.ndarray, amounts: np.ndarray) -> None:
-        for unit in batch:
-            # Needs that differ by less than the unit are equal: of a stratum too rare to be divided, each
-            # part gets its chance, not the largest part all; the part with most room left decides.
-            best = np.flatnonzero(need > need.max() - amounts[unit] + 1e-9)
-            spare = room[best] / share[best]
-            part[unit] = rng.choice(best[spare >= spare.max() - 1e-9])
-            wanted[part[unit]] -= counts[unit]
-            room[part[unit]] -= sizes[unit]
-
-    order = rng.permutation(n_units)
-    order = order[
-        np.argsort(-sizes[order], kind="stable")
-    ]  # large groups while there is room
-    holds = counts > 0
-    left = holds.sum(axis=0)
-    while left.any():  # rarest stratum first
-        stratum = np.where(left > 0, left, np.inf).argmin()
-        batch = order[(part[order] < 0) & holds[order, stratum]]
-        place(batch, wanted[:, stratum], counts[:, stratum])
-        left = left - holds[batch].sum(axis=0)
-    place(order[part[order] < 0], room, sizes)
-    return part[units]
-
-
-def _memberships(y, language) -> np.ndarray:
-    """Return (n_documents, n_strata): the labels, then each label within each language."""
-    y = np.asarray(y)
-    labels = y.astype(bool) if y.ndim == 2 else y[:, None] == np.unique(y)
-    if language is None:
-        return labels
-    language = np.asarray(language)
-    return np.hstack(
-        [labels & (language == name)[:, None] for name in np.unique(language)]
+    return (
+        documents.iloc[train].reset_index(drop=True),
+        documents.iloc[test].reset_index(drop=True),
     )

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from embetter_reg.corpus import document_id, registers
+from embetter_reg.corpus import document_id, language_of_name, registers
 from embetter_reg.corpus.older import is_older_tsv, listed, rows_of_older_tsv
 from embetter_reg.store._embeddings import ON_THESE, Embeddings
-from embetter_reg.store._tables import language_in_name, layer_columns
+from embetter_reg.store._tables import layer_columns
 
 
 def read_older_tsv(
@@ -98,7 +98,7 @@ class _Reader:
         return part
 
     def _document(self, row: dict[str, Any]) -> dict[str, Any]:
-        language = row.get("lang") or language_in_name(self.path)
+        language = row.get("lang") or language_of_name(self.path)
         if language is None:
             raise ValueError("it has no language, and the file's name has none")
         document = {

@@ -1,6 +1,5 @@
 """Documents and vectors as the columns of a Parquet file."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from embetter_reg._validation import check_labels
-from embetter_reg.corpus import document_ids, id_strings, registers
+from embetter_reg.corpus import document_ids, id_strings, language_of_name, registers
 from embetter_reg.store._embeddings import digests_of
 
 PRECISIONS = {"float32": pa.float32(), "float16": pa.float16()}
@@ -164,17 +163,6 @@ def _is_number(kind: pa.DataType) -> bool:
     return pa.types.is_floating(kind) or pa.types.is_integer(kind)
 
 
-def language_in_name(path: Path) -> str | None:
-    """Return the two-letter part of a file's name, such as fi of ``fi_embeds.tsv``;
-    None where there is none, or several.
-    """
-    parts = re.split(r"[._-]", path.name)
-    languages = [part for part in parts if re.fullmatch("[a-z]{2}", part)]
-    if len(languages) != 1:
-        return None
-    return languages[0]
-
-
 def documents_of(table: pa.Table, path: Path) -> pd.DataFrame:
     """Return the columns of a table that are not of vectors, under our names.
 
@@ -206,7 +194,7 @@ def documents_of(table: pa.Table, path: Path) -> pd.DataFrame:
         except (ValueError, TypeError) as error:
             raise ValueError(f"{path}, column {name}: {error}") from error
     if "lang" not in documents:
-        language = language_in_name(path)
+        language = language_of_name(path)
         if language is None:
             raise ValueError(
                 f"got {path} without languages, expected a column lang, or a file name "

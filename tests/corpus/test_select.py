@@ -30,7 +30,10 @@ def test_hybrid_policies(documents):
     assert exploded["id"].tolist() == ["a", "b#NA", "b#OP", "c", "d"]
     assert exploded["document"].tolist() == ["a", "b", "b", "c", "d"]
     assert exploded["labels"].tolist()[1:3] == [["NA", "nb"], ["OP"]]
-    with pytest.raises(ValueError, match="expected 'drop', 'keep' or 'explode'"):
+    with pytest.raises(
+        ValueError,
+        match=r"policy='lose', expected one of \['drop', 'keep', 'explode'\]",
+    ):
         hybrids(documents, "lose")
 
 

@@ -93,7 +93,7 @@ def test_train_and_test_documents(labeled):
             "id": range(600),
             "lang": language,
             "labels": [[label] for label in y],
-            "text": "x",
+            "text": [f"text {n}" for n in range(600)],
         }
     )
     train, test = train_test_documents(frame, 0.3, random_state=0)
@@ -153,3 +153,119 @@ def test_lengths_must_agree():
 def test_no_documents():
     with pytest.raises(ValueError, match="got no documents"):
         next(RegisterKFold(2).split([], []))
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA])
+@pytest.mark.parametrize("name", ["y", "group", "language"])
+def test_missing_values_are_no_group(name, missing):
+    """They would be one group, or a language of their own."""
+    values = {
+        "y": ["a", "a", "b", "b"],
+        "groups": [1, 1, 2, 2],
+        "language": ["en", "fi"] * 2,
+    }
+    key = "groups" if name == "group" else name
+    values[key] = [*values[key][:2], missing, values[key][3]]
+    y, groups = values["y"], values["groups"]
+    splits = RegisterKFold(2).split(None, y, groups, language=values["language"])
+    with pytest.raises(ValueError, match=f"got a missing {name} label at position 2"):
+        next(splits)
+
+
+@pytest.fixture
+def doubled(labeled):
+    y, language = labeled
+    frame = pd.DataFrame(
+        {
+            "id": np.arange(300).astype(str),
+            "lang": language[:300],
+            "labels": [[label] for label in y[:300]],
+            "text": [f"text {n}" for n in range(300)],
+        }
+    )
+    again = frame.assign(id=frame["id"] + "-2")
+    return pd.concat([frame, again], ignore_index=True)
+
+
+def test_equal_texts_stay_on_one_side(doubled):
+    train, test = train_test_documents(doubled, 0.3, random_state=0)
+    assert not set(train["text"]) & set(test["text"])
+    assert len(train) + len(test) == 600 and abs(len(test) - 180) <= 4
+
+
+def test_groups_and_equal_texts_stay_together(doubled):
+    """Sites of two copies each, so that four documents hang together."""
+    site = np.arange(600) // 2
+    train, test = train_test_documents(
+        doubled.assign(site=site), 0.3, groups=site, random_state=0
+    )
+    assert not set(train["text"]) & set(test["text"])
+    assert not set(train["site"]) & set(test["site"])
+    assert abs(len(test) - 180) <= 8
+
+
+def test_groups_alone_part_documents_as_before(doubled):
+    """Texts that differ do not change what a seed gives."""
+    frame = doubled.assign(text=[f"text {n}" for n in range(600)])
+    site = (np.arange(600) * 7) % 200
+    with_texts = train_test_documents(frame, groups=site, random_state=0)
+    without = train_test_documents(
+        frame.drop(columns="text"), groups=site, random_state=0
+    )
+    for some, others in zip(with_texts, without, strict=True):
+        assert some["id"].tolist() == others["id"].tolist()
+
+
+def test_documents_without_languages_are_split(doubled):
+    train, test = train_test_documents(doubled.drop(columns="lang"), random_state=0)
+    shares = [part["labels"].str[0].eq("NA").mean() for part in (train, test)]
+    assert len(train) + len(test) == 600 and abs(shares[0] - shares[1]) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"y": [["a"], ["a", "b"]]}, ValueError, "got y of shape"),
+        ({"y": [[0, 2], [1, 0]]}, ValueError, "other values than 0 and 1"),
+        ({"y": "ab"}, TypeError, "got str as y"),
+        ({"y": pd.Series([1, "a"])}, TypeError, "got y of several types"),
+        ({"y": 5}, TypeError, "got int as y"),
+        ({"groups": [[1], [2]]}, ValueError, "got group of shape"),
+        ({"groups": {1, 2}}, ValueError, "got group of shape"),
+        ({"X": 5}, TypeError, "got int as X"),
+    ],
+)
+def test_odd_values_are_refused(change, error, message):
+    values = {"X": None, "y": ["a", "b"], "groups": None} | change
+    with pytest.raises(error, match=message):
+        next(RegisterKFold(2).split(**values))
+
+
+@pytest.mark.parametrize("n_splits", [2.5, None, "2", True])
+def test_numbers_of_splits_are_whole(n_splits):
+    for splitter in (RegisterKFold, RegisterShuffleSplit):
+        with pytest.raises(TypeError, match=r"n_splits=.*, expected a whole number"):
+            next(splitter(n_splits).split(None, list("aabb")))
+
+
+@pytest.mark.parametrize("test_size", [0, 1, -0.5, None, "0.3", float("nan")])
+def test_shares_are_between_0_and_1(test_size):
+    with pytest.raises(ValueError, match=r"test_size=.*, expected between 0 and 1"):
+        next(RegisterShuffleSplit(test_size=test_size).split(None, list("aabb")))
+
+
+def test_languages_to_leave_out_are_there():
+    split = LeaveOneLanguageOut().split
+    with pytest.raises(ValueError, match="got no groups"):
+        split([1, 2])
+    with pytest.raises(ValueError, match="fewer than two languages"):
+        split([1, 2], groups=["en", "en"])
+    with pytest.raises(ValueError, match="missing group label at position 1"):
+        split([1, 2], groups=["en", None])
+
+
+def test_documents_to_split_are_a_table():
+    with pytest.raises(TypeError, match="got NoneType as documents, expected a DataF"):
+        train_test_documents(None)
+    with pytest.raises(ValueError, match="got documents with 0 columns 'labels'"):
+        train_test_documents(pd.DataFrame({"text": ["a"]}))

@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.metrics import precision_recall_fscore_support
 
 from embetter_reg._validation import check_labels, check_same_length
-from embetter_reg.corpus import registers
+from embetter_reg.corpus import registers, split_labels
 
 
 def classification_reports(
@@ -52,10 +52,8 @@ def classification_reports(
     0.5
 
     """
-    right, guessed = (
-        [list(labels) for labels in gold],
-        [list(labels) for labels in predicted],
-    )
+    right = [split_labels(labels) for labels in gold]
+    guessed = [split_labels(labels) for labels in predicted]
     check_same_length(gold=right, predicted=guessed)
     languages = check_labels("language", language, len(right))
     empty = next((place for place, labels in enumerate(right) if not labels), None)
