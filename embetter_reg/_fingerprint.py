@@ -59,6 +59,10 @@ def fingerprint(encoder: Any) -> str:
     False
 
     """
+    if not hasattr(encoder, "get_params") and not hasattr(encoder, "_cache_key"):
+        raise TypeError(
+            f"got {encoder!r}, expected a text encoder with get_params; pass one"
+        )
     digest = hashlib.blake2b(str(FORMAT).encode(), digest_size=16)
     for piece in _pieces(encoder):
         digest.update(len(piece).to_bytes(8, "little"))

@@ -1,13 +1,15 @@
 """Take the texts out of a table or of dictionaries, as the first step of a pipeline."""
 
+from typing import Any, Self
+
 from sklearn.base import BaseEstimator, TransformerMixin
 
 
 class _Grabber(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
-    def __init__(self, colname):
+    def __init__(self, colname: str):
         self.colname = colname
 
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Do nothing: there is nothing to learn."""
         return self
 
@@ -32,7 +34,7 @@ class ColumnGrabber(_Grabber):
     Raises
     ------
     ValueError
-        If there is no such column.
+        If there is no such column, or more than one.
 
     Examples
     --------
@@ -43,14 +45,20 @@ class ColumnGrabber(_Grabber):
 
     """
 
-    def transform(self, X):
+    def transform(self, X: Any) -> list[Any]:
         """Return the column of table ``X`` as a list."""
         if not hasattr(X, "columns"):
             raise TypeError(
                 f"got {type(X).__name__}, expected a table with a column "
                 f"{self.colname!r}; pass a DataFrame"
             )
-        if self.colname not in X.columns:
+        n_columns = list(X.columns).count(self.colname)
+        if n_columns > 1:
+            raise ValueError(
+                f"got {n_columns} columns {self.colname!r}, expected one; rename the "
+                "others"
+            )
+        if n_columns == 0:
             raise ValueError(
                 f"got columns {list(X.columns)}, expected {self.colname!r} among "
                 "them; rename or pick another"
@@ -79,8 +87,12 @@ class KeyGrabber(_Grabber):
 
     """
 
-    def transform(self, X):
+    def transform(self, X: Any) -> Any:
         """Return the key of each dictionary of the list or stream ``X``."""
+        if not hasattr(X, "__iter__"):
+            raise TypeError(
+                f"got {type(X).__name__}, expected a list of dictionaries; pass one"
+            )
         if isinstance(X, dict):
             return self._value(X, "")
         return [
@@ -88,7 +100,7 @@ class KeyGrabber(_Grabber):
             for position, item in enumerate(X)
         ]
 
-    def _value(self, item, where: str):
+    def _value(self, item: Any, where: str) -> Any:
         if not isinstance(item, dict):
             raise TypeError(
                 f"got {type(item).__name__}{where}, expected a dictionary; pass "
@@ -96,7 +108,7 @@ class KeyGrabber(_Grabber):
             )
         if self.colname not in item:
             raise ValueError(
-                f"got the keys {sorted(item)}{where}, expected {self.colname!r} among "
+                f"got the keys {list(item)}{where}, expected {self.colname!r} among "
                 "them; correct the data"
             )
         return item[self.colname]

@@ -1,18 +1,23 @@
 """Small helpers around pipelines."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from sklearn.metrics import pairwise_distances
 
+from embetter_reg._validation import check_space
+
 
 def calc_distances(
-    inputs,
-    anchors,
-    pipeline,
-    anchor_pipeline=None,
-    metric="cosine",
-    aggregate=np.max,
-    n_jobs=None,
-):
+    inputs: Any,
+    anchors: Any,
+    pipeline: Any,
+    anchor_pipeline: Any = None,
+    metric: str | Callable[..., float] = "cosine",
+    aggregate: Callable[..., Any] = np.max,
+    n_jobs: int | None = None,
+) -> np.ndarray:
     """Return the distance of each input to a set of anchors.
 
     Parameters
@@ -40,8 +45,10 @@ def calc_distances(
 
     Raises
     ------
+    TypeError
+        If the inputs or anchors are no list, or a pipeline no transformer.
     ValueError
-        If there is no anchor.
+        If there is no anchor, a vector is not finite, or the metric does not exist.
 
     Examples
     --------
@@ -53,15 +60,35 @@ def calc_distances(
     array([0., 1.], dtype=float32)
 
     """
+    for name, values in (("inputs", inputs), ("anchors", anchors)):
+        if isinstance(values, str | bytes) or not hasattr(values, "__len__"):
+            raise TypeError(
+                f"got {type(values).__name__} as {name}, expected a list; pass one"
+            )
     if len(anchors) == 0:
         raise ValueError(
             "got no anchors, expected at least one to measure distances to; pass some"
         )
-    vectors = pipeline.transform(inputs)
-    anchor_vectors = (
-        pipeline if anchor_pipeline is None else anchor_pipeline
-    ).transform(anchors)
-    return aggregate(
-        pairwise_distances(vectors, anchor_vectors, metric=metric, n_jobs=n_jobs),
-        axis=1,
-    )
+    if anchor_pipeline is None:
+        anchor_pipeline = pipeline
+    for each in (pipeline, anchor_pipeline):
+        if not hasattr(each, "transform"):
+            raise TypeError(
+                f"got {type(each).__name__} as pipeline, expected a fitted transformer; "
+                "pass one"
+            )
+    if len(inputs) == 0:
+        return np.empty(0, np.float32)
+    vectors = check_space("inputs", pipeline.transform(inputs))
+    anchor_vectors = check_space("anchors", anchor_pipeline.transform(anchors))
+    try:
+        distances = pairwise_distances(
+            vectors, anchor_vectors, metric=metric, n_jobs=n_jobs
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"got metric={metric!r} for vectors of widths {vectors.shape[1]} and "
+            f"{anchor_vectors.shape[1]}, expected a metric of scikit-learn and equal "
+            f"widths ({error}); pass another"
+        ) from error
+    return aggregate(distances, axis=1)

@@ -31,6 +31,7 @@ from embetter_reg.text._cache_file import (
     set_aside,
     store,
 )
+from embetter_reg.text._rules import check_encoder
 
 
 class CachedEncoder(TransformerMixin, BaseEstimator):
@@ -94,6 +95,7 @@ class CachedEncoder(TransformerMixin, BaseEstimator):
 
     def fit(self, X, y=None):
         """Fit the encoder on documents ``X`` where it needs that."""
+        self._check()
         texts = check_texts(X)
         if self._needs_fit():
             self.encoder_ = clone(self.encoder).fit(texts, y)
@@ -101,12 +103,8 @@ class CachedEncoder(TransformerMixin, BaseEstimator):
 
     def transform(self, X):
         """Return the embedding of documents ``X``, ``float32 (n_documents, n_dims)``."""
+        self._check()
         texts = check_texts(X)
-        if self.block_size < 1:
-            raise ValueError(
-                f"got block_size={self.block_size}, expected at least 1; pass for "
-                "example 512"
-            )
         encoder = self._ready()
         if not texts:
             return np.empty((0, self._width(encoder)), np.float32)
@@ -177,6 +175,14 @@ class CachedEncoder(TransformerMixin, BaseEstimator):
     @property
     def _path(self) -> Path:
         return Path(self.folder) / "embeddings.sqlite"
+
+    def _check(self) -> None:
+        check_encoder(self, folder=(_is_path, "a path"))
+        if not hasattr(self.encoder, "transform") or isinstance(self.encoder, type):
+            raise TypeError(
+                f"got the encoder {self.encoder!r}, expected an object with transform; "
+                "pass a text encoder"
+            )
 
     def _needs_fit(self) -> bool:
         return get_tags(self.encoder).requires_fit
@@ -278,6 +284,10 @@ def _checked(given: Any, n_texts: int, encoder) -> np.ndarray:
             "nothing of it was stored"
         )
     return vectors
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str | os.PathLike) and bool(str(value))
 
 
 def _key_of(encoder: Any) -> bytes:

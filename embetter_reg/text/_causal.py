@@ -13,6 +13,7 @@ from embetter_reg.text._batches import warn_truncated
 from embetter_reg.text._hidden import Encoded, HiddenPass
 from embetter_reg.text._loading import check_layers, load_transformer, resolve_layer
 from embetter_reg.text._pretrained import PretrainedEncoder
+from embetter_reg.text._rules import check_list
 from embetter_reg.text._windows import tokenize
 
 
@@ -111,7 +112,8 @@ class CausalLMEncoder(PretrainedEncoder):
         self, X, layers: Sequence[int | str] = ("first", "half", "last")
     ) -> Encoded:
         """Return every asked layer of documents ``X`` in one pass."""
-        return Encoded(self._encode(X, list(layers), self.pooling))
+        layers = check_list("layers", layers, '["last"]')
+        return Encoded(self._encode(X, layers, self.pooling))
 
     def token_scores(self, X, tokens: Sequence[str]) -> np.ndarray:
         """Return the probabilities of chosen next tokens, ``float32 (n_documents,
@@ -130,6 +132,8 @@ class CausalLMEncoder(PretrainedEncoder):
         """
         import torch
 
+        tokens = check_list("tokens", tokens, '[" good", " bad"]')
+        check_texts(tokens)
         tokenizer, model = self._model()
         if getattr(model, "missing_head_", None):
             raise ValueError(
@@ -176,7 +180,7 @@ class CausalLMEncoder(PretrainedEncoder):
     def _encode(
         self, X, layers: list[int | str], pooling: str
     ) -> dict[int | str, np.ndarray]:
-        texts = check_texts(X)
+        texts = self._texts(X)
         if self._current() is None:
             check_layers(self.name, layers, self.revision, self.local_files_only)
         tokenizer, model = self._model()

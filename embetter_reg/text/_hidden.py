@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from embetter_reg._hub import loading
-from embetter_reg._validation import check_texts
+from embetter_reg._validation import check_choice, check_texts
 from embetter_reg.text._batches import over_documents, run_batches
 from embetter_reg.text._loading import (
     check_layers,
@@ -17,9 +17,8 @@ from embetter_reg.text._loading import (
     longest_input,
     resolve_layer,
 )
+from embetter_reg.text._rules import POOLINGS, check_list
 from embetter_reg.text._windows import Splitter, Window
-
-POOLINGS = ("mean", "cls", "last_token", "max")
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def encode_layers(
     from transformers import AutoConfig
 
     texts = check_texts(X)
-    layers = list(layers)
+    layers = check_list("layers", layers, '["last"]')
     with loading(name):
         config = AutoConfig.from_pretrained(name)
     check_layers(name, layers, None, False)
@@ -153,8 +152,10 @@ class HiddenPass:
         config = self.module.config.get_text_config()
         self.n_layers, self.n_dims = config.num_hidden_layers, config.hidden_size
         longest = longest_input(self.tokenizer, self.module)
-        limit = longest if self.max_length is None else self.max_length
-        if not 0 < limit <= longest:
+        limit = self.max_length
+        if limit is None:
+            limit = longest
+        if not isinstance(limit, int | np.integer) or not 0 < limit <= longest:
             raise ValueError(
                 f"got max_length={self.max_length}, expected 1 to {longest} for this "
                 "model; pass that"
@@ -185,10 +186,7 @@ class HiddenPass:
         """Return one vector a document and layer, and the mean of ``score(output)``
         over its windows.
         """
-        if pooling not in POOLINGS:
-            raise ValueError(
-                f"got pooling={pooling!r}, expected one of {list(POOLINGS)}; pick one"
-            )
+        check_choice("pooling", pooling, POOLINGS)
         layers = list(dict.fromkeys(layers))
 
         def step(batch):

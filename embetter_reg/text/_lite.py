@@ -18,7 +18,8 @@ from sklearn.utils.validation import check_is_fitted
 from embetter_reg._random import seeded_torch
 from embetter_reg._skops import dump_estimator, load_estimator
 from embetter_reg._validation import check_texts
-from embetter_reg.text._ngrams import MAX_BITS, count_ngrams
+from embetter_reg.text._ngrams import count_ngrams
+from embetter_reg.text._rules import check_encoder
 
 _TRANSFORM_BATCH = 4096
 _OVERSAMPLING = 16
@@ -118,7 +119,7 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """Fit on ``X`` and return its embedding, ``float32 (n_documents,
         n_components)``.
         """
-        self._check_parameters()
+        check_encoder(self)
         counts = self._count(check_texts(X))
         n_documents = counts.shape[0]
         df = np.bincount(counts.indices, minlength=counts.shape[1])
@@ -178,30 +179,6 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
                 f"file written by {cls.__name__}.save; pass another file"
             )
         return encoder
-
-    def _check_parameters(self) -> None:
-        shortest, longest = self.ngram_range
-        if not 1 <= shortest <= longest:
-            raise ValueError(
-                f"got ngram_range={self.ngram_range}, expected (shortest, longest) "
-                "with "
-                "1 <= shortest <= longest; pass for example (2, 5)"
-            )
-        if not self.word_weight >= 0:
-            raise ValueError(
-                f"got word_weight={self.word_weight!r}, expected at least 0; pass for "
-                "example 1"
-            )
-        if self.n_components < 1:
-            raise ValueError(
-                f"got n_components={self.n_components}, expected at least 1; pass a "
-                "larger one"
-            )
-        if not 8 <= self.n_bits <= MAX_BITS:
-            raise ValueError(
-                f"got n_bits={self.n_bits}, expected 8 to {MAX_BITS}; pass for "
-                "example 18"
-            )
 
     def _count(self, texts: list[str]) -> sp.csr_matrix:
         if self.max_chars is not None:

@@ -3,7 +3,7 @@ dropped when copied.
 """
 
 import threading
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 from sklearn.base import (
     BaseEstimator,
@@ -12,7 +12,9 @@ from sklearn.base import (
 )
 
 from embetter_reg._fingerprint import file_stamps
+from embetter_reg._parameters import Rule
 from embetter_reg._validation import check_texts
+from embetter_reg.text._rules import check_encoder
 
 # One lock for all encoders: transformers sets global state while it loads a model.
 _LOADING = threading.RLock()
@@ -37,12 +39,18 @@ class PretrainedEncoder(
     """
 
     _model_parameters: tuple[str, ...] = ("name",)
+    _rules: ClassVar[dict[str, Rule]] = {}
     _loaded: _Loaded
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Do nothing but check the documents: the model is trained already."""
-        check_texts(X)
+        """Do nothing but check parameters and documents: the model is trained."""
+        self._texts(X)
         return self
+
+    def _texts(self, X: Any) -> list[str]:
+        """Return the documents, where the parameters are in their ranges."""
+        check_encoder(self, **self._rules)
+        return check_texts(X)
 
     def _load_model(self) -> Any:
         raise NotImplementedError

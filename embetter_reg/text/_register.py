@@ -3,16 +3,18 @@ threshold.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import f1_score
 
-from embetter_reg._validation import check_texts
-from embetter_reg.corpus import registers, text_digest
+from embetter_reg._validation import check_space, check_texts
+from embetter_reg.corpus import label_matrix, registers, text_digest
 from embetter_reg.text._batches import warn_truncated
 from embetter_reg.text._hidden import Encoded, HiddenPass
 from embetter_reg.text._loading import check_layers, load_transformer, resolve_layer
 from embetter_reg.text._pretrained import PretrainedEncoder
+from embetter_reg.text._rules import check_list
 
 GRID = (0.30, 0.35, 0.40, 0.45, 0.50, 0.55, 0.60, 0.65)
 
@@ -126,7 +128,7 @@ class RegisterEncoder(PretrainedEncoder):
         """Return every asked layer of documents ``X``, and their probabilities, in one
         pass.
         """
-        return self._encode(X, list(layers))
+        return self._encode(X, check_list("layers", layers, '["last"]'))
 
     def predict_proba(self, X):
         """Return the probability of each label, ``float32 (n_documents, n_classes)``."""
@@ -163,6 +165,7 @@ class RegisterEncoder(PretrainedEncoder):
         threshold: float | str | dict[str, float] | np.ndarray = 0.5,
     ):
         """Return labels for probabilities that are there already; see `predict`."""
+        probabilities = self._probabilities(probabilities)
         if not self.is_multi_label_:
             return np.array(self.classes_, dtype=object)[
                 np.argmax(probabilities, axis=1)
@@ -173,10 +176,14 @@ class RegisterEncoder(PretrainedEncoder):
         """Return the names of the labels that a binary indicator marks, one list a
         document.
         """
-        return [
-            [self.classes_[column] for column in np.flatnonzero(row)]
-            for row in np.asarray(indicator)
-        ]
+        matrix = np.asarray(indicator)
+        classes = self.classes_
+        if matrix.ndim != 2 or matrix.shape[1] != len(classes):
+            raise ValueError(
+                f"got an indicator of shape {matrix.shape}, expected {len(classes)} "
+                "columns, one a label; pass what predict returned"
+            )
+        return [[classes[column] for column in np.flatnonzero(row)] for row in matrix]
 
     def fit_threshold(
         self, X, y, *, grid: Sequence[float] = GRID, per_label: bool = False
@@ -207,7 +214,7 @@ class RegisterEncoder(PretrainedEncoder):
             between 0 and 1.
 
         """
-        texts = check_texts(X)
+        texts = self._texts(X)
         self.threshold_ = self.best_threshold(
             self.predict_proba(texts), y, grid=grid, per_label=per_label
         )
@@ -225,12 +232,16 @@ class RegisterEncoder(PretrainedEncoder):
                 "got a single-label model, expected a multi-label one to choose a "
                 "threshold for; predict"
             )
-        candidates = sorted(map(float, grid))
+        try:
+            candidates = sorted(map(float, grid))
+        except (TypeError, ValueError):
+            candidates = []
         if not candidates or not 0 < candidates[0] <= candidates[-1] < 1:
             raise ValueError(
-                f"got the grid {list(grid)}, expected thresholds between 0 and 1; "
-                f"pass for example {GRID}"
+                f"got the grid {grid}, expected thresholds between 0 and 1; pass for "
+                f"example {GRID}"
             )
+        probabilities = self._probabilities(probabilities)
         gold = self._indicator(y, len(probabilities))
         if not gold.any():
             raise ValueError(
@@ -302,7 +313,7 @@ class RegisterEncoder(PretrainedEncoder):
         return tokenizer, model
 
     def _encode(self, X, layers: list[int | str]) -> Encoded:
-        texts = check_texts(X)
+        texts = self._texts(X)
         if self._current() is None:
             check_layers(self.name, layers, self.revision, self.local_files_only)
         tokenizer, model = self._model()
@@ -359,41 +370,74 @@ class RegisterEncoder(PretrainedEncoder):
                     f"{self.classes_}; correct them"
                 )
             threshold = [threshold.get(label, 0.5) for label in self.classes_]
-        values = np.asarray(threshold, dtype=float)
-        if (values.ndim and values.shape != (len(self.classes_),)) or not (
-            (values >= 0) & (values <= 1)
-        ).all():
+        try:
+            values = np.asarray(threshold, dtype=float)
+        except (TypeError, ValueError):
+            values = np.array(np.nan)
+        fits = values.ndim == 0 or values.shape == (len(self.classes_),)
+        if not fits or not ((values >= 0) & (values <= 1)).all():
             raise ValueError(
                 f"got threshold={threshold}, expected a number from 0 to 1, or "
                 f"{len(self.classes_)} of them; pass that"
             )
         return values
 
-    def _indicator(self, y, n_documents: int) -> np.ndarray:
+    def _probabilities(self, values: Any) -> np.ndarray:
+        """Return probabilities that were passed, of the shape that this model gives."""
+        probabilities = check_space("probabilities", values)
+        if probabilities.shape[1] != len(self.classes_):
+            raise ValueError(
+                f"got probabilities of shape {probabilities.shape}, expected "
+                f"{len(self.classes_)} columns, one a label; pass those of "
+                "predict_proba"
+            )
+        return probabilities
+
+    def _indicator(self, y: Any, n_documents: int) -> np.ndarray:
         """Return gold labels as a binary matrix in the order of ``classes_``."""
-        classes = self.classes_
-        values = list(y.to_list() if hasattr(y, "to_list") else y)
+        values = y.to_list() if hasattr(y, "to_list") else y
+        values = check_list("y", values, '[["NA"], ["HI", "re"]]')
         if len(values) != n_documents:
             raise ValueError(
                 f"got {len(values)} gold labels for {n_documents} documents, expected "
                 "as many; align them"
             )
-        if values and isinstance(values[0], str):
-            values = [value.replace(",", " ").split() for value in values]
-        if values and all(
-            len(value) and not isinstance(value[0], str) for value in values
-        ):
+        if all(isinstance(value, np.ndarray | list | tuple) for value in values):
+            numbers = [x for value in values for x in value if not isinstance(x, str)]
+            if numbers:
+                return self._binary(values)
+        rows = [_label_set(position, value) for position, value in enumerate(values)]
+        return label_matrix(rows, self.classes_)
+
+    def _binary(self, values: list[Any]) -> np.ndarray:
+        shape = (len(values), len({len(value) for value in values}))
+        try:
             matrix = np.asarray(values)
-            if matrix.shape[1] != len(classes) or not np.isin(matrix, (0, 1)).all():
-                raise ValueError(
-                    f"got gold labels of shape {matrix.shape}, expected a binary "
-                    f"matrix with {len(classes)} columns "
-                    f"{classes}; pass label lists or that"
-                )
-            return matrix.astype(np.int8)
-        return np.array(
-            [[label in value for label in classes] for value in values], dtype=np.int8
-        )
+            shape = matrix.shape
+            fits = shape[1] == len(self.classes_) and np.isin(matrix, (0, 1)).all()
+        except (ValueError, IndexError):  # rows of different lengths
+            fits = False
+        if not fits:
+            raise ValueError(
+                f"got gold labels of shape {shape}, expected a binary matrix with "
+                f"{len(self.classes_)} columns {self.classes_}; pass label lists or "
+                "that"
+            )
+        return matrix.astype(np.int8)
+
+
+def _label_set(position: int, value: Any) -> list[str]:
+    """Return the labels of one document, given as a list or as "NA ne"."""
+    if isinstance(value, str):
+        return value.replace(",", " ").split()
+    if isinstance(value, list | tuple | set | frozenset | np.ndarray) and all(
+        isinstance(label, str) for label in value
+    ):
+        return list(value)
+    raise TypeError(
+        f"got {value!r} as the gold labels of the document at position {position}, "
+        "expected a list of labels; pass for example ['NA', 'ne']"
+    )
 
 
 def raise_parents(probabilities: np.ndarray, classes: Sequence[str]) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Any sentence-transformers model as a scikit-learn transformer."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -7,15 +8,30 @@ import numpy as np
 from embetter_reg._devices import pick_device, pick_dtype
 from embetter_reg._hub import loading
 from embetter_reg._optional import optional_import
-from embetter_reg._validation import check_texts
+from embetter_reg._parameters import Rule, one_of
 from embetter_reg.text._batches import over_documents, warn_truncated
 from embetter_reg.text._pretrained import PretrainedEncoder
+from embetter_reg.text._rules import DTYPES
 from embetter_reg.text._windows import Splitter, Window, special_tokens
 
 BACKENDS = {
     "torch": (),
     "onnx": ("optimum.onnxruntime", "onnx"),
     "openvino": ("optimum.intel", "openvino"),
+}
+
+
+def _is_device(value: Any) -> bool:
+    several = value if isinstance(value, list) else [value]
+    pattern = r"auto|cpu|mps|cuda(:\d+)?"
+    return bool(several) and all(re.fullmatch(pattern, str(each)) for each in several)
+
+
+_RULES: dict[str, Rule] = {
+    "device": (_is_device, "'auto', 'cpu', 'cuda', 'mps', or a list of devices"),
+    "dtype": one_of([*DTYPES, "int8"]),
+    "backend": one_of(BACKENDS),
+    "model_kwargs": (lambda x: x is None or isinstance(x, dict), "a dict or None"),
 }
 
 
@@ -87,6 +103,7 @@ class SentenceEncoder(PretrainedEncoder):
 
     """
 
+    _rules = _RULES
     _model_parameters = (
         "name",
         "device",
@@ -136,7 +153,7 @@ class SentenceEncoder(PretrainedEncoder):
 
     def transform(self, X):
         """Return the embedding of documents ``X``, ``float32 (n_documents, n_dims)``."""
-        texts = check_texts(X)
+        texts = self._texts(X)
         model = self._model()
         n_dims = _width(model)
         if self.truncate_dim is not None and not 1 <= self.truncate_dim <= n_dims:
@@ -245,11 +262,6 @@ class SentenceEncoder(PretrainedEncoder):
     def _load_model(self):
         from sentence_transformers import SentenceTransformer
 
-        if self.backend not in BACKENDS:
-            raise ValueError(
-                f"got backend={self.backend!r}, expected one of {list(BACKENDS)}; "
-                "pick one"
-            )
         if self.backend != "torch":
             module, extra = BACKENDS[self.backend]
             optional_import(

@@ -4,7 +4,6 @@ import numpy as np
 
 from embetter_reg._hub import loading
 from embetter_reg._optional import optional_import
-from embetter_reg._validation import check_texts
 from embetter_reg.text._pretrained import PretrainedEncoder
 
 
@@ -56,7 +55,7 @@ class TextEncoder(PretrainedEncoder):
 
     def transform(self, X):
         """Return the embedding of documents ``X``, ``float32 (n_documents, n_dims)``."""
-        texts = check_texts(X)
+        texts = self._texts(X)
         if not texts:
             return np.empty((0, self._n_features_out), np.float32)
         vectors = self._model().encode(

@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from embetter_reg._validation import check_texts
+from embetter_reg.text._rules import check_encoder
 
 _CLIP = 5.0
 _SEGMENT = 50  # words in a segment of the type-token ratio
@@ -168,6 +169,7 @@ class SurfaceEncoder(TransformerMixin, BaseEstimator):
 
     def fit_transform(self, X, y=None):
         """Fit on ``X`` and return its features, ``float32 (n_documents, n_features)``."""
+        check_encoder(self)
         counts = self._count(check_texts(X))
         if not self.scale:
             return counts.astype(np.float32)
@@ -188,6 +190,7 @@ class SurfaceEncoder(TransformerMixin, BaseEstimator):
         """
         if self.scale:
             check_is_fitted(self, "mean_")
+        check_encoder(self)
         counts = self._count(check_texts(X))
         return self._scale(counts) if self.scale else counts.astype(np.float32)
 

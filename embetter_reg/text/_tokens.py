@@ -1,6 +1,8 @@
 """Vectors of single tokens or words, as a table."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -8,7 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from embetter_reg._random import check_random_state
-from embetter_reg._validation import check_texts
 from embetter_reg.text._batches import warn_truncated
 from embetter_reg.text._hidden import HiddenPass
 from embetter_reg.text._loading import check_layers, load_transformer, resolve_layer
@@ -30,7 +31,7 @@ class TokenTable:
     def __len__(self) -> int:
         return len(self.tokens)
 
-    def save(self, path) -> None:
+    def save(self, path: str | Path) -> None:
         """Write one Parquet file with the vectors as a fixed-size list."""
         table = pa.Table.from_pandas(self.tokens, preserve_index=False)
         flat = pa.array(np.ascontiguousarray(self.vectors, dtype=np.float32).ravel())
@@ -38,11 +39,31 @@ class TokenTable:
         pq.write_table(table.append_column("vector", column), path)
 
     @classmethod
-    def load(cls, path) -> "TokenTable":
-        """Read a table written by `save`."""
-        table = pq.read_table(path)
-        vectors = table["vector"].combine_chunks()
-        width = vectors.type.list_size
+    def load(cls, path: str | Path) -> Self:
+        """Return a table written by `save`.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If the file holds no such table.
+
+        """
+        if not Path(path).is_file():
+            raise FileNotFoundError(
+                f"got {path}, which is no file, expected a table of tokens; check the "
+                "path"
+            )
+        try:
+            table = pq.read_table(path)
+            vectors = table["vector"].combine_chunks()
+            width = vectors.type.list_size
+        except (pa.ArrowException, KeyError, AttributeError) as error:
+            raise ValueError(
+                f"got {path}, which holds no vectors of tokens, expected a file that "
+                "TokenTable.save wrote; pass another file"
+            ) from error
         return cls(
             table.drop(["vector"]).to_pandas(),
             vectors.flatten().to_numpy().reshape(-1, width),
@@ -131,15 +152,7 @@ class TokenEncoder(PretrainedEncoder, auto_wrap_output_keys=None):  # type: igno
         """Return the table of tokens of documents ``X``."""
         from tqdm.auto import tqdm
 
-        for name, value, allowed in (
-            ("unit", self.unit, ("token", "word")),
-            ("duplicates", self.duplicates, ("keep", "document", "all")),
-        ):
-            if value not in allowed:
-                raise ValueError(
-                    f"got {name}={value!r}, expected one of {list(allowed)}; pick one"
-                )
-        texts = check_texts(X)
+        texts = self._texts(X)
         chosen = self._choose(len(texts))
         if self._current() is None:
             check_layers(self.name, [self.layer], self.revision, self.local_files_only)
@@ -189,7 +202,7 @@ class TokenEncoder(PretrainedEncoder, auto_wrap_output_keys=None):  # type: igno
     def _choose(self, n_documents: int) -> np.ndarray:
         if self.n_sentences is None:
             return np.arange(n_documents)
-        if not 1 <= self.n_sentences <= n_documents:
+        if self.n_sentences > n_documents:
             raise ValueError(
                 f"got n_sentences={self.n_sentences} of {n_documents} texts, expected "
                 f"1 to {n_documents}; pass fewer"

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from embetter_reg._validation import check_choice
+
 LONG = ("head", "head_tail", "chunks")
 POSITIONS = ("before", "after")
 # Tokens rarely have more characters in any language, so that a beginning of so many
@@ -232,14 +234,6 @@ def split_long(
         range(start, min(start + room, n_tokens))
         for start in range(0, n_tokens - overlap, room - overlap)
     ]
-
-
-def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
-    """Refuse a parameter that is none of the choices."""
-    if value not in choices:
-        raise ValueError(
-            f"got {name}={value!r}, expected one of {list(choices)}; pick one"
-        )
 
 
 def _n_shared(one: Sequence[int], other: Sequence[int]) -> int:
