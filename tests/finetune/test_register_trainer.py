@@ -2,19 +2,26 @@
 that load everywhere.
 """
 
+import copy
 import gc
 import json
 import os
+import pathlib
+import pickle
 import random
 import re
+import shutil
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from sklearn.base import clone
-from sklearn.metrics import f1_score
+from sklearn.base import clone, is_classifier
+from sklearn.metrics import accuracy_score, f1_score
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import LinearSVC
 from sklearn.utils.class_weight import compute_class_weight
 from transformers import (
     AutoModelForCausalLM,
@@ -42,7 +49,8 @@ from embetter_reg.finetune.models._register_labels import (
     read_labels,
     targets,
 )
-from embetter_reg.text import CausalLMEncoder, RegisterEncoder, encode_layers
+from embetter_reg.store import encode_documents, read_embeddings
+from embetter_reg.text import CausalLMEncoder, Encoded, RegisterEncoder, encode_layers
 
 pytest.importorskip("accelerate", reason="the extra sbert is not installed")
 needs_peft = pytest.importorskip("peft", reason="the extra adapters is not installed")
@@ -442,7 +450,7 @@ def test_labels_are_read_as_elsewhere():
     assert read_labels(["x", ["x", "y"]], classes=["x", "y"]) == [["x"], ["x", "y"]]
 
 
-# -- kills ----------------------------------------------------------------------------------------------
+# -- kills ----------------------------------------------------------------------------
 
 
 def test_a_killed_run_goes_on_and_ends_in_the_same_weights(
@@ -557,7 +565,7 @@ def test_checkpoints_of_another_run_are_not_taken(tiny_folder, tmp_path, monkeyp
         assert list(tmp_path.iterdir()) == [run]
 
 
-# -- raw text -------------------------------------------------------------------------------------------
+# -- raw text -------------------------------------------------------------------------
 
 
 def windows_of(fitted, texts):
@@ -691,7 +699,7 @@ def test_long_raw_text_is_read_to_its_end(tiny_folder):
     )  # one token alone has no next one
 
 
-# -- reporting and bad input ----------------------------------------------------------------------------
+# -- reporting and bad input ----------------------------------------------------------
 
 
 def test_tensorboard_gets_f1_by_language(tiny_folder, tmp_path):
@@ -847,3 +855,177 @@ def test_bad_models(tiny_folder, tmp_path):
 def test_construction_loads_nothing():
     ours = RegisterTrainer("no/such/model", "ia3", random_state=0)
     assert clone(ours).get_params() == ours.get_params() and "no/such" in repr(ours)
+
+
+# -- a citizen of scikit-learn and of this package ------------------------------------
+
+
+@pytest.fixture(scope="module")
+def classifier(tiny_folder):
+    return trainer(tiny_folder / "bert", n_epochs=12).fit(TEXTS, LABELS)
+
+
+@pytest.fixture(scope="module")
+def several(tiny_folder):
+    return trainer(tiny_folder / "bert", n_epochs=12).fit(TEXTS, HYBRIDS)
+
+
+def test_it_is_a_classifier_and_a_transformer(classifier, several):
+    assert is_classifier(classifier)
+    right = np.array(LABELS) == classifier.predict(TEXTS)
+    assert classifier.score(TEXTS, LABELS) == pytest.approx(right.mean())
+    assert classifier.score(["the cat"], ["MT"]) == 0  # a label it never saw
+    truth = targets(HYBRIDS, several.classes_, True)
+    expected = accuracy_score(truth, several.predict(TEXTS))
+    assert several.score(TEXTS, HYBRIDS) == pytest.approx(expected)
+    names = classifier.get_feature_names_out()
+    assert names.tolist() == [f"registertrainer{n}" for n in range(16)]
+    X = classifier.transform(TEXTS)
+    framed = copy.copy(classifier).set_output(transform="pandas").transform(TEXTS)
+    assert framed.columns.tolist() == names.tolist()
+    np.testing.assert_array_equal(framed.to_numpy(), X)
+
+
+def test_it_works_in_a_pipeline_and_a_search(tiny_folder):
+    pipe = make_pipeline(trainer(tiny_folder / "bert", max_steps=2), LinearSVC())
+    assert pipe.fit(TEXTS, LABELS).predict(TEXTS).shape == (24,)
+    search = GridSearchCV(
+        trainer(tiny_folder / "bert", early_stopping=False),
+        {"max_steps": [1, 40]},
+        cv=[(range(24), range(24))],
+    )
+    search.fit(TEXTS, LABELS)
+    assert search.best_params_ == {"max_steps": 40}
+    scores = search.cv_results_["mean_test_score"]
+    assert scores[1] == search.best_estimator_.score(TEXTS, LABELS) > scores[0]
+
+
+def test_raw_text_scores_are_log_likelihoods(tiny_folder):
+    ours = trainer(tiny_folder / "gpt2", objective="clm", max_steps=1).fit(TEXTS)
+    assert not is_classifier(ours)
+    assert ours.score(TEXTS) == pytest.approx(-ours.evaluate(TEXTS)["loss"].iloc[-1])
+
+
+@pytest.mark.parametrize("kind", ["classifier", "several", "clm"])
+def test_its_vectors_are_stored_as_those_of_every_encoder(
+    request, tiny_folder, tmp_path, kind
+):
+    if kind == "clm":
+        ours = trainer(tiny_folder / "gpt2", objective="clm", max_steps=1).fit(TEXTS)
+    else:
+        ours = request.getfixturevalue(kind)
+    labels = [list(labels) for labels in HYBRIDS]
+    documents = pd.DataFrame(
+        {
+            "id": [f"d{n}" for n in range(24)],
+            "lang": LANGUAGE,
+            "labels": labels,
+            "text": TEXTS,
+        }
+    )
+    before = ours.model_
+    layers = ["first", "half"]
+    folder = encode_documents(ours, documents, tmp_path, layers=layers, shard_size=10)
+    assert ours.model_ is before  # it was not fitted anew
+    stored = read_embeddings(folder)
+    encoded = ours.encode(TEXTS, layers)
+    assert isinstance(encoded, Encoded)
+    for layer in layers:
+        np.testing.assert_allclose(
+            stored.layers[layer], encoded.layers[layer], atol=1e-5
+        )
+    if kind == "clm":
+        assert encoded.probabilities is None and "predicted" not in stored.documents
+        return
+    np.testing.assert_allclose(
+        encoded.probabilities, ours.predict_proba(TEXTS), atol=1e-6
+    )
+    predicted = ours.predict(TEXTS)
+    if kind == "several":
+        assert stored.documents["predicted_best"].map(list).tolist() == ours.label_sets(
+            predicted
+        )
+    else:
+        assert [label for (label,) in stored.documents["predicted"]] == list(predicted)
+    other = clone(ours).set_params(random_state=1, max_steps=1).fit(TEXTS, HYBRIDS)
+    with pytest.raises(ValueError, match="which holds embeddings with other"):
+        encode_documents(other, documents, folder, layers=layers, shard_size=10)
+
+
+def test_no_seed_leaves_global_state_alone(tiny_folder):
+    before = [
+        random.getstate(),
+        np.random.get_state()[1].tolist(),  # noqa: NPY002
+        torch.get_rng_state().tolist(),
+    ]
+    ours = trainer(tiny_folder / "bert", "lora", max_steps=2, random_state=None)
+    ours.fit(TEXTS, LABELS)
+    other = clone(ours).fit(TEXTS, LABELS)
+    assert before == [
+        random.getstate(),
+        np.random.get_state()[1].tolist(),  # noqa: NPY002
+        torch.get_rng_state().tolist(),
+    ]
+    assert not torch.equal(weights(ours.model_), weights(other.model_))
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "language", "message"),
+    [
+        ("the cat", LABELS, None, "got one string, expected a list of documents"),
+        (None, LABELS, None, "got NoneType, expected a list of documents"),
+        (set(TEXTS), LABELS, None, "got set"),
+        ([1.0] * 24, LABELS, None, "got float at position 0, expected a str"),
+        ([*TEXTS[:-1], np.nan], LABELS, None, "got a missing document at position 23"),
+        (np.array([TEXTS, TEXTS]), LABELS, None, "got 24 columns, expected one column"),
+        (TEXTS, "NA", None, "got str as y, expected the labels of each document"),
+        (TEXTS, set(LABELS), None, "got set as y"),
+        (TEXTS, [None, *LABELS[1:]], None, "got a missing label at position 0"),
+        (TEXTS, [np.nan, *LABELS[1:]], None, "got a missing label at position 0"),
+        (TEXTS, [3, *LABELS[1:]], None, "position 0: got int as labels"),
+        (TEXTS, 3, None, "got int as y"),
+        (TEXTS, LABELS, LANGUAGE[1:], "got 23 language labels for 24 documents"),
+        (TEXTS, LABELS, [None, *LANGUAGE[1:]], "missing language label at position 0"),
+    ],
+)
+def test_odd_documents_are_refused(tiny_folder, X, y, language, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        trainer(tiny_folder / "bert").fit(X, y, language=language)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda ours: ours.predict([None]), "got a missing document at position 0"),
+        (lambda ours: ours.encode(TEXTS, ["fifth"]), "got the layer 'fifth'"),
+        (lambda ours: ours.encode(TEXTS, [99]), "got the layer 99"),
+        (lambda ours: ours.encode(TEXTS, pooling="sum"), "got pooling='sum'"),
+        (lambda ours: ours.evaluate([], []), "got no documents"),
+        (lambda ours: ours.evaluate(TEXTS), "got no y"),
+        (lambda ours: ours.score(TEXTS, LABELS[1:]), "got different lengths"),
+        (lambda ours: ours.decide(np.ones((2, 9))), r"got probabilities of shape"),
+        (lambda ours: ours.decide(None), "got probabilities of shape"),
+    ],
+)
+def test_odd_calls_are_refused(classifier, call, message):
+    with pytest.raises((TypeError, ValueError), match=f"{message}.*expected"):
+        call(classifier)
+
+
+def test_without_documents_predictions_are_empty(classifier):
+    assert classifier.predict_proba([]).shape == (0, 3)
+    assert classifier.predict([]).shape == (0,)
+    assert classifier.transform([]).shape == (0, 16)
+
+
+def test_damaged_and_pickled_weights_are_one_sentence(tiny_folder, tmp_path):
+    shutil.copytree(tiny_folder / "bert", tmp_path / "cut")
+    whole = (tmp_path / "cut" / "model.safetensors").read_bytes()
+    (tmp_path / "cut" / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+    shutil.copytree(tiny_folder / "bert", tmp_path / "pickled")
+    (tmp_path / "pickled" / "model.safetensors").unlink()
+    with open(tmp_path / "pickled" / "pytorch_model.bin", "wb") as file:
+        pickle.dump({"weights": pathlib.PurePosixPath("x")}, file)
+    for name in ("cut", "pickled"):
+        with pytest.raises(OSError, match=f"got the model '.*{name}', which could not"):
+            trainer(tmp_path / name).fit(TEXTS, LABELS)

@@ -37,7 +37,7 @@ def read_labels(
         If ``y`` is one str or a set.
 
     """
-    if isinstance(y, str | set | frozenset | dict):
+    if isinstance(y, str | set | frozenset | dict) or not hasattr(y, "__len__"):
         raise TypeError(
             f"got {type(y).__name__} as y, expected the labels of each document in "
             "their order; pass a list"

@@ -280,9 +280,16 @@ class RegisterTrainer(
 
     def decide(self, probabilities: np.ndarray, threshold: Any = "best") -> np.ndarray:
         """Return labels for probabilities that are there already; see `predict`."""
+        classifier = self._classifier()
+        shape = np.shape(probabilities)
+        if len(shape) != 2 or shape[1] != len(self.classes_):
+            raise ValueError(
+                f"got probabilities of shape {shape}, expected (n_documents, "
+                f"{len(self.classes_)}); pass what predict_proba returns"
+            )
         if isinstance(threshold, str) and threshold == "best":
             threshold = self.threshold_
-        return self._classifier().decide(probabilities, threshold)
+        return classifier.decide(probabilities, threshold)
 
     def label_sets(self, indicator: np.ndarray) -> list[list[str]]:
         """Return the names of the labels that an indicator matrix marks, one list a
@@ -443,6 +450,10 @@ class RegisterTrainer(
             return LEARNING_RATES[self.method]
         return self.learning_rate
 
+    @property
+    def _n_features_out(self) -> int:
+        return plain(self.model_).config.get_text_config().hidden_size
+
     # -- what fit is made of -----------------------------------------------------------
 
     def _fit(self, X, y, language, *, keep_checkpoints: bool) -> Self:
@@ -569,4 +580,7 @@ class RegisterTrainer(
         tags.input_tags.two_d_array = False
         tags.target_tags.multi_output = True
         tags.target_tags.required = self.objective == "register"
+        if self.objective != "register":
+            tags.estimator_type = None
+            tags.classifier_tags = None
         return tags
