@@ -191,6 +191,7 @@ def test_plot_draws_a_page_or_a_picture(folders, tmp_path):
         (["--color", "topic"], r"got the column 'topic', expected one of \['id'"),
         (["--hover", "body"], "got the column 'body'"),
         (["--reducer", "magic"], "got the reducer 'magic'"),
+        (["--first", "magic"], "got --first magic, expected one of none, pca"),
         (["--layers", "last"], r"got the layers \['last'\]"),
     ],
 )

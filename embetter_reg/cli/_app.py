@@ -23,7 +23,6 @@ output = Console(markup=False, highlight=False, soft_wrap=True)
 Out = Annotated[
     Path, typer.Option(help="Folder for the report; made if it is not there.")
 ]
-Seed = Annotated[int, typer.Option(help="Decides everything random.")]
 RandomState = Annotated[int, typer.Option(help="Decides everything random.")]
 Docs = Annotated[
     list[Path],

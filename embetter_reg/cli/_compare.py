@@ -14,7 +14,7 @@ from embetter_reg.cli._app import (
     LangColumn,
     Language,
     Out,
-    Seed,
+    RandomState,
     SkipBadRows,
     TextColumn,
     app,
@@ -26,7 +26,9 @@ from embetter_reg.cli._inputs import column_names, count_languages, parse_number
 
 
 @app.command()
-def demo(out: Out = Path("demo"), random_state: Seed = 0, debug: Debug = False) -> None:
+def demo(
+    out: Out = Path("demo"), random_state: RandomState = 0, debug: Debug = False
+) -> None:
     """Tune a space on the bundled corpus and report what the tuned space is organized
     by.
     """
@@ -118,7 +120,7 @@ def compare(
     ] = 0.4,
     skip_bad_rows: SkipBadRows = False,
     out: Out = Path("report"),
-    random_state: Seed = 0,
+    random_state: RandomState = 0,
     debug: Debug = False,
 ) -> None:
     """Tune a space on a part of DOCS and report, on the rest, whether it is by register

@@ -14,7 +14,7 @@ from embetter_reg.cli._app import (
     LangColumn,
     Language,
     MaxLength,
-    Seed,
+    RandomState,
     SkipBadRows,
     TextColumn,
     app,
@@ -140,7 +140,7 @@ def finetune(
     id_column: IdColumn = "id",
     language: Language = None,
     skip_bad_rows: SkipBadRows = False,
-    random_state: Seed = 0,
+    random_state: RandomState = 0,
     debug: Debug = False,
 ) -> None:
     """Train a transformer on a part of DOCS, score it on the rest by language, and

@@ -1,14 +1,20 @@
 """What several commands read: documents, stored spaces, numbers."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from embetter_reg.cli._app import console
 
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
 
 def column_names(text: str, labels: str, lang: str, id: str) -> dict[str, Any]:
-    """Return the options that name columns, as `read_documents` takes them; an empty
-    name of labels leaves them out.
+    """Return the options that name columns, as `read_documents` takes them.
+
+    An empty name of the column of labels leaves labels out.
     """
     return {
         "text_column": text,
@@ -23,32 +29,36 @@ def read_docs(
     language: str | None,
     skip_bad_rows: bool,
     columns: dict[str, Any],
-):
+) -> "pd.DataFrame":
+    """Read documents and print how many of each language they are."""
     from embetter_reg.corpus import read_documents
 
-    documents = read_documents(
-        docs,
-        **columns,
-        language=language,
-        on_error="skip" if skip_bad_rows else "raise",
-    )
+    on_error = "skip" if skip_bad_rows else "raise"
+    documents = read_documents(docs, **columns, language=language, on_error=on_error)
     console.print(f"{len(documents):,} documents read ({count_languages(documents)})")
     return documents
 
 
-def count_languages(documents) -> str:
+def count_languages(documents: "pd.DataFrame") -> str:
+    """Return the number of documents of each language as text."""
     counts = documents["lang"].value_counts().sort_index()
     return ", ".join(f"{count:,} {language}" for language, count in counts.items())
 
 
-def read_spaces(paths: list[Path], layers: list[str] | None, choose):
+def read_spaces(
+    paths: list[Path],
+    layers: list[str] | None,
+    choose: Callable[["pd.DataFrame"], "pd.DataFrame"],
+) -> tuple[dict[str, "np.ndarray"], "pd.DataFrame"]:
     """Return spaces by name, and their documents, as chosen of those of the first."""
     from embetter_reg.store import read_embeddings
 
-    spaces, documents = {}, None
+    spaces: dict[str, np.ndarray] = {}
+    documents = None
     for path in paths:
         stored = read_embeddings(path, layers=layers)
-        documents = choose(stored.documents) if documents is None else documents
+        if documents is None:
+            documents = choose(stored.documents)
         rows = stored.rows_of(documents, path)
         for layer, X in stored.layers.items():
             name = path.stem if layer == "embedding" else f"{path.stem} {layer}"
@@ -62,13 +72,22 @@ def read_spaces(paths: list[Path], layers: list[str] | None, choose):
 
 
 def parse_numbers(option: str, text: str) -> list[int]:
+    """Return numbers and ranges such as ``2-33,64`` as a list.
+
+    Raises
+    ------
+    ValueError
+        If a part is no number or range, or a range falls.
+
+    """
     numbers: list[int] = []
     for part in text.split(","):
         first, _, last = part.partition("-")
-        if not (first.isdigit() and (last or first).isdigit()):
+        last = last or first
+        if not (first.isdigit() and last.isdigit() and int(first) <= int(last)):
             raise ValueError(
-                f"got {option} {text}, expected numbers and ranges; pass for example "
-                "2-33,64"
+                f"got {option} {text}, expected numbers and rising ranges; pass for "
+                "example 2-33,64"
             )
-        numbers += range(int(first), int(last or first) + 1)
+        numbers += range(int(first), int(last) + 1)
     return numbers

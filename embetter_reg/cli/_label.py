@@ -12,7 +12,7 @@ from embetter_reg.cli._app import (
     LabelsColumn,
     LangColumn,
     Language,
-    Seed,
+    RandomState,
     SkipBadRows,
     TextColumn,
     app,
@@ -82,7 +82,7 @@ def label(
     id_column: IdColumn = "id",
     language: Language = None,
     skip_bad_rows: SkipBadRows = False,
-    seed: Seed = 0,
+    random_state: RandomState = 0,
     debug: Debug = False,
 ) -> None:
     """Label DOCS by the region on a map in the browser, and tune the space on the
@@ -100,7 +100,7 @@ def label(
             language=language,
             skip_bad_rows=skip_bad_rows,
             keep_labels=keep_labels,
-            random_state=seed,
+            random_state=random_state,
         )
     with working(f"drawing the map of {len(corpus.documents):,} documents"):
         work = Workspace(
@@ -111,7 +111,7 @@ def label(
             reducer=reducer,
             head=head,
             scheme=[name.strip() for name in labels.split(",")] if labels else None,
-            random_state=seed,
+            random_state=random_state,
         )
     server = LabelServer(
         work, port=port, address=address, token=token, origins=allow_origin or ()

@@ -2,18 +2,19 @@
 
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embetter_reg.cli._app import (
-    Debug,
-    Seed,
-    app,
-    output,
-    working,
-)
+from embetter_reg.cli._app import Debug, RandomState, app, output, working
 from embetter_reg.cli._inputs import read_spaces
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+SUFFIXES = (".html", ".png", ".svg", ".pdf")
+FIRST_STEPS = ("none", "pca", "scale", "normalize")
 
 
 @app.command()
@@ -27,7 +28,8 @@ def plot(
     color: Annotated[
         str,
         typer.Option(
-            help="Columns that color: register, language, or any that the embeddings carry."
+            help="Columns that color: register, language, or any that the embeddings "
+            "carry."
         ),
     ] = "register,language",
     hover: Annotated[
@@ -36,22 +38,25 @@ def plot(
     reducer: Annotated[
         str,
         typer.Option(
-            help="Some of pca,umap,tsne,pacmap,trimap, and of supervised_umap,lda,center_pca,center_umap, which learn "
-            "from the registers: they show them, and prove nothing. A map each."
+            help="Some of pca,umap,tsne,pacmap,trimap, and of supervised_umap,lda,"
+            "center_pca,center_umap, which learn from the registers: they show them, "
+            "and prove nothing. A map each."
         ),
     ] = "umap",
     first: Annotated[
         str,
-        typer.Option(help="Step before the reducer: pca, scale, normalize or none."),
+        typer.Option(
+            help="Step before the reducer: 'pca', 'scale', 'normalize' or 'none'."
+        ),
     ] = "pca",
     n_first: Annotated[
-        int, typer.Option(help="Dimensions that --first pca keeps.")
+        int, typer.Option(help="Dimensions that --first pca keeps.", min=1)
     ] = 50,
     layers: Annotated[
         str | None, typer.Option(help="Layers to take, a map each; all by default.")
     ] = None,
     sample: Annotated[
-        int | None, typer.Option(help="Draw this many of the documents.")
+        int | None, typer.Option(help="Draw this many of the documents.", min=1)
     ] = None,
     title: Annotated[str, typer.Option(help="Heading of the picture.")] = "",
     out: Annotated[
@@ -60,53 +65,34 @@ def plot(
             help="A page to look around in (.html), or a picture (.png, .svg, .pdf)."
         ),
     ] = Path("map.html"),
-    seed: Seed = 0,
+    random_state: RandomState = 0,
     debug: Debug = False,
 ) -> None:
-    """Draw maps of EMBEDDINGS side by side, colored by register, language or another
-    column.
-    """
+    """Draw maps of EMBEDDINGS side by side, colored by register or another column."""
     from embetter_reg import plots
-    from embetter_reg._optional import optional_import
 
-    kinds = (".html", ".png", ".svg", ".pdf")
-    if out.suffix not in kinds:
-        raise ValueError(
-            f"got --out {out}, expected a name that ends in one of "
-            f"{', '.join(kinds)}; rename it"
-        )
-    if out.suffix == ".html":  # said before the work
-        optional_import(
-            "bokeh", package='"embetter-reg[plots]"', purpose="an interactive map"
-        )
+    reducers = reducer.split(",")
+    _check_options(out, reducers, first)
     spaces, documents = read_spaces(
         embeddings, layers.split(",") if layers else None, lambda stored: stored
     )
     if sample is not None and sample < len(documents):
-        documents = documents.sample(sample, random_state=seed).sort_index()
+        documents = documents.sample(sample, random_state=random_state).sort_index()
         spaces = {name: X[documents.index] for name, X in spaces.items()}
-    documents = _columns(documents)
+    documents = _with_labels(documents)
     columns = color.split(",")
-    absent = [
-        name
-        for name in [*columns, *([hover] if out.suffix == ".html" else [])]
-        if name not in documents
-    ]
-    if absent:
-        raise ValueError(
-            f"got the column {absent[0]!r}, expected one of {list(documents)}; pick one"
-        )
-    reducers = reducer.split(",")
-    maps: dict = {}
-    explained: dict = {}
-    for name, X in spaces.items():
-        for each in reducers:
-            with working(f"{name}: {each} of {len(X):,} documents"):
-                heading = f"{name}, {each}" if len(reducers) > 1 else name
-                maps[heading], last = _reduce(
-                    each, X, documents["register"], first, n_first, seed
-                )
-            explained[heading] = getattr(last, "explained_variance_ratio_", None)
+    needed = [*columns, hover] if out.suffix == ".html" else columns
+    _check_columns(documents, needed)
+    maps: dict[str, Any] = {}
+    explained: dict[str, Any] = {}
+    for space, X in spaces.items():
+        for name in reducers:
+            heading = f"{space}, {name}" if len(reducers) > 1 else space
+            step = _make_reducer(name, first, n_first, X.shape, random_state)
+            with working(f"{space}: {name} of {len(X):,} documents"):
+                maps[heading] = _fit_transform(step, name, X, documents["register"])
+            last_step = getattr(step, "steps", [("", step)])[-1][1]
+            explained[heading] = getattr(last_step, "explained_variance_ratio_", None)
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".html":
         plots.write_interactive(
@@ -119,52 +105,81 @@ def plot(
         else:
             figure = plots.plot_maps(maps, title=title, **labels)
         figure.savefig(out, dpi=130)
-    output.print(
-        f"{len(maps)} maps of {len(documents):,} documents: {out}",
-    )
+    noun = "map" if len(maps) == 1 else "maps"
+    output.print(f"{len(maps)} {noun} of {len(documents):,} documents: {out}")
 
 
-def _columns(documents):
-    """Return documents with one register each, or "hybrid" or None, and every list of
-    codes as one text.
+def _check_options(out: Path, reducers: list[str], first: str) -> None:
+    """Refuse what would fail after the work."""
+    from embetter_reg._optional import optional_import
+
+    if out.suffix not in SUFFIXES:
+        raise ValueError(
+            f"got --out {out}, expected a name that ends in one of "
+            f"{', '.join(SUFFIXES)}; rename it"
+        )
+    if first not in FIRST_STEPS:
+        raise ValueError(
+            f"got --first {first}, expected one of {', '.join(FIRST_STEPS)}; pick one"
+        )
+    if out.suffix == ".html":
+        package = '"embetter-reg[plots]"'
+        optional_import("bokeh", package=package, purpose="an interactive map")
+    for name in reducers:
+        _make_reducer(name, "none", 1, (2, 2), 0)
+
+
+def _check_columns(documents: "pd.DataFrame", names: list[str]) -> None:
+    absent = [name for name in names if name not in documents]
+    if absent:
+        raise ValueError(
+            f"got the column {absent[0]!r}, expected one of {list(documents)}; pick one"
+        )
+
+
+def _with_labels(documents: "pd.DataFrame") -> "pd.DataFrame":
+    """Return documents with one register each, and lists of codes as one text.
+
+    A document of several registers has "hybrid", one of none None.
     """
     from embetter_reg.corpus.registers import mains
 
-    found = [mains(labels) for labels in documents["labels"]]
-    register = [
-        None if not codes else codes[0] if len(codes) == 1 else "hybrid"
-        for codes in found
-    ]
-    lists = [
-        name for name in ("labels", "predicted", "predicted_best") if name in documents
-    ]
-    joined = {
-        name: [" ".join(codes) or None for codes in documents[name]] for name in lists
-    }
-    return documents.assign(
-        register=register, language=documents["lang"], **joined
-    ).reset_index(drop=True)
+    register: list[str | None] = []
+    for labels in documents["labels"]:
+        codes = mains(labels)
+        if len(codes) > 1:
+            register.append("hybrid")
+        else:
+            register.append(codes[0] if codes else None)
+    columns: dict[str, Any] = {"register": register, "language": documents["lang"]}
+    for name in ("labels", "predicted", "predicted_best"):
+        if name in documents:
+            columns[name] = [" ".join(codes) or None for codes in documents[name]]
+    return documents.assign(**columns).reset_index(drop=True)
 
 
-def _reduce(name: str, X, register, first: str, n_first: int, seed: int):
-    """Return a map, and the reducer that made it."""
-    import numpy as np
-    from sklearn.pipeline import Pipeline
-
+def _make_reducer(name: str, first: str, n_first: int, shape, random_state: int) -> Any:
+    """Return a reducer by name; ``center_…`` projects the registers' centers."""
     from embetter_reg.analysis import CenterProjection, make_reducer
 
     inner = name.removeprefix("center_")
     if inner != name:
-        few: dict = {"n_neighbors": 3} if inner == "umap" else {}
-        reducer = CenterProjection(make_reducer(inner, random_state=seed, **few))
-    else:
-        # PCA before PCA, or to more dimensions than there are, changes nothing.
-        needless = first == "pca" and (name == "pca" or n_first >= min(X.shape))
-        step = None if first == "none" or needless else first
-        reducer = make_reducer(name, random_state=seed, first=step, n_first=n_first)
-    supervised = inner != name or name in ("lda", "supervised_umap")
-    y = np.where(register == "hybrid", None, register) if supervised else None
+        options: dict[str, Any] = {"n_neighbors": 3} if inner == "umap" else {}
+        reducer = make_reducer(inner, random_state=random_state, **options)
+        return CenterProjection(reducer)
+    step = None if first == "none" else first
+    if step == "pca" and (name == "pca" or n_first >= min(shape)):
+        step = None  # it would change nothing
+    return make_reducer(name, random_state=random_state, first=step, n_first=n_first)
+
+
+def _fit_transform(reducer, name: str, X, register) -> "np.ndarray":
+    """Return a map; only reducers that learn from registers are given them."""
+    import numpy as np
+
+    y = None
+    if name.startswith("center_") or name in ("lda", "supervised_umap"):
+        y = np.where(register == "hybrid", None, register)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        points = np.asarray(reducer.fit_transform(X, y), dtype=np.float32)
-    return points, reducer[-1] if isinstance(reducer, Pipeline) else reducer
+        return np.asarray(reducer.fit_transform(X, y), dtype=np.float32)

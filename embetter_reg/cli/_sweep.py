@@ -9,7 +9,7 @@ from rich.table import Table
 from embetter_reg._files import slug
 from embetter_reg.cli._app import (
     Debug,
-    Seed,
+    RandomState,
     app,
     console,
     output,
@@ -62,7 +62,7 @@ def sweep(
             help="Documents of several registers: 'drop', 'keep' or 'explode'."
         ),
     ] = "drop",
-    random_state: Seed = 0,
+    random_state: RandomState = 0,
     debug: Debug = False,
 ) -> None:
     """Cluster EMBEDDINGS over k and say, at each, whether register or language explains
