@@ -54,7 +54,7 @@ def read_spaces(
     from embetter_reg.store import read_embeddings
 
     spaces: dict[str, np.ndarray] = {}
-    documents = None
+    documents: Any = None
     for path in paths:
         stored = read_embeddings(path, layers=layers)
         if documents is None:

@@ -99,7 +99,9 @@ def plot(
             maps, documents, out, color=columns, hover=hover, title=title
         )
     else:
-        labels = {name: documents[name].to_numpy() for name in columns}
+        labels: dict[str, Any] = {}
+        for name in columns:
+            labels[name] = documents[name].to_numpy()
         if reducers == ["pca"]:
             figure = plots.plot_pca(maps, explained, title=title, **labels)
         else:

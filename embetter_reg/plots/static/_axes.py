@@ -1,11 +1,13 @@
 """What the pictures share: Axes without pyplot, text as it stands, legends."""
 
 import textwrap
+from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+Style = dict[str, Any]  # keyword arguments of a matplotlib function
 GRAY = "#555555"
 PALE = "#CCCCCC"
 _LEGEND_ROWS = 22
@@ -29,7 +31,7 @@ def n_legend_columns(n_labels: int) -> int:
 def legend_beside(ax: Axes, title: str = "", **options) -> None:
     """Put a legend to the right of the Axes, its labels wrapped."""
     handles, labels = ax.get_legend_handles_labels()
-    settings = {
+    settings: Style = {
         "title": title or None,
         "frameon": False,
         "loc": "center left",

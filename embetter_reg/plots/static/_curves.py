@@ -12,6 +12,7 @@ from embetter_reg.plots.palette import space_styles
 from embetter_reg.plots.static._axes import (
     GRAY,
     PALE,
+    Style,
     axes,
     legend_beside,
     literal_text,
@@ -68,7 +69,7 @@ def plot_agreement(comparison: Comparison, clusterer: str | None = None) -> Figu
     panels = figure.subplots(1, 2, sharey=True)
     styles = space_styles(table["space"].unique())
     n_labels = (parameters["n_registers"], parameters["n_languages"])
-    thin = {"color": GRAY, "linewidth": 1}
+    thin: Style = {"color": GRAY, "linewidth": 1}
     for ax, label in zip(panels, LABEL_COLORS, strict=True):
         rows = table[table["label"] == label]
         for space, curve in rows.groupby("space", sort=False):
@@ -100,7 +101,7 @@ def _band(ax: Axes, x, y, interval, *, color: str, **style) -> None:
     """Draw a curve with its intervals."""
     low, high = interval
     ax.plot(x, y, color=color, markersize=4, **style)
-    shade = {"color": color, "alpha": 0.2, "linewidth": 0}
+    shade: Style = {"color": color, "alpha": 0.2, "linewidth": 0}
     ax.fill_between(x, low.astype(float), high.astype(float), **shade)
 
 
@@ -123,7 +124,7 @@ def _mark_k(ax: Axes, ks: Sequence[int], n_registers: int, n_languages: int) -> 
             continue
         ax.axvline(k, color=PALE, linewidth=1, zorder=0)
         height = 0.90 + 0.05 * (row % 2)  # two rows, so that close marks do not collide
-        style = {"va": "bottom", "fontsize": 8, "color": GRAY}
+        style: Style = {"va": "bottom", "fontsize": 8, "color": GRAY}
         ax.text(
             k,
             height,
@@ -217,7 +218,7 @@ def _range(averaged: pd.DataFrame, name: str) -> tuple[float, float]:
 def _draw_curve(ax: Axes, curve: pd.DataFrame, name: str, space: str, style) -> None:
     deviation = curve[f"{name}_sd"]
     bars = deviation if deviation.notna().any() else None
-    lines = {"linewidth": 1.3, "elinewidth": 1, "capsize": 2, "markersize": 3.5}
+    lines: Style = {"linewidth": 1.3, "elinewidth": 1, "capsize": 2, "markersize": 3.5}
     ax.errorbar(curve["k"], curve[name], bars, label=space, **lines, **style)
 
 
@@ -279,14 +280,14 @@ def plot_layers(
     for label, color in LABEL_COLORS.items():
         curve = table[table["label"] == label].set_index("space").loc[layers]
         interval = (curve["ami_low"], curve["ami_high"])
-        style = {"color": color, "marker": "o", "label": f"{label} AMI"}
+        style: Style = {"color": color, "marker": "o", "label": f"{label} AMI"}
         _band(ax, places, curve["ami"], interval, **style)
     for name, style in space_styles(figures, first=3).items():
         rows = comparison.figures[comparison.figures["figure"] == name]
         curve = rows.set_index("space").loc[layers]
         interval = (curve["low"], curve["high"])
-        style = {**style, "linestyle": "--", "label": name}
-        _band(ax, places, curve["value"], interval, **style)
+        dashed: Style = {**style, "linestyle": "--", "label": name}
+        _band(ax, places, curve["value"], interval, **dashed)
     if max(map(len, layers)) > 8:
         ax.set_xticks(places, layers, rotation=30, ha="right")
     else:
@@ -357,7 +358,7 @@ def plot_history(
             losses = table["validation_loss"]
             best = losses.argmin()
             label = f"{name} held-back loss, best at {epochs[best]:g}".strip()
-            marker = {"markevery": [best], "markersize": 5}
+            marker: Style = {"markevery": [best], "markersize": 5}
             ax.plot(epochs, losses, "--o", color=color, label=label, **marker)
     ax.set(xlabel="epoch", ylabel="loss")
     ax.set_ylim(bottom=min(0, ax.get_ylim()[0]))

@@ -10,10 +10,16 @@ from numpy.typing import ArrayLike
 
 from embetter_reg._validation import check_same_length
 from embetter_reg.plots.palette import label_names, label_styles
-from embetter_reg.plots.static._axes import PALE, axes, legend_beside, literal_text
+from embetter_reg.plots.static._axes import (
+    PALE,
+    Style,
+    axes,
+    legend_beside,
+    literal_text,
+)
 
 _MOST_ACROSS = 3  # maps beside each other where there is a row a label
-_NUMBER_BOX = {
+_NUMBER_BOX: Style = {
     "boxstyle": "round,pad=0.15",
     "facecolor": "w",
     "edgecolor": "none",
@@ -91,7 +97,8 @@ def plot_map(
 
 def _draw_numbers(ax: Axes, points, values: np.ndarray, name: str, legend: bool):
     style = _point_style(len(points))
-    scatter = ax.scatter(*points.T, c=values, cmap="cividis", alpha=0.8, **style)
+    x, y = points.T
+    scatter = ax.scatter(x, y, c=values, cmap="cividis", alpha=0.8, **style)
     if legend:
         ax.figure.colorbar(scatter, ax=ax, label=name, shrink=0.8)
 
@@ -104,7 +111,7 @@ def _draw_clusters(ax: Axes, points: np.ndarray, clusters: np.ndarray) -> None:
         members = points[clusters == cluster]
         from_middle = np.abs(members - np.median(members, axis=0)).sum(axis=1)
         x, y = members[from_middle.argmin()]
-        style = {"ha": "center", "va": "center", "fontsize": 8, "weight": "bold"}
+        style: Style = {"ha": "center", "va": "center", "fontsize": 8, "weight": "bold"}
         ax.text(x, y, str(cluster), bbox=_NUMBER_BOX, **style)
 
 
@@ -115,7 +122,7 @@ def _draw_groups(ax: Axes, points: np.ndarray, names: np.ndarray) -> None:
         ax.scatter(*members.T, c=color, marker=marker, label=label, alpha=0.75, **style)
 
 
-def _point_style(n_documents: int) -> dict:
+def _point_style(n_documents: int) -> Style:
     """Return the size of points, with a white edge where they are large."""
     size = _point_size(n_documents)
     if size > 8:
@@ -188,7 +195,7 @@ def plot_maps(
         for ax, (space, points) in zip(label_panels, maps.items(), strict=False):
             heading = f"{space}, by {name}" if several else space
             dimensions = None if dims is None else dims[space]
-            shared = {"legend": False, "dims": dimensions, "ax": ax}
+            shared: Style = {"legend": False, "dims": dimensions, "ax": ax}
             plot_map(points, values, name=name, title=heading, **shared)
         if np.asarray(values).dtype.kind == "f":
             _add_color_bar(label_panels[len(maps) - 1], name)
@@ -222,15 +229,15 @@ def _add_color_bar(ax: Axes, name: str) -> None:
 
 def _legend_above(ax: Axes, name: str, scale: float) -> None:
     n_labels = len(ax.get_legend_handles_labels()[1])
-    place = {"loc": "lower left", "bbox_to_anchor": (0, 1.1)}
-    spacing = {"columnspacing": 1.0, "handletextpad": 0.2}
+    place: Style = {"loc": "lower left", "bbox_to_anchor": (0, 1.1)}
+    spacing: Style = {"columnspacing": 1.0, "handletextpad": 0.2}
     n_columns = min(6, n_labels)
     legend_beside(ax, name, markerscale=scale, ncols=n_columns, **place, **spacing)
 
 
 def _legend_of_figure(ax: Axes, name: str, scale: float) -> None:
     handles, names = ax.get_legend_handles_labels()
-    place = {"loc": "outside right center", "frameon": False}
+    place: Style = {"loc": "outside right center", "frameon": False}
     ax.figure.legend(handles, names, title=name, markerscale=scale, **place)
 
 

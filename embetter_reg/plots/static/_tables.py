@@ -7,7 +7,11 @@ from numpy.typing import ArrayLike
 
 from embetter_reg._validation import check_same_length
 from embetter_reg.plots.palette import label_names, label_styles
-from embetter_reg.plots.static._axes import axes, literal_text
+from embetter_reg.plots.static._axes import (
+    Style,
+    axes,
+    literal_text,
+)
 
 _SMALLEST_SHARE = 0.005  # a smaller one would print as 0%
 _DARK_SHARE = 0.55  # from which the cell is too dark for black figures
@@ -61,7 +65,7 @@ def plot_cluster_table(
         if share < _SMALLEST_SHARE:
             continue
         color = "w" if share > _DARK_SHARE else "k"
-        centered = {"ha": "center", "va": "center"}
+        centered: Style = {"ha": "center", "va": "center"}
         ax.text(column, row, f"{share:.0%}", fontsize=8, color=color, **centered)
     ax.set_xticks(range(n_labels), table.columns)
     ax.set_yticks(range(n_clusters), table.index.map(str))
@@ -117,7 +121,7 @@ def plot_distances(
             f"got distances of shape {distances.shape}, expected "
             "(n_documents, n_clusters); pass what transform returned"
         )
-    names = label_names(labels)
+    names = label_names(np.asarray(labels, dtype=object))
     check_same_length(distances=distances, labels=names)
     styles = label_styles(names)
     codes = np.array([list(styles).index(label) for label in names])
@@ -130,7 +134,7 @@ def plot_distances(
     ends = np.bincount(codes).cumsum()
     starts = ends - np.bincount(codes)
     for (color, _), start, end in zip(styles.values(), starts, ends, strict=True):
-        bar = {"linewidth": 8, "solid_capstyle": "butt", "clip_on": False}
+        bar: Style = {"linewidth": 8, "solid_capstyle": "butt", "clip_on": False}
         ax.plot([-0.5, -0.5], [start - 0.5, end - 0.5], color=color, **bar)
         ax.axhline(end - 0.5, color="w", linewidth=1.5)
     ax.set_yticks((starts + ends) / 2 - 0.5, list(styles))

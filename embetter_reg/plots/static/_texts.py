@@ -3,6 +3,7 @@
 import textwrap
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,7 +11,13 @@ from matplotlib.text import Annotation, Text
 from numpy.typing import ArrayLike
 
 from embetter_reg._validation import check_same_length
-from embetter_reg.plots.static._axes import GRAY, PALE, axes, literal_text
+from embetter_reg.plots.static._axes import (
+    GRAY,
+    PALE,
+    Style,
+    axes,
+    literal_text,
+)
 
 _DOT = 4.0  # pixels around a point that no text covers
 _DISTANCES = (6, 14, 26, 42, 62, 86, 114, 146, 182)  # pixels
@@ -18,14 +25,14 @@ _ANGLES = np.radians(
     [0, 180, 45, 135, 315, 225, 90, 270, 22, 158, 338, 202, 68, 112, 292, 248]
 )
 _DIRECTIONS = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
-_LEADER = {
+_LEADER: Style = {
     "arrowstyle": "-",
     "color": GRAY,
     "linewidth": 0.6,
     "shrinkA": 0,
     "shrinkB": 2,
 }
-_BOX = {
+_BOX: Style = {
     "boxstyle": "square,pad=0.1",
     "facecolor": "w",
     "edgecolor": "none",
@@ -94,10 +101,12 @@ def plot_texts(
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_color(PALE)
         ax.margins(0.12)
-    ax.scatter(*points.T, s=14, c=GRAY, linewidths=0, zorder=3)
+    x, y = points.T
+    ax.scatter(x, y, s=14, c=GRAY, linewidths=0, zorder=3)
     if path:
-        ax.plot(*points.T, color=PALE, linewidth=1, zorder=1)
-    ax.figure.draw_without_rendering()  # settles the layout
+        ax.plot(x, y, color=PALE, linewidth=1, zorder=1)
+    figure: Any = ax.figure
+    figure.draw_without_rendering()  # settles the layout
     frame = ax.get_window_extent()
     dots = ax.transData.transform(points)
     boxes = [(*(dot - _DOT), *(dot + _DOT)) for dot in dots]
@@ -111,9 +120,11 @@ def plot_texts(
             n_omitted += 1
             continue
         boxes.append((*(dot + offset - half), *(dot + offset + half)))
-        annotation.set_position(offset * 72 / ax.figure.dpi)
+        right, up = offset * 72 / figure.dpi
+        annotation.set_position((right, up))
         is_near = (np.abs(offset) - half).max() < _DISTANCES[1]
-        annotation.arrow_patch.set_visible(not is_near)
+        if is_near and annotation.arrow_patch is not None:
+            annotation.arrow_patch.set_visible(False)
     if n_omitted:
         warnings.warn(
             f"there is no room for {n_omitted} of {len(texts)} texts; make the figure "
