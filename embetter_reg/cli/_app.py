@@ -33,8 +33,8 @@ Docs = Annotated[
 Encoder = Annotated[
     str,
     typer.Option(
-        help="'lite', 'surface', or a model's name or folder; 'register:', 'sentence:', 'causal:' or 'static:' before "
-        "it says what it is."
+        help="'lite', 'surface', or a model's name or folder; 'register:', 'sentence:', "
+        "'causal:' or 'static:' before it names its kind."
     ),
 ]
 Language = Annotated[

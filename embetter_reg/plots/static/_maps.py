@@ -120,6 +120,68 @@ def _draw_groups(ax: Axes, points: np.ndarray, names: np.ndarray) -> None:
     for label, (color, marker) in label_styles(names).items():
         x, y = points[names == label].T
         ax.scatter(x, y, c=color, marker=marker, label=label, alpha=0.75, **style)
+
+
+def _point_style(n_documents: int) -> Style:
+    """Return the size of points, with a white edge where they are large."""
+    size = _point_size(n_documents)
+    if size > 8:
+        return {"s": size, "linewidths": 0.3, "edgecolors": "w"}
+    return {"s": size, "linewidths": 0}
+
+
+def _point_size(n_documents: int) -> float:
+    return float(np.clip(20_000 / max(n_documents, 1), 4, 40))
+
+
+def _legend_scale(n_documents: int) -> float:
+    return float(np.sqrt(48 / _point_size(n_documents)))
+
+
+@literal_text
+def plot_maps(
+    maps: Mapping[str, ArrayLike],
+    *,
+    title: str = "",
+    dims: Mapping[str, Sequence[str]] | None = None,
+    **labels: ArrayLike,
+) -> Figure:
+    """Draw maps side by side, once for each label: spaces, layers, or reducers.
+
+    With several labels there is a row for each of them, or, where maps are more than
+    three, a row for each map. One label makes a small multiple with one legend.
+
+    Parameters
+    ----------
+    maps : mapping of name to array (n_documents, 2)
+    title : str
+    dims : mapping of name to pair of str, or None
+        What the dimensions of each map are; see `plot_map`.
+    **labels
+        ``register=``, ``language=`` or any other column, (n_documents,) each.
+
+    Raises
+    ------
+    ValueError
+        If there are no maps or no labels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from embetter_reg.plots import plot_maps
+    >>> rng = np.random.default_rng(0)
+    >>> maps = {name: rng.normal(size=(4, 2)) for name in ("original", "tuned")}
+    >>> labels = {"register": ["NA", "HI"] * 2, "language": ["en", "en", "fi", "fi"]}
+    >>> figure = plot_maps(maps, **labels)
+    >>> [ax.get_title(loc="left") for ax in figure.axes[:3]]
+    ['original, by register', 'tuned, by register', 'original, by language']
+
+    """
+    if not maps or not labels:
+        raise ValueError(
+            f"got {len(maps)} maps and {len(labels)} labels, expected at least one of "
+            "each; pass some"
+        )
     several = len(labels) > 1
     row_a_map = several and len(maps) > _MOST_ACROSS
     n_rows, n_columns = _grid(len(maps), len(labels))
