@@ -26,6 +26,9 @@ _HOME = {
     "SphericalKMeans": "analysis",
     "compare_spaces": "analysis",
     "write_report": "report",
+    "TRUSTED": "_skops",
+    "dump_estimator": "_skops",
+    "load_estimator": "_skops",
 }
 __all__ = ["__version__", *_HOME]
 

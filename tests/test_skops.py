@@ -13,6 +13,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from embetter_reg import erase, grab, model, text
+from embetter_reg.finetune import heads
 from embetter_reg._skops import TRUSTED, dump_estimator, load_estimator
 from embetter_reg.text import CachedEncoder, LiteTextEncoder, SurfaceEncoder
 
@@ -127,6 +128,7 @@ def test_the_list_holds_every_estimator_that_skops_can_write():
             assert getattr(import_module(module), attribute).__module__ == module
     public = [getattr(text, name) for name in text.__all__]
     public += [getattr(erase, name) for name in erase.__all__]
+    public += [getattr(heads, name) for name in heads.__all__]
     public += [grab.ColumnGrabber, grab.KeyGrabber, model.DifferenceClassifier]
     for cls in public:
         if isinstance(cls, type) and issubclass(cls, BaseEstimator):

@@ -172,7 +172,9 @@ class Head(Saved, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         head._open()
         head.n_features_in_ = config["n_features_in"]
         if config["feature_names_in"] is not None:
-            head.feature_names_in_ = np.array(config["feature_names_in"], dtype=object)
+            head.feature_names_in_ = np.array(
+                list(config["feature_names_in"]), dtype=object
+            )
         head.history_ = list(config["history"])
         head._restore(config)
         head.network_ = HeadNetwork(**config["network"])

@@ -129,7 +129,9 @@ class LinearTuner(
         if head.intercept_.shape != (n_scores,):
             raise ValueError("scores and intercepts differ in number")
         if config.get("feature_names_in") is not None:
-            head.feature_names_in_ = np.array(config["feature_names_in"], dtype=object)
+            head.feature_names_in_ = np.array(
+                list(config["feature_names_in"]), dtype=object
+            )
         return head
 
     @property

@@ -38,7 +38,8 @@ def check_targets(y: np.ndarray) -> bool:
         ) from error
     if not several:
         return False
-    if kind != "multilabel-indicator":
+    # scikit-learn takes any two numbers for an indicator matrix.
+    if kind != "multilabel-indicator" or not np.isin(y, (0, 1)).all():
         raise ValueError(
             f"got y of shape {y.shape} that is not binary, expected an indicator "
             "matrix of 0 and 1; "

@@ -237,7 +237,9 @@ class Tuner(Head):
         }
 
     def _restore(self, config: dict[str, Any]) -> None:
-        self.classes_ = np.array(config["classes"])
+        self.classes_ = np.array(list(config["classes"]))
+        if config["network"]["n_out"] not in (None, len(self.classes_)):
+            raise ValueError("classes and outputs differ in number")
         self._multilabel = bool(config["multilabel"])
         self._class_weights = None
         if config["class_weights"] is not None:
