@@ -76,8 +76,6 @@ def resolve(
     name: str, value: str, default: str, language: ArrayLike | None, several: bool
 ) -> str | None:
     """Return the restriction by language, or None where there is none."""
-    if value == "any":
-        return None
     if value not in LANGUAGES:
         raise ValueError(
             f"got {name}={value!r}, expected one of {list(LANGUAGES)}; pick one"

@@ -256,7 +256,7 @@ def test_bad_vectors_to_transform_lose_nothing(tuner):
     fitted = clone(tuner).fit(X, Y)
     before = fitted.transform(X)
     for bad in (None, X[:, :3], X[0], HOLE, X.astype(complex), X[:0]):
-        with pytest.raises((ValueError, TypeError), match="^got "):
+        with pytest.raises((ValueError, TypeError), match=r"^got "):
             fitted.transform(bad)
     np.testing.assert_array_equal(fitted.transform(X), before)
 

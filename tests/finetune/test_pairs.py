@@ -197,7 +197,7 @@ def test_groups():
             lambda: pairs.from_labels(["a", "b"], language=["en", None]),
             "got a missing language label at position 1",
         ),
-        (lambda: pairs.from_labels(["a", "b"], positives="far"), "got positives='far'"),
+        (lambda: pairs.from_labels(["a", "b"], positives="any"), "got positives='any'"),
         (
             lambda: pairs.from_labels(["a", "b"], negatives="same"),
             "got negatives='same' without language",
