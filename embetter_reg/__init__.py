@@ -24,6 +24,7 @@ _HOME = {
     "SbertLearner": "finetune",
     "SbertTuner": "finetune",
     "SphericalKMeans": "analysis",
+    "compare_documents": "analysis",
     "compare_spaces": "analysis",
     "write_report": "report",
     "TRUSTED": "_skops",

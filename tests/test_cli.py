@@ -205,9 +205,9 @@ def test_a_folder_as_encoder_gives_its_name_to_the_space(tiny_model, corpus, tmp
     done = invoke(
         "compare",
         corpus,
-        "--encoder",
+        "--encoders",
         tiny_model,
-        "--encoder",
+        "--encoders",
         "surface",
         "--figures",
         "none",
@@ -253,14 +253,20 @@ def test_predictions_are_compared_only_when_asked_for(folders, tmp_path):
     ("arguments", "message"),
     [
         (["nothing.tsv"], "nothing.tsv, which does not exist"),
-        (["CORPUS", "--head", "mlp"], "got --head mlp"),
+        (["CORPUS", "--head", "mlp"], "got the head 'mlp'"),
         (["CORPUS", "--hybrids", "keep"], "got --hybrids keep"),
         (["CORPUS", "--group", "some"], "got group='some'"),
         (["CORPUS", "--test", "CORPUS"], "no held-out document"),
         (["ENGLISH"], "got held-out documents of one language (en)"),
-        (["CORPUS", "--controls", "magic"], "got the control 'magic'"),
-        (["CORPUS", "--label-source", "predicted"], "got --label-source predicted"),
-        (["CORPUS", "--encoder", "no/such"], "got the model 'no/such'"),
+        (["CORPUS", "--controls", "magic"], "got controls='magic'"),
+        (
+            ["CORPUS", "--label-source", "predicted"],
+            "got label_source='predicted' without embeddings",
+        ),
+        (["CORPUS", "--figures", "silhoette"], "did you mean 'silhouette'?"),
+        (["CORPUS", "--k", "8-2"], "got --k 8-2, expected numbers and rising ranges"),
+        (["CORPUS", "--k", "1"], "expected numbers from 2"),
+        (["CORPUS", "--encoders", "no/such"], "got the model 'no/such'"),
     ],
 )
 def test_bad_input_is_one_sentence_and_code_2(

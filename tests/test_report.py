@@ -1,6 +1,7 @@
 import json
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -71,7 +72,8 @@ def test_json_repeats_the_comparison(written):
 def test_markdown_names_its_pictures(written):
     comparison, folder, _ = written
     text = (folder / "report.md").read_text(encoding="utf-8")
-    assert comparison.verdict.sentence in text
+    escaped = comparison.verdict.sentence.replace("<", "&lt;").replace(">", "&gt;")
+    assert escaped in text
     pictures = re.findall(r"\]\((\w+\.png)\)", text)
     assert len(pictures) == 5 and all(
         (folder / name).stat().st_size > 5000 for name in pictures
@@ -80,7 +82,7 @@ def test_markdown_names_its_pictures(written):
 
 def test_a_space_that_was_not_compared_is_refused(written, planted, tmp_path):
     comparison, *_ = written
-    with pytest.raises(ValueError, match="got the space 'other'"):
+    with pytest.raises(ValueError, match="got space='other'"):
         write_report(comparison, {"other": planted["by_register"]}, tmp_path / "none")
     assert not (tmp_path / "none").exists()
 
@@ -140,3 +142,88 @@ def test_predicted_registers_are_printed(planted, tmp_path):
         "a classifier&#x27;s predictions, not gold labels" in text
         and "PREDICTED by a classifier" in text
     )
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    """A report whose names and labels are markup, formulas and links."""
+    rng = np.random.default_rng(0)
+    register = np.repeat(["$x^$", "<script>alert(1)</script>", "a|b"], 20)
+    language = np.tile(["en](javascript:alert(1))", "🎉"], 30)
+    X = np.eye(3)[np.repeat([0, 1, 2], 20)] + rng.normal(scale=0.1, size=(60, 3))
+    spaces = {"$\\frac{$": X, "a b": X, "a_b": X, "better": X}
+    comparison = compare_spaces(
+        spaces,
+        register=register,
+        language=language,
+        k=[3],
+        n_seeds=1,
+        n_bootstrap=5,
+        n_null=5,
+        figures=["silhouette", "extras"],
+    )
+    folder = tmp_path_factory.mktemp("hostile")
+    about = {"![x](http://e.vil)": "<img src=x onerror=alert(1)>", "nan": float("nan")}
+    write_report(comparison, spaces, folder, title="[t](x) <b>", about=about)
+    return folder
+
+
+def test_markdown_holds_no_markup_of_the_data(hostile):
+    text = (hostile / "report.md").read_text(encoding="utf-8")
+    pictures = re.findall(r"\]\((\w[\w.-]*\.png)\)", text)
+    assert len(pictures) == text.count("](") == 7
+    assert not re.search(r"<[a-z/!]", text)
+    assert "a\\|b" in text
+
+
+def test_spaces_whose_files_would_have_one_name_have_a_picture_each(hostile):
+    names = {path.name for path in hostile.glob("clusters_*.png")}
+    assert {"clusters_a_b.png", "clusters_a_b-2.png"} <= names and len(names) == 4
+
+
+def test_json_has_null_for_nan(hostile):
+    def refuse(constant):
+        raise AssertionError(f"{constant} is not JSON")
+
+    text = (hostile / "report.json").read_text(encoding="utf-8")
+    record = json.loads(text, parse_constant=refuse)
+    assert record["about"]["nan"] is None
+    lows = [row["low"] for row in record["figures"] if row["figure"] == "kBET"]
+    assert lows and set(lows) == {None}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"comparison": None}, "got NoneType as a comparison"),
+        ({"comparison": {}}, "got dict as a comparison"),
+        ({"spaces": None}, "got NoneType as spaces"),
+        ({"spaces": {}}, "got dict as spaces"),
+        ({"spaces": np.ones((240, 2))}, "got ndarray as spaces"),
+        ({"spaces": {"original": None}}, "got the space 'original' of shape"),
+        ({"spaces": {"original": np.full((240, 2), np.nan)}}, "got NaN or infinity"),
+        ({"spaces": {"original": np.ones((3, 2))}}, "got 3 documents in the space"),
+        ({"spaces": {"origina": np.ones((240, 2))}}, "did you mean 'original'?"),
+        ({"random_state": None}, "got random_state=None, expected a whole number"),
+        ({"random_state": -1}, "got random_state=-1"),
+    ],
+)
+def test_bad_input(written, tmp_path, change, message):
+    comparison, *_ = written
+    arguments = {
+        "comparison": comparison,
+        "spaces": {"original": np.eye(240)},
+        "out": tmp_path / "new",
+        **change,
+    }
+    with pytest.raises((ValueError, TypeError), match=re.escape(message)):
+        write_report(**arguments)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_that_is_a_file_is_refused(written, tmp_path):
+    comparison, *_ = written
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(OSError, match="is not a folder"):
+        write_report(comparison, {"original": np.eye(240)}, tmp_path / "out")
+    assert (tmp_path / "out").read_text() == "mine"

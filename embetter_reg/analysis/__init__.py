@@ -3,8 +3,10 @@
 from embetter_reg.analysis.cluster import Clustering, SphericalKMeans, cluster
 from embetter_reg.analysis.compare import (
     Comparison,
+    DocumentComparison,
     average,
     best_k,
+    compare_documents,
     compare_spaces,
     confounding_table,
     cramers_v,
@@ -59,6 +61,7 @@ __all__ = [
     "CenterProjection",
     "Clustering",
     "Comparison",
+    "DocumentComparison",
     "LabelAppended",
     "Majority",
     "NeighborGraph",
@@ -80,6 +83,7 @@ __all__ = [
     "cluster",
     "cluster_majority",
     "cluster_table",
+    "compare_documents",
     "compare_spaces",
     "confounding_table",
     "cosine_silhouette",

@@ -91,3 +91,21 @@ def parse_numbers(option: str, text: str) -> list[int]:
             )
         numbers += range(int(first), int(last) + 1)
     return numbers
+
+
+def parse_names(text: str) -> list[str]:
+    """Return the names of an option such as ``LEACE,TF-IDF``; ``none`` is no name."""
+    if text == "none":
+        return []
+    return text.split(",")
+
+
+def parse_layers(text: str) -> list[int | str]:
+    """Return layers such as ``first,half,-1``: numbers as int, names as str."""
+    layers: list[int | str] = []
+    for part in text.split(","):
+        if part.removeprefix("-").isdecimal():
+            layers.append(int(part))
+        else:
+            layers.append(part)
+    return layers

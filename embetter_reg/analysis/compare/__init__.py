@@ -4,6 +4,10 @@ from embetter_reg.analysis.compare._checks import LABELS
 from embetter_reg.analysis.compare._compare import compare_spaces
 from embetter_reg.analysis.compare._comparison import Comparison
 from embetter_reg.analysis.compare._confounding import confounding_table, cramers_v
+from embetter_reg.analysis.compare._documents import (
+    DocumentComparison,
+    compare_documents,
+)
 from embetter_reg.analysis.compare._sweep import (
     average,
     best_k,
@@ -15,8 +19,10 @@ from embetter_reg.analysis.compare._sweep import (
 __all__ = [
     "LABELS",
     "Comparison",
+    "DocumentComparison",
     "average",
     "best_k",
+    "compare_documents",
     "compare_spaces",
     "confounding_table",
     "cramers_v",

@@ -1,0 +1,360 @@
+"""`compare_documents`: from documents to a comparison in one call."""
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+
+from embetter_reg._random import RandomStateLike, as_seed
+from embetter_reg._validation import check_choice
+from embetter_reg.analysis.compare._checks import LABEL_SOURCES, check_settings
+from embetter_reg.analysis.compare._compare import compare_spaces
+from embetter_reg.analysis.compare._comparison import Comparison
+from embetter_reg.analysis.compare._figures import USUAL_GROUPS
+from embetter_reg.analysis.compare._sources import (
+    Source,
+    encode_sources,
+    layer_spaces,
+    make_encoders,
+    predicted_labels,
+    read_stored,
+)
+from embetter_reg.analysis.compare._verdict import Verdict
+from embetter_reg.corpus import indicator, label_column, text_digest
+from embetter_reg.corpus.registers import is_hybrid, mains
+
+_COLUMNS = ("id", "lang", "labels", "text")
+
+
+@dataclass(frozen=True)
+class DocumentComparison:
+    """What `compare_documents` returns.
+
+    Attributes
+    ----------
+    comparison : Comparison
+        Tables and verdicts, as `compare_spaces` returns them.
+    spaces : dict of str to ndarray
+        The spaces compared, ``(n_documents, n_dims)`` each.
+    train, test : DataFrame
+        The documents that spaces were fitted on, and those compared: without documents
+        that trained a space or a model, with the labels that were compared.
+    about : dict of str to str
+        Encoders, head and models, for the report.
+
+    """
+
+    comparison: Comparison
+    spaces: dict[str, np.ndarray]
+    train: pd.DataFrame
+    test: pd.DataFrame
+    about: dict[str, str]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on the last space."""
+        return self.comparison.verdict
+
+
+def compare_documents(
+    train: pd.DataFrame | None,
+    test: pd.DataFrame,
+    *,
+    encoders: str | Sequence[Any] = ("lite",),
+    embeddings: str | Path | Sequence[str | Path] = (),
+    models: tuple[str, str] | None = None,
+    layers: Sequence[int | str] = ("first", "half", "last"),
+    max_length: int | None = None,
+    head: Any = "feedforward",
+    label_source: str = "gold",
+    k: int | Iterable[int] | None = None,
+    clusterers: str | Iterable[str] = ("kmeans", "spherical"),
+    figures: str | Iterable[str] = USUAL_GROUPS,
+    controls: str | Iterable[str] = "all",
+    n_seeds: int = 5,
+    n_init: int = 1,
+    n_bootstrap: int = 200,
+    n_null: int = 200,
+    confidence: float = 0.95,
+    random_state: RandomStateLike = 0,
+    show_progress: bool = False,
+) -> DocumentComparison:
+    """Encode documents, tune a head on some, and compare the spaces of the others.
+
+    Everything is fitted on ``train`` and reported on ``test``. A test document whose
+    text is in ``train``, or trained one of the models, is left out with a warning. All
+    options are checked before the first document is encoded.
+
+    Parameters
+    ----------
+    train : DataFrame or None
+        Documents as `read_documents` returns them, to fit encoders, head and controls
+        on. None where nothing is fitted: no encoder and no head.
+    test : DataFrame
+        Held-out documents.
+    encoders : str, or sequence of str or estimators
+        Names as for `make_encoder`, or estimators, which are cloned; a space each. An
+        empty sequence encodes nothing.
+    embeddings : path or sequence of paths
+        Folders that hold embeddings of the same documents, a space each.
+    models : (str, str) or None
+        A base model and a tuned one, whose layers are compared as they are.
+    layers : sequence of int or str
+        Layers of the models: "first", "half", "last" or numbers; 0 is the embedding.
+    max_length : int or None
+        Tokens of a document that the models read; None is their own limit.
+    head : str, estimator or None
+        The head that tunes each space of encoders and embeddings: a name as for
+        `make_head`, or an estimator, which is cloned. None compares the spaces as they
+        are.
+    label_source : {"gold", "predicted", "predicted_best"}
+        Whose registers are compared with: those of the documents, or those that a
+        classifier predicted, which the first folder of embeddings carries.
+    k, clusterers, figures, controls, n_seeds, n_init, n_bootstrap, n_null, confidence
+        As for `compare_spaces`. Controls are fitted on ``train``.
+    random_state : int, RandomState or None
+        Seeds encoders, heads and the comparison.
+    show_progress : bool
+
+    Returns
+    -------
+    DocumentComparison
+
+    Raises
+    ------
+    ValueError
+        If an option is unknown or out of range, no held-out document remains, documents
+        are of one register, or held-out ones of one language, or embeddings lack a
+        document or hold another text under its id.
+    TypeError
+        If documents are no DataFrame, or an encoder or a head is no estimator.
+
+    Examples
+    --------
+    >>> from embetter_reg import compare_documents, load_registers
+    >>> from embetter_reg.corpus import train_test_documents
+    >>> train, test = train_test_documents(load_registers(), 0.4, random_state=0)
+    >>> quick = {"k": [8], "n_seeds": 1, "n_bootstrap": 9, "n_null": 9, "figures": []}
+    >>> result = compare_documents(train, test, encoders="lite", **quick)
+    >>> list(result.spaces), result.verdict.word
+    (['original', 'tuned'], 'register')
+
+    """
+    encoders = _listed(encoders)
+    folders = _listed(embeddings)
+    seed = as_seed(random_state)
+    check_choice("label_source", label_source, (*LABEL_SOURCES, "predicted_best"))
+    has_sources = bool(encoders or folders)
+    if not has_sources and models is None:
+        raise ValueError(
+            "got no encoders, embeddings or models, expected some spaces to compare; "
+            "pass for example encoders=['lite']"
+        )
+    tuner = None
+    if has_sources:
+        tuner = _make_head(head, seed, show_progress)
+    fits = bool(encoders) or tuner is not None
+    test = _check_documents("test", test)
+    if train is None and fits:
+        raise ValueError(
+            "got no training documents for encoders or a head to be fitted on, "
+            "expected some; pass train, or embeddings with head=None"
+        )
+    if train is None:
+        train = test[:0]
+    train = _check_documents("train", train)
+    stored = read_stored(folders)
+    made = make_encoders(encoders, seed, show_progress)
+
+    test = _without_trained(train, test, models)
+    if label_source != "gold":
+        test = predicted_labels(test, stored, label_source)
+    _check_groups(train, test, fits)
+    settings: dict[str, Any] = {
+        "k": k,
+        "clusterers": clusterers,
+        "figures": figures,
+        "controls": controls,
+        "n_seeds": n_seeds,
+        "n_init": n_init,
+        "n_bootstrap": n_bootstrap,
+        "n_null": n_null,
+        "confidence": confidence,
+    }
+    gold = {"register": label_column(test), "language": test["lang"]}
+    settings = _checked_once(gold, settings)
+
+    has_hybrids = any(map(is_hybrid, (*train["labels"], *test["labels"])))
+    y = indicator(train)[0] if has_hybrids else label_column(train)
+    n_sources = len(made) + sum(len(each.layers) for each in stored.values())
+    sources = encode_sources(made, stored, train, test)
+    spaces, about, first = _tune(sources, n_sources, tuner, y)
+    if models is not None:
+        about |= dict(zip(("base", "tuned"), map(str, models), strict=True))
+        spaces |= layer_spaces(models, layers, max_length, test)
+    controls_train = None
+    if first is not None and len(train):
+        controls_train = {
+            "X": first,
+            "language": train["lang"],
+            "texts": train["text"],
+        }
+    comparison = compare_spaces(
+        spaces,
+        register=gold["register"],
+        language=gold["language"],
+        label_source="gold" if label_source == "gold" else "predicted",
+        hybrids=[mains(labels) for labels in test["labels"]] if has_hybrids else None,
+        texts=test["text"].tolist(),
+        train=controls_train,
+        ids=test["text"].map(text_digest),
+        fitted_on=train["text"].map(text_digest),
+        random_state=seed,
+        show_progress=show_progress,
+        **settings,
+    )
+    return DocumentComparison(comparison, spaces, train, test, about)
+
+
+def _listed(values: Any) -> list[Any]:
+    """Return one value, or several, as a list."""
+    if isinstance(values, Iterable) and not isinstance(values, str | Path):
+        return list(values)
+    return [values]
+
+
+def _make_head(head: Any, seed: int, show_progress: bool) -> Any:
+    from embetter_reg.finetune import make_head
+
+    if head is None:
+        return None
+    if isinstance(head, str):
+        return make_head(head, random_state=seed, show_progress=show_progress)
+    if not (hasattr(head, "fit") and hasattr(head, "transform")):
+        raise TypeError(
+            f"got {head!r} as a head, expected a name, an estimator with fit and "
+            "transform, or None; pass for example 'feedforward'"
+        )
+    return clone(head)
+
+
+def _check_documents(name: str, documents: Any) -> pd.DataFrame:
+    if not isinstance(documents, pd.DataFrame):
+        raise TypeError(
+            f"got {type(documents).__name__} as {name} documents, expected a DataFrame "
+            "of read_documents; pass one"
+        )
+    missing = [column for column in _COLUMNS if column not in documents]
+    if missing:
+        raise ValueError(
+            f"got {name} documents without the column {missing[0]!r}, expected "
+            f"{list(_COLUMNS)}; pass what read_documents returns"
+        )
+    return documents.reset_index(drop=True)
+
+
+def _without_trained(
+    train: pd.DataFrame, test: pd.DataFrame, models: tuple[str, str] | None
+) -> pd.DataFrame:
+    """Leave out documents that stand in ``train`` or trained a model, by their texts."""
+    from embetter_reg.finetune import trained_on
+
+    fitted = set(train["text"].map(text_digest))
+    shared = test["text"].map(text_digest).isin(fitted)
+    if shared.any():
+        warnings.warn(
+            f"{shared.sum():,} held-out documents have texts that are trained on too; "
+            "they are left out",
+            stacklevel=3,
+        )
+        test = test[~shared].reset_index(drop=True)
+    if models is not None and len(test):
+        seen = np.any([trained_on(model, test) for model in models], axis=0)
+        if seen.any():
+            warnings.warn(
+                f"{seen.sum():,} documents trained a model; they are left out",
+                stacklevel=3,
+            )
+        test = test[~seen].reset_index(drop=True)
+    if test.empty:
+        raise ValueError(
+            "got no held-out document, expected some that are not trained on; pass "
+            "others as test"
+        )
+    return test
+
+
+def _check_groups(train: pd.DataFrame, test: pd.DataFrame, fits: bool) -> None:
+    """Check that documents are of several registers, and test ones of several
+    languages.
+    """
+    groups = [
+        ("held-out", "register", label_column(test)),
+        ("held-out", "language", test["lang"]),
+    ]
+    if fits:
+        groups.insert(0, ("training", "register", label_column(train)))
+    for part, name, values in groups:
+        if values.nunique() < 2:
+            raise ValueError(
+                f"got {part} documents of one {name} "
+                f"({', '.join(values.astype(str)[:1])}), expected at least two {name}s "
+                "to compare; pass more documents"
+            )
+
+
+def _checked_once(
+    gold: Mapping[str, pd.Series], settings: dict[str, Any]
+) -> dict[str, Any]:
+    """Check the options of `compare_spaces` before anything is encoded."""
+    checked = check_settings(
+        {label: values.to_numpy(dtype=str) for label, values in gold.items()},
+        has_texts=True,
+        **settings,
+    )
+    return {
+        **settings,
+        # Iterators are read by the check.
+        "k": checked.ks,
+        "clusterers": checked.clusterers,
+        "figures": checked.groups,
+        "controls": checked.controls,
+    }
+
+
+def _tune(
+    sources: Iterable[Source], n_sources: int, tuner: Any, y: Any
+) -> tuple[dict[str, np.ndarray], dict[str, str], np.ndarray | None]:
+    """Return each source's original space and, where there is a head, the tuned one;
+    what was used; and the training vectors of the first space.
+    """
+    spaces: dict[str, np.ndarray] = {}
+    about: dict[str, str] = {}
+    first = None
+    for source in sources:
+        if first is None:
+            first = source.X_train
+            about["head"] = repr(tuner)
+        # A single source needs no name of its own.
+        prefix = f"{source.name} " if n_sources > 1 else ""
+        about[f"encoder {prefix}".strip()] = source.description
+        if tuner is None and prefix:
+            made = {source.name: source.X}
+        else:
+            made = {f"{prefix}original": source.X}
+        if tuner is not None:
+            tuner.fit(source.X_train, y)
+            made[f"{prefix}tuned"] = tuner.transform(source.X)
+        for name, X in made.items():
+            if name in spaces:
+                raise ValueError(
+                    f"got the space {name!r} twice, expected names that differ; rename "
+                    "a folder"
+                )
+            spaces[name] = X
+    return spaces, about, first

@@ -1,0 +1,182 @@
+"""Where the spaces of documents come from: encoders, stored embeddings, models."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+
+from embetter_reg._random import RandomStateLike, as_seed
+from embetter_reg.corpus.registers import is_hybrid, mains
+from embetter_reg.store import Embeddings, read_embeddings
+
+
+@dataclass(frozen=True)
+class Source:
+    """Vectors of training and held-out documents; ``description`` is for the report."""
+
+    name: str
+    description: str
+    X_train: np.ndarray
+    X: np.ndarray
+
+
+def make_encoders(
+    encoders: Sequence[Any], random_state: RandomStateLike, show_progress: bool
+) -> dict[str, Any]:
+    """Return unfitted encoders by the names of their spaces.
+
+    Raises
+    ------
+    ValueError
+        If two have the same name.
+    TypeError
+        If one is neither a name nor an estimator.
+
+    """
+    from embetter_reg.text import make_encoder
+
+    seed = as_seed(random_state)
+    folders = [_folder_name(encoder) for encoder in encoders]
+    made: dict[str, Any] = {}
+    for encoder, folder in zip(encoders, folders, strict=True):
+        if isinstance(encoder, str):
+            name = folder if folders.count(folder) == 1 else encoder
+            model = make_encoder(encoder, random_state=seed)
+        elif hasattr(encoder, "transform") and hasattr(encoder, "get_params"):
+            name = type(encoder).__name__
+            model = clone(encoder)
+        else:
+            raise TypeError(
+                f"got {encoder!r} as an encoder, expected a name or an estimator with "
+                "transform; pass for example 'lite'"
+            )
+        if name in made:
+            raise ValueError(
+                f"got the encoder {name!r} twice, expected encoders that differ; leave "
+                "one out"
+            )
+        if isinstance(encoder, str):
+            parameters = model.get_params()
+            for option, value in (
+                ("normalize", True),
+                ("show_progress", show_progress),
+            ):
+                if option in parameters:
+                    model.set_params(**{option: value})
+        made[name] = model
+    return made
+
+
+def _folder_name(encoder: Any) -> str:
+    """Return the last part of a folder's path, and other names as they are."""
+    if not isinstance(encoder, str):
+        return type(encoder).__name__
+    path = Path(encoder.rpartition(":")[2])
+    return path.name if path.is_dir() else encoder
+
+
+def encode_sources(
+    encoders: dict[str, Any],
+    stored: dict[Path, Embeddings],
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+) -> Iterator[Source]:
+    """Yield the vectors of each encoder and of each layer of stored embeddings.
+
+    An encoder is fitted on the training documents.
+    """
+    for name, encoder in encoders.items():
+        description = repr(encoder)
+        X_train = encoder.fit_transform(train["text"])
+        yield Source(name, description, X_train, encoder.transform(test["text"]))
+    for path, embeddings in stored.items():
+        rows_train = embeddings.rows_of(train, path)
+        rows = embeddings.rows_of(test, path)
+        for layer, X in embeddings.layers.items():
+            name = path.stem if layer == "embedding" else f"{path.stem} {layer}"
+            description = f"embeddings {path.name} {layer}"
+            yield Source(name, description, X[rows_train], X[rows])
+
+
+def read_stored(embeddings: Sequence[str | Path]) -> dict[Path, Embeddings]:
+    """Read folders of embeddings by path.
+
+    Raises
+    ------
+    ValueError
+        If a folder comes twice.
+
+    """
+    stored: dict[Path, Embeddings] = {}
+    for folder in embeddings:
+        path = Path(folder)
+        if path in stored:
+            raise ValueError(
+                f"got the embeddings {path} twice, expected folders that differ; leave "
+                "one out"
+            )
+        stored[path] = read_embeddings(path)
+    return stored
+
+
+def layer_spaces(
+    models: tuple[str, str],
+    layers: Sequence[int | str],
+    max_length: int | None,
+    test: pd.DataFrame,
+) -> dict[str, np.ndarray]:
+    """Return the space of each layer of a base and a tuned model: means over tokens."""
+    from embetter_reg.text import encode_layers
+
+    spaces: dict[str, np.ndarray] = {}
+    for name, model in zip(("base", "tuned"), models, strict=True):
+        encoded = encode_layers(model, test["text"], layers, max_length=max_length)
+        spaces |= {f"{name} {layer}": X for layer, X in encoded.items()}
+    return spaces
+
+
+def predicted_labels(
+    test: pd.DataFrame, stored: dict[Path, Embeddings], label_source: str
+) -> pd.DataFrame:
+    """Return held-out documents with the one register that a classifier predicted in
+    place of the gold ones; documents of none or several are left out.
+
+    Raises
+    ------
+    ValueError
+        If there are no predictions, or their threshold was chosen on gold labels of
+        these documents.
+
+    """
+    if not stored:
+        raise ValueError(
+            f"got label_source={label_source!r} without embeddings, expected the "
+            "embeddings that carry the predictions; pass embeddings, or 'gold'"
+        )
+    path, embeddings = next(iter(stored.items()))
+    if label_source not in embeddings.documents:
+        raise ValueError(
+            f"got {path} without {label_source}, expected predictions of a classifier; "
+            "encode with one"
+        )
+    if label_source == "predicted_best" and embeddings.threshold_saw_gold:
+        raise ValueError(
+            "got predictions whose threshold was chosen on these documents' own gold "
+            "labels, expected other documents to choose it on; encode with "
+            "--threshold-docs"
+        )
+    column = embeddings.documents[label_source]
+    labels = [mains(codes) for codes in column.iloc[embeddings.rows_of(test, path)]]
+    mask = np.array([len(codes) > 0 and not is_hybrid(codes) for codes in labels])
+    warnings.warn(
+        f"registers are predictions; {mask.sum():,} of {len(mask):,} documents have "
+        "exactly one",
+        stacklevel=3,
+    )
+    column_of_labels = pd.Series(labels, index=test.index, dtype=object)
+    return test.assign(labels=column_of_labels)[mask].reset_index(drop=True)

@@ -1,0 +1,225 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.decomposition import PCA
+
+from embetter_reg import compare_documents, load_registers, write_report
+from embetter_reg.analysis import Comparison, compare_spaces
+from embetter_reg.corpus import label_column, train_test_documents
+from embetter_reg.finetune import FeedForwardTuner
+from embetter_reg.store import Embeddings, write_embeddings
+from embetter_reg.text import LiteTextEncoder, SurfaceEncoder
+
+QUICK = {
+    "k": [8],
+    "clusterers": ["kmeans"],
+    "figures": [],
+    "controls": ["LEACE"],
+    "n_seeds": 1,
+    "n_bootstrap": 9,
+    "n_null": 9,
+}
+
+
+@pytest.fixture(scope="module")
+def parts():
+    corpus = load_registers().query("lang in ['en', 'fi']")
+    return train_test_documents(corpus, 0.5, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def stored(parts, tmp_path_factory):
+    """Planted embeddings of all documents: by register in "one", by language in "two";
+    "one" carries predictions, which name one document of each language wrong.
+    """
+    folder = tmp_path_factory.mktemp("stored")
+    documents = pd.concat(parts, ignore_index=True)
+    rng = np.random.default_rng(0)
+    for name, labels in (
+        ("one", label_column(documents)),
+        ("two", documents["lang"]),
+    ):
+        codes = pd.factorize(labels)[0]
+        X = rng.normal(scale=0.2, size=(len(documents), 12)) + np.eye(12)[codes]
+        shown = documents.assign(predicted=documents["labels"])
+        write_embeddings(Embeddings(shown, {"embedding": X}), folder / name)
+    return folder
+
+
+def test_it_is_what_the_steps_are(parts):
+    """One call equals encoder, head and compare_spaces by hand."""
+    train, test = parts
+    result = compare_documents(train, test, **QUICK)
+    encoder = LiteTextEncoder(random_state=0)
+    X_train = encoder.fit_transform(train["text"])
+    X = encoder.transform(test["text"])
+    tuner = FeedForwardTuner(random_state=0).fit(X_train, label_column(train))
+    expected = compare_spaces(
+        {"original": X, "tuned": tuner.transform(X)},
+        register=label_column(test),
+        language=test["lang"],
+        texts=test["text"].tolist(),
+        train={"X": X_train, "language": train["lang"], "texts": train["text"]},
+        random_state=0,
+        **QUICK,
+    )
+    assert isinstance(result.comparison, Comparison)
+    np.testing.assert_allclose(result.spaces["original"], X, atol=1e-6)
+    pd.testing.assert_frame_equal(result.comparison.agreement, expected.agreement)
+    assert result.verdict == expected.verdict
+    assert result.train["id"].tolist() == train["id"].tolist()
+    assert result.test["id"].tolist() == test["id"].tolist()
+
+
+def test_the_report_takes_the_result(parts, tmp_path):
+    result = compare_documents(*parts, encoders="surface", head=None, **QUICK)
+    page = write_report(result, out=tmp_path)
+    text = page.read_text(encoding="utf-8")
+    assert "SurfaceEncoder(" in text and result.verdict.word in text
+
+
+def test_planted_spaces_without_a_head_are_compared_as_they_are(parts, stored):
+    train, test = parts
+    result = compare_documents(
+        None,
+        test,
+        encoders=(),
+        embeddings=[stored / "one", stored / "two"],
+        head=None,
+        **QUICK,
+    )
+    words = {name: verdict.word for name, verdict in result.comparison.verdicts.items()}
+    assert words["one"] == "register" and words["two"] == "language"
+    assert list(result.spaces) == ["one", "two"]
+    fitted_on = result.comparison.parameters["controls_fitted_on"]
+    assert fitted_on["erasers"] == "the compared documents"
+    tuned = compare_documents(
+        train, test, encoders=(), embeddings=stored / "two", head="linear", **QUICK
+    )
+    assert list(tuned.spaces) == ["original", "tuned"]
+    assert tuned.about["head"].startswith("LinearTuner(")
+
+
+def test_estimators_are_cloned(parts):
+    encoder = SurfaceEncoder()
+    head = PCA(4, random_state=0)
+    result = compare_documents(*parts, encoders=[encoder], head=head, **QUICK)
+    assert result.spaces["tuned"].shape == (len(result.test), 4)
+    assert not hasattr(head, "components_")
+
+
+def test_documents_that_were_trained_on_are_left_out_by_their_text(parts):
+    train, test = parts
+    moved = train.iloc[:7].assign(id=[f"other-{n}" for n in range(7)])
+    both = pd.concat([test, moved], ignore_index=True)
+    with pytest.warns(UserWarning, match="7 held-out documents have texts that are"):
+        result = compare_documents(train, both, encoders="surface", **QUICK)
+    assert result.test["id"].tolist() == test["id"].tolist()
+
+
+def test_equal_ids_of_unlike_texts_are_unlike_documents(parts):
+    """Such as rows 1, 2, … of two files of one name."""
+    train, test = (part.assign(id=[str(n) for n in range(len(part))]) for part in parts)
+    result = compare_documents(train, test, encoders="surface", **QUICK)
+    assert len(result.test) == len(test)
+
+
+def test_vectors_of_other_texts_are_refused(parts, stored):
+    """Ids of stored documents, given to other texts."""
+    test = parts[1]
+    swapped = test.assign(text=test["text"].to_numpy()[::-1])
+    with pytest.raises(ValueError, match="expected one text an id"):
+        compare_documents(
+            None, swapped, encoders=(), embeddings=stored / "one", head=None, **QUICK
+        )
+    with pytest.raises(ValueError, match="without the document"):
+        others = test.assign(
+            id=[f"new-{n}" for n in range(len(test))], text=test["text"] + " More."
+        )
+        compare_documents(
+            None, others, encoders=(), embeddings=stored / "one", head=None, **QUICK
+        )
+
+
+def test_predictions_stand_in_for_gold_labels(parts, stored):
+    with pytest.warns(UserWarning, match="registers are predictions; 80 of 80"):
+        result = compare_documents(
+            None,
+            parts[1],
+            encoders=(),
+            embeddings=stored / "one",
+            head=None,
+            label_source="predicted",
+            **QUICK,
+        )
+    assert result.verdict.sentence.endswith("predictions, not gold labels.")
+
+
+def test_texts_of_symbols_alone_are_documents(parts):
+    train, test = parts
+    rng = np.random.default_rng(0)
+
+    def emoji(part):
+        runs = [rng.choice(list("🎉🍰😀😡🚀"), 9) for _ in range(len(part))]
+        return part.assign(text=["".join(run) for run in runs])
+
+    result = compare_documents(
+        emoji(train), emoji(test), encoders="surface", **{**QUICK, "controls": "all"}
+    )
+    assert result.verdict.word in ("undecided", "register", "language")
+    assert "TF-IDF" in result.comparison.skipped
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"encoders": ()}, "got no encoders, embeddings or models"),
+        ({"encoders": None}, "got None as an encoder"),
+        ({"encoders": [7]}, "got 7 as an encoder"),
+        ({"encoders": ["surface", "surface"]}, "got the encoder 'surface' twice"),
+        ({"encoders": ["surface"], "head": "mlp"}, "got the head 'mlp'"),
+        ({"head": 7}, "got 7 as a head"),
+        ({"figures": ["silhoette"]}, "did you mean 'silhouette'?"),
+        ({"controls": ["nosuch"]}, "got controls='nosuch'"),
+        ({"clusterers": ["kmean"]}, "did you mean 'kmeans'?"),
+        ({"k": [8.5]}, "got k=8.5"),
+        ({"k": [999]}, "expected numbers from 2 to 79"),
+        ({"n_seeds": 0}, "got n_seeds=0"),
+        ({"confidence": 95}, "got confidence=95"),
+        ({"label_source": "golden"}, "did you mean 'gold'?"),
+        ({"label_source": "predicted"}, "without embeddings"),
+        ({"train": None}, "got no training documents"),
+        ({"train": [1]}, "got list as train documents"),
+        ({"test": None}, "got NoneType as test documents"),
+        ({"test": pd.DataFrame({"id": ["a"]})}, "without the column 'lang'"),
+        ({"random_state": "one"}, "got random_state='one'"),
+        ({"embeddings": "nowhere"}, "got nowhere, which does not exist"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_encoded(
+    parts, monkeypatch, change, message
+):
+    def encode(*_):
+        raise AssertionError("a document was encoded")
+
+    monkeypatch.setattr(SurfaceEncoder, "fit_transform", encode)
+    train, test = parts
+    arguments = {"train": train, "test": test, "encoders": "surface", **QUICK, **change}
+    with pytest.raises((ValueError, TypeError, OSError)) as error:
+        compare_documents(arguments.pop("train"), arguments.pop("test"), **arguments)
+    assert message in str(error.value)
+
+
+def test_one_register_or_language_is_refused(parts):
+    train, test = parts
+    english = test[test["lang"] == "en"]
+    with pytest.raises(ValueError, match=r"held-out documents of one language \(en\)"):
+        compare_documents(train, english, encoders="surface", **QUICK)
+    same = train.assign(labels=[["NA"]] * len(train))
+    with pytest.raises(ValueError, match=r"training documents of one register \(NA\)"):
+        compare_documents(same, test, encoders="surface", **QUICK)
+    with (
+        pytest.warns(UserWarning, match="80 held-out documents"),
+        pytest.raises(ValueError, match="got no held-out document"),
+    ):
+        compare_documents(train, train, encoders="surface", **QUICK)
