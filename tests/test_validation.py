@@ -76,3 +76,23 @@ def test_lengths():
     check_same_length(X=np.ones((2, 3)), y=["a", "b"], groups=None)
     with pytest.raises(ValueError, match=r"got different lengths \(2 in X, 3 in y\)"):
         check_same_length(X=np.ones((2, 3)), y=list("abc"))
+
+
+@pytest.mark.parametrize(
+    "documents", [{"a"}, frozenset("a"), {"a": 1}, (x for x in "a"), None, 5]
+)
+def test_documents_without_an_order_are_refused(documents):
+    with pytest.raises(TypeError, match="expected a list of documents; pass a list"):
+        check_texts(documents)
+
+
+@pytest.mark.parametrize("value", [5, "ab", np.array(5)])
+def test_what_has_no_length_is_named(value):
+    with pytest.raises(TypeError, match=r"got .* as y, expected one entry a document"):
+        check_same_length(X=[1, 2], y=value)
+
+
+@pytest.mark.parametrize("labels", [None, "ab", {"a", "b"}, {"a": 1, "b": 2}])
+def test_labels_without_an_order_are_refused(labels):
+    with pytest.raises(TypeError, match="as register labels, expected one label a"):
+        check_labels("register", labels, 2)

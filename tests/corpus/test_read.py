@@ -540,3 +540,40 @@ def test_labels_that_are_not_registers_can_be_left_out(tmp_path):
         read_documents(path)
     frame = read_documents(path, labels_column=None)
     assert frame["labels"].tolist() == [[]] and frame["label"].tolist() == ["spam"]
+
+
+# Bad arguments
+
+
+@pytest.mark.parametrize(
+    ("paths", "error", "message"),
+    [
+        (None, TypeError, "got NoneType as paths"),
+        (5, TypeError, "got int as paths"),
+        ([5], TypeError, "got list as paths"),
+        ([], ValueError, "got no paths"),
+        ("", ValueError, "with no .tsv|among"),
+    ],
+)
+def test_paths_are_paths(paths, error, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error, match=message):
+        read_documents(paths)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"text_column": None}, "got text_column=None, expected the name"),
+        ({"id_column": ""}, "got id_column='', expected the name"),
+        ({"lang_column": 5}, "got lang_column=5, expected the name"),
+        ({"labels_column": ["labels"]}, r"got labels_column=\['labels'\], expected"),
+        ({"labels_column": "text"}, "got the column 'text' for two things"),
+        ({"language": 5}, "got language=5, expected a code"),
+        ({"language": ""}, "got language='', expected a code"),
+        ({"on_error": None}, "got on_error=None, expected one of"),
+    ],
+)
+def test_options_are_checked_first(options, message):
+    with pytest.raises(ValueError, match=message):
+        read_documents("nowhere.tsv", **options)

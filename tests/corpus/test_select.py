@@ -7,6 +7,9 @@ from embetter_reg.corpus import (
     hybrids,
     indicator,
     label_column,
+    label_matrix,
+    label_sets,
+    registers,
     select_group,
 )
 
@@ -117,3 +120,144 @@ def test_exploding_nothing_keeps_the_columns(documents):
         "text",
         "document",
     ]
+
+
+# Labels
+
+
+def test_a_string_is_one_cell_and_not_letters(documents):
+    cells = documents.assign(labels=["NA ne", "NA, nb, OP", "MT", "HI re oh"])
+    assert label_column(cells).equals(label_column(documents))
+    assert label_column(cells, "sub").equals(label_column(documents, "sub"))
+    assert indicator(cells)[0].tolist() == indicator(documents)[0].tolist()
+    for group in ("main", "without_MT", "all"):
+        chosen = [select_group(table, group)["id"] for table in (cells, documents)]
+        assert chosen[0].equals(chosen[1])
+    for policy in ("drop", "keep", "explode"):
+        chosen = [hybrids(table, policy)["id"] for table in (cells, documents)]
+        assert chosen[0].equals(chosen[1])
+    drawn = [balanced_sample(x, 2, random_state=0)["id"] for x in (cells, documents)]
+    assert drawn[0].equals(drawn[1])
+    assert registers.mains("NA ne OP") == ["NA", "OP"]
+    assert registers.is_hybrid("NA OP") and not registers.is_hybrid("NA ne")
+    assert label_matrix(["NA OP", ["OP"], None], ["NA", "OP"]).tolist() == [
+        [1, 1],
+        [0, 1],
+        [0, 0],
+    ]
+
+
+@pytest.mark.parametrize("code", ["na", "XX", "NAA", "news"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        label_column,
+        indicator,
+        lambda table: select_group(table, "all"),
+        lambda table: hybrids(table, "drop"),
+        lambda table: hybrids(table, "explode"),
+        lambda table: balanced_sample(table, 1),
+    ],
+)
+def test_unknown_codes_never_become_no_label(documents, call, code):
+    for labels in ([code], code):
+        documents["labels"] = [["NA"], ["HI"], labels, ["OP"]]
+        with pytest.raises(
+            ValueError, match=f"document 2: got the unknown register code '{code}'"
+        ):
+            call(documents)
+
+
+def test_label_sets():
+    assert label_sets(pd.Series(["PB NA", "", np.nan])) == [["NA", "nb"], [], []]
+    assert label_sets([("HI",), np.array(["OP", "NA"]), {"IN"}]) == [
+        ["HI"],
+        ["NA", "OP"],
+        ["IN"],
+    ]
+
+
+@pytest.mark.parametrize("labels", [5, {"NA": 1}, b"NA", [1], [None], True])
+def test_labels_of_other_types_are_refused(labels):
+    with pytest.raises(TypeError, match="document 1: got "):
+        label_sets(["NA", labels])
+
+
+# What is no table, and what is out of range
+
+TABLES = [
+    (None, TypeError, "got NoneType as documents, expected a DataFrame"),
+    ([{"labels": "NA"}], TypeError, "got list as documents"),
+    (pd.Series(["NA"]), TypeError, "got Series as documents"),
+    (pd.DataFrame({"text": ["a"]}), ValueError, "got documents with 0 columns 'labels"),
+    (
+        pd.DataFrame([["NA", "OP"]], columns=["labels", "labels"]),
+        ValueError,
+        "got documents with 2 columns 'labels'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("table", "error", "message"), TABLES)
+@pytest.mark.parametrize(
+    "call",
+    [
+        label_column,
+        indicator,
+        lambda table: select_group(table, "main"),
+        lambda table: hybrids(table, "keep"),
+        lambda table: balanced_sample(table, 1),
+    ],
+)
+def test_documents_are_a_table(call, table, error, message):
+    with pytest.raises(error, match=message):
+        call(table)
+
+
+@pytest.mark.parametrize("name", [None, "", "nosuch", 5, ["main"], float("nan")])
+def test_unknown_names_are_refused(documents, name):
+    for call, argument in (
+        (label_column, "level"),
+        (select_group, "group"),
+        (hybrids, "policy"),
+    ):
+        with pytest.raises(ValueError, match=f"got {argument}=.*, expected one of"):
+            call(documents, name)
+    with pytest.raises(ValueError, match=r"got on_short=.*, expected one of"):
+        balanced_sample(documents, 1, on_short=name)
+
+
+@pytest.mark.parametrize(
+    ("number", "error"),
+    [(-1, ValueError), (0, ValueError), (1.5, TypeError), (None, TypeError)],
+)
+def test_sizes_of_samples_are_whole_numbers(documents, number, error):
+    with pytest.raises(error, match=r"n_per_language=.*, expected a whole number of"):
+        balanced_sample(documents, number)
+
+
+def test_samples_need_languages(documents):
+    documents.loc[2, "lang"] = None
+    with pytest.raises(ValueError, match="missing language label at position 2"):
+        balanced_sample(documents, 1)
+
+
+@pytest.mark.parametrize(
+    ("classes", "error", "message"),
+    [
+        ("NA", TypeError, "got classes='NA', expected a list"),
+        ([1], TypeError, r"got classes=\[1\], expected a list"),
+        (["ne"], ValueError, "got the class 'ne', expected main registers"),
+        (["NA", "NA"], ValueError, "with a name twice"),
+    ],
+)
+def test_classes_are_main_registers(documents, classes, error, message):
+    with pytest.raises(error, match=message):
+        indicator(documents, classes)
+
+
+def test_no_documents(documents):
+    assert label_column(documents[:0]).tolist() == []
+    assert indicator(documents[:0])[0].shape == (0, 0)
+    assert balanced_sample(documents[:0], 1).empty
+    assert select_group(documents[:0], "main").empty

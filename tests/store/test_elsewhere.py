@@ -61,8 +61,8 @@ def test_large_lists_whole_numbers_and_several_row_groups(tmp_path):
 
 
 def test_the_language_of_a_name(tmp_path):
-    write(tmp_path / "fi_docs.parquet", text=TEXTS, embed_e=X.tolist())
-    stored = read_embeddings(tmp_path / "fi_docs.parquet")
+    write(tmp_path / "fi_test.parquet", text=TEXTS, embed_e=X.tolist())
+    stored = read_embeddings(tmp_path / "fi_test.parquet")
     assert stored.documents["lang"].tolist() == ["fi"] * 3
     write(tmp_path / "docs.parquet", text=TEXTS, embed_e=X.tolist())
     with pytest.raises(ValueError, match="without languages, expected a column lang"):
