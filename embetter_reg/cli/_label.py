@@ -28,7 +28,8 @@ def label(
     docs: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Documents, or embeddings that hold their text. [default: the bundled corpus]"
+            help="Documents, or embeddings that hold their text. "
+            "[default: the bundled corpus]"
         ),
     ] = None,
     out: Annotated[
@@ -41,14 +42,15 @@ def label(
     address: Annotated[
         str,
         typer.Option(help="Where to listen; any other than loopback asks for a token."),
-    ] = ("127.0.0.1"),
+    ] = "127.0.0.1",
     token: Annotated[
         str | None, typer.Option(help="The token to ask for. [default: a new one]")
     ] = None,
     allow_origin: Annotated[
         list[str] | None,
         typer.Option(
-            help="Another host:port that browsers come by, as of a proxy; may be repeated."
+            help="Another host:port that browsers come by, as of a proxy; may be "
+            "repeated."
         ),
     ] = None,
     encoder: Encoder = "lite",
@@ -64,16 +66,18 @@ def label(
     head: Annotated[
         str, typer.Option(help="Tunes again: 'linear', 'feedforward', 'contrastive'.")
     ] = "linear",
-    labels: Annotated[
+    scheme: Annotated[
         str | None,
         typer.Option(
-            help="Labels to pick from, such as spam,ham. [default: the CORE main registers]"
+            help="Labels to pick from, such as spam,ham. "
+            "[default: the CORE main registers]"
         ),
     ] = None,
     keep_labels: Annotated[
         float,
         typer.Option(
-            help="Share of the documents' own labels to start from; 0 starts without any."
+            help="Share of the documents' own labels to start from; 0 starts without "
+            "any."
         ),
     ] = 1.0,
     text_column: TextColumn = "text",
@@ -88,8 +92,19 @@ def label(
     """Label DOCS by the region on a map in the browser, and tune the space on the
     labels.
     """
-    from embetter_reg.label import LabelServer, Workspace, load_corpus
+    from embetter_reg.label import LabelServer, Workspace, check_options, load_corpus
 
+    names = None
+    if scheme is not None:
+        names = [name.strip() for name in scheme.split(",")]
+    check_options(
+        out,
+        port=port,
+        reducer=reducer,
+        head=head,
+        scheme=names,
+        keep_labels=keep_labels,
+    )
     with working("reading and encoding the documents"):
         corpus = load_corpus(
             docs or [],
@@ -110,13 +125,14 @@ def label(
             places=corpus.places,
             reducer=reducer,
             head=head,
-            scheme=[name.strip() for name in labels.split(",")] if labels else None,
+            scheme=names,
             random_state=random_state,
         )
     server = LabelServer(
         work, port=port, address=address, token=token, origins=allow_origin or ()
     )
     n_labeled = sum(map(bool, work.labels))
+    # Paths are data: brackets in them are no markup.
     console.print(
         f"{len(work.ids):,} documents, {n_labeled:,} labeled; the log is {out}",
     )

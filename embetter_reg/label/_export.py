@@ -3,21 +3,35 @@
 import csv
 import io
 import json
+import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from embetter_reg.label._workspace import Workspace, parse_label
+import numpy as np
+import pandas as pd
+
+from embetter_reg._files import escape_formula, unescape_formula
+from embetter_reg.label._labels import Labels, parse_label
+from embetter_reg.label._workspace import Workspace
 
 KINDS = ("jsonl", "csv", "bulk")
-_TEXT, _LABEL, _ID = ("text",), ("label", "labels", "accept"), ("id", "_id")
+_OWN_COLUMNS = ("id", "lang", "labels", "label", "text", "x", "y")
+_TEXT = ("text",)
+_LABEL = ("label", "labels", "accept")
+_ID = ("id", "_id")
 
 
 def export_labels(
     work: Workspace, kind: str = "jsonl", *, round: int | None = None
 ) -> str:
-    """Return the labeled documents as text.
+    """Return the labeled documents as text, which `read_documents` and `import_labels`
+    read.
+
+    Missing values are left out of JSON and empty in CSV. In CSV, text that a
+    spreadsheet would take for a formula (``=``, ``+``, ``-``, ``@``, a tab or a
+    carriage return first) has an apostrophe before it, which reading takes off.
 
     Parameters
     ----------
@@ -26,87 +40,188 @@ def export_labels(
         ``"jsonl"``: ``{"text", "label": […], "meta": {"id", "lang", …}}``, which
         Prodigy reads. ``"csv"``: columns ``id, lang, label, text`` and the documents'
         others. ``"bulk"``: columns ``text, x, y, label`` of every document, labeled or
-        not, which bulk reads. In both of these, labels of a hybrid are joined by a
-        comma.
+        not, which bulk reads, and ``id, lang``. In both of these, labels of a hybrid
+        are joined by a comma.
     round : int or None
         The map whose ``x, y`` are written; None takes the newest.
 
     Raises
     ------
     ValueError
-        If the kind has another name.
+        If there is no such kind or round.
 
     """
     if kind not in KINDS:
         raise ValueError(
             f"got the kind {kind!r}, expected one of {list(KINDS)}; pick one"
         )
-    out = io.StringIO(newline="")
-    places = (work.last_round if round is None else work.rounds[round]).places
-    others = [
-        name
-        for name in work.documents
-        if name not in ("id", "lang", "labels", "label", "text", "x", "y")
-    ]
-    header = (
-        ["text", "x", "y", "label"]
-        if kind == "bulk"
-        else ["id", "lang", "label", "text", *others]
-    )
-    table = csv.writer(out, lineterminator="\n")
-    if kind != "jsonl":
-        table.writerow(header)
-    rest = work.documents[others].to_dict("records")
+    if round is not None and round not in work.rounds:
+        raise ValueError(
+            f"got round {round!r}, expected one of {sorted(work.rounds)}; pick one"
+        )
+    if kind == "jsonl":
+        return _json_lines(work)
+    return _labeled_csv(work) if kind == "csv" else _bulk_csv(work, round)
+
+
+def _json_lines(work: Workspace) -> str:
+    others = _other_columns(work)
+    lines = []
     for row, label in enumerate(work.labels):
-        name, lang, text = work.ids[row], str(work.language[row]), work.text[row]
-        if kind == "bulk":
-            table.writerow(
-                [text, *(f"{value:.6g}" for value in places[row]), ", ".join(label)]
-            )
-        elif label and kind == "csv":
-            table.writerow([name, lang, ", ".join(label), text, *rest[row].values()])
-        elif label:
-            given = work.log.state.last(name)
-            meta = {
-                "id": name,
-                "lang": lang,
-                **rest[row],
-                "by": given.by if given else None,
-            }
-            line = {
-                "text": text,
-                "label": list(label),
-                "meta": {k: v for k, v in meta.items() if v is not None},
-            }
-            out.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
+        if not label:
+            continue
+        last = work.log.state.last(work.ids[row])
+        meta = {
+            "id": work.ids[row],
+            "lang": str(work.language[row]),
+            **others[row],
+            "by": last.by if last else None,
+        }
+        fields = {
+            "text": work.text[row],
+            "label": list(label),
+            "meta": {name: x for name, x in meta.items() if x is not None},
+        }
+        lines.append(json.dumps(fields, ensure_ascii=False, allow_nan=False) + "\n")
+    return "".join(lines)
+
+
+def _labeled_csv(work: Workspace) -> str:
+    others = _other_columns(work)
+    header = ["id", "lang", "label", "text", *others[0]]
+    rows = [
+        [
+            work.ids[row],
+            str(work.language[row]),
+            ", ".join(label),
+            work.text[row],
+            *others[row].values(),
+        ]
+        for row, label in enumerate(work.labels)
+        if label
+    ]
+    return _csv(header, rows)
+
+
+def _bulk_csv(work: Workspace, number: int | None) -> str:
+    one = work.last_round if number is None else work.rounds[number]
+    rows = []
+    for row, label in enumerate(work.labels):
+        x, y = (float(f"{value:.6g}") for value in one.places[row])
+        language = str(work.language[row])
+        text = work.text[row]
+        rows.append([text, x, y, ", ".join(label), work.ids[row], language])
+    return _csv(["text", "x", "y", "label", "id", "lang"], rows)
+
+
+def _csv(header: list[str], rows: list[list[Any]]) -> str:
+    out = io.StringIO(newline="")
+    # With "\n" alone, csv would leave a carriage return in a text unquoted.
+    table = csv.writer(out, lineterminator="\r\n")
+    for row in [header, *rows]:
+        table.writerow([escape_formula(value) for value in row])
     return out.getvalue()
 
 
+def _other_columns(work: Workspace) -> list[dict[str, Any]]:
+    """Return what documents have beside their own columns, as plain values."""
+    names = [name for name in work.documents if name not in _OWN_COLUMNS]
+    records = work.documents[names].to_dict("records")
+    return [
+        {str(name): _plain(value) for name, value in record.items()}
+        for record in records
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """Return a value that JSON has: numpy's become Python's, missing ones None,
+    infinities and other objects text.
+    """
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [_plain(each) for each in value]
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value if isinstance(value, str | int | float | bool) else str(value)
+
+
 class Imported(NamedTuple):
-    """How many documents got a label by an import, and how many rows were of unknown
-    documents or without a label.
+    """How many documents got a label by an import, and what became of the other rows.
+
+    Attributes
+    ----------
+    n_labeled : int
+    n_unknown : int
+        Rows of unknown documents.
+    n_without : int
+        Rows without a label.
+    other_texts : list of str
+        Ids that are known here with another text; their rows were left out.
+    conflicts : list of str
+        Ids with several rows whose labels differ; they were left as they are.
+    n_changed : int
+        How many of the labeled documents had another label before.
+
     """
 
     n_labeled: int
     n_unknown: int
     n_without: int
+    other_texts: list[str]
+    conflicts: list[str]
+    n_changed: int
 
     def sentence(self) -> str:
         """Return it in words."""
-        left = ""
+        parts = [f"{self.n_labeled:,} documents labeled by the import"]
+        if self.n_changed:
+            parts.append(f"{self.n_changed:,} of them had another label before")
         if self.n_unknown or self.n_without:
-            left = f"; {self.n_unknown:,} rows are of other documents, {self.n_without:,} carry no label"
-        return f"{self.n_labeled:,} documents labeled by the import{left}."
+            parts.append(
+                f"{self.n_unknown:,} rows are of other documents, "
+                f"{self.n_without:,} carry no label"
+            )
+        if self.other_texts:
+            parts.append(
+                f"{_named(self.other_texts)} with the text of another document, left out"
+            )
+        if self.conflicts:
+            parts.append(
+                f"{_named(self.conflicts)} with several labels in the file, left as "
+                "they are"
+            )
+        return "; ".join(parts) + "."
+
+
+def _named(ids: list[str]) -> str:
+    """Return how many ids there are, and the first ones."""
+    names = ", ".join(map(repr, ids[:3]))
+    more = ", …" if len(ids) > 3 else ""
+    plural = "id" if len(ids) == 1 else "ids"
+    return f"{len(ids):,} {plural} ({names}{more})"
 
 
 def import_labels(
-    work: Workspace, content: str | bytes, name: str, *, by: str = "", round: int = 0
+    work: Workspace,
+    content: str | bytes,
+    name: str,
+    *,
+    by: str = "",
+    round: int = 0,
 ) -> Imported:
-    """Label documents as a file says: one of `export_labels`, bulk's or Prodigy's.
+    """Label documents from a file: one of `export_labels`, bulk's or Prodigy's.
 
-    Rows find their document by ``id`` (``meta.id``), or else by their text, where no
-    other document has the same. Labels stand in ``label``, ``labels`` or Prodigy's
-    ``accept``; rows that were rejected or ignored there, count as without a label. All
+    Rows find their document by ``id`` (``meta.id``), and where they have a text, it
+    must be that document's; rows without an id find it by their text, where no other
+    document has the same. Labels stand in ``label``, ``labels`` or Prodigy's
+    ``accept``; rows that were rejected or ignored there count as without a label. All
     of it is one action, which one undo takes back.
 
     Parameters
@@ -122,7 +237,8 @@ def import_labels(
     Raises
     ------
     ValueError
-        If the file cannot be read, or no row is of these documents.
+        If the file cannot be read, a label is not text, or no row is of these
+        documents.
 
     """
     try:
@@ -131,73 +247,149 @@ def import_labels(
         raise ValueError(
             f"got {name}, which is not UTF-8, expected UTF-8 text; convert the file"
         ) from None
-    n_texts = Counter(work.text)
-    row_of_text = {
-        text: row for row, text in enumerate(work.text) if n_texts[text] == 1
-    }
-    found: dict[str, list[str]] = {}
+    finder = _Finder(work)
+    rows: dict[int, set[Labels]] = {}
+    other_texts: dict[str, None] = {}
     n_unknown = n_without = 0
-    for fields in _rows(text, name):
-        meta = fields.get("meta")
-        everything = {**(meta if isinstance(meta, dict) else {}), **fields}
-        label = _label(everything)
-        row = work.row_of.get(
-            str(_first(everything, _ID)),
-            row_of_text.get(str(_first(everything, _TEXT))),
-        )
+    for place, fields in _rows(text, name):
+        label = _label(place, fields)
+        row = finder.row(fields)
         if not label:
             n_without += 1
         elif row is None:
             n_unknown += 1
+        elif not finder.has_text(row, fields):
+            other_texts[work.ids[row]] = None
         else:
-            found[work.ids[row]] = label
-    if not found:
+            rows.setdefault(row, set()).add(label)
+    conflicts = [work.ids[row] for row, labels in rows.items() if len(labels) > 1]
+    agreed = {row: labels.pop() for row, labels in rows.items() if len(labels) == 1}
+    if not agreed:
         raise ValueError(
-            f"got {name} with {n_unknown} labeled rows of unknown documents and "
-            f"{n_without} without a label, expected "
-            "labels of these documents; check its columns id or text, and label"
+            f"got {name} with {n_unknown} labeled rows of unknown documents, "
+            f"{len(other_texts)} with the text of another document, {len(conflicts)} "
+            f"documents with several labels and {n_without} rows without a label, "
+            "expected labels of these documents; check its columns id or text, and "
+            "label"
         )
-    work.log.import_labels(found, by=by, round=round, source=Path(name).name)
-    return Imported(len(found), n_unknown, n_without)
+    n_changed = sum(
+        work.labels[row] not in ((), label) for row, label in agreed.items()
+    )
+    labels = {work.ids[row]: list(label) for row, label in agreed.items()}
+    work.log.import_labels(labels, by=by, round=round, source=Path(name).name)
+    return Imported(
+        len(agreed), n_unknown, n_without, list(other_texts), conflicts, n_changed
+    )
 
 
-def _rows(text: str, name: str) -> Iterator[dict[str, Any]]:
+class _Finder:
+    """Finds the document that a row is of."""
+
+    def __init__(self, work: Workspace):
+        self._work = work
+        texts = [_folded(text) for text in work.text]
+        n_texts = Counter(texts)
+        self._row_of_text = {
+            text: row for row, text in enumerate(texts) if n_texts[text] == 1
+        }
+
+    def row(self, fields: Mapping[str, Any]) -> int | None:
+        """Return the row of the document with this id, or else with this text."""
+        row = self._work.row_of.get(str(_first(fields, _ID)))
+        text = _first(fields, _TEXT)
+        if row is not None or not isinstance(text, str):
+            return row
+        for candidate in (text, unescape_formula(text)):
+            row = self._row_of_text.get(_folded(candidate))
+            if row is not None:
+                return row
+        return None
+
+    def has_text(self, row: int, fields: Mapping[str, Any]) -> bool:
+        """Whether a row's text, if it has one, is that of the document."""
+        text = _first(fields, _TEXT)
+        if text is None:
+            return True
+        if not isinstance(text, str):
+            return False
+        texts = {_folded(text), _folded(unescape_formula(text))}
+        return _folded(self._work.text[row]) in texts
+
+
+def _folded(text: str) -> str:
+    """Return a text by which it is told from others: editors of tables change spaces
+    and the ends of lines.
+    """
+    return " ".join(text.split())
+
+
+def _rows(text: str, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each row's place and fields, those of ``meta`` among them."""
     if name.lower().endswith((".csv", ".tsv")):
-        delimiter = "\t" if name.lower().endswith(".tsv") else ","
-        csv.field_size_limit(2**31 - 1)
-        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-        if not set(reader.fieldnames or []) & set(_LABEL):
-            raise ValueError(
-                f"got {name} with the columns {reader.fieldnames}, expected one "
-                "called label; rename it"
-            )
-        yield from reader
+        yield from _table_rows(text, name)
         return
     for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            try:
-                fields = json.loads(line)
-            except json.JSONDecodeError as error:
+        if not line.strip():
+            continue
+        place = f"{name}:{number}"
+        try:
+            fields = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise ValueError(
+                f"{place}: got invalid JSON ({error.msg}), expected one object a line; "
+                "mend the row"
+            ) from None
+        except RecursionError:
+            raise ValueError(
+                f"{place}: got deeply nested JSON, expected one object a line; mend "
+                "the row"
+            ) from None
+        if not isinstance(fields, dict):
+            raise ValueError(
+                f"{place}: got {type(fields).__name__}, expected a JSON object; mend "
+                "the row"
+            )
+        meta = fields.get("meta")
+        yield place, {**(meta if isinstance(meta, dict) else {}), **fields}
+
+
+def _table_rows(text: str, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    delimiter = "\t" if name.lower().endswith(".tsv") else ","
+    csv.field_size_limit(2**31 - 1)
+    stream = io.StringIO(text, newline="")
+    reader = csv.DictReader(stream, delimiter=delimiter, strict=True)
+    try:
+        header = reader.fieldnames or []
+        if not set(header) & set(_LABEL):
+            raise ValueError(
+                f"got {name} with the columns {header}, expected one called label; "
+                "rename it"
+            )
+        for fields in reader:
+            place = f"{name}:{reader.line_num}"
+            if None in fields or None in fields.values():
                 raise ValueError(
-                    f"{name}:{number}: got invalid JSON ({error.msg}), expected one "
-                    "object a line"
-                ) from None
-            if not isinstance(fields, dict):
-                raise ValueError(
-                    f"{name}:{number}: got {type(fields).__name__}, expected a JSON "
-                    "object; mend the row"
+                    f"{place}: got a row of another width than the header, expected "
+                    "the same; mend it"
                 )
-            yield fields
+            yield place, dict(fields)
+    except csv.Error as error:
+        raise ValueError(
+            f"{name}:{reader.line_num}: got a row that cannot be read ({error}), "
+            "expected quotes in pairs; mend it"
+        ) from None
 
 
-def _first(fields: dict[str, Any], names: tuple[str, ...]) -> Any:
+def _first(fields: Mapping[str, Any], names: tuple[str, ...]) -> Any:
     return next((fields[name] for name in names if fields.get(name) is not None), None)
 
 
-def _label(fields: dict[str, Any]) -> list[str]:
-    if fields.get("answer", "accept") != "accept":
-        return []
-    label = _first(fields, _LABEL)
-    if label is None:
-        return []
-    return parse_label(label)
+def _label(place: str, fields: Mapping[str, Any]) -> Labels:
+    """Return the label of a row; none where there is none or it was not accepted."""
+    value = _first(fields, _LABEL)
+    if value is None or fields.get("answer", "accept") != "accept":
+        return ()
+    try:
+        return tuple(parse_label(unescape_formula(value)))
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from None

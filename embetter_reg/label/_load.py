@@ -29,7 +29,7 @@ def load_corpus(
     language: str | None = None,
     skip_bad_rows: bool = False,
     keep_labels: float = 1.0,
-    random_state=0,
+    random_state: int | None = 0,
     **columns: Any,
 ) -> Loaded:
     """Return what is to be labeled.
@@ -46,12 +46,12 @@ def load_corpus(
     layer : str or None
         Of the embeddings; None takes the last.
     language : str or None
-        Of documents that do not tell theirs.
+        Of documents without one.
     skip_bad_rows : bool
     keep_labels : float
         Share of the documents' own labels to start from, drawn at random; 0 starts
         without any.
-    random_state : int
+    random_state : int or None
     columns : str or None
         Names of columns, as `read_documents` takes them, such as ``text_column``.
 
@@ -61,48 +61,69 @@ def load_corpus(
         If the share is outside [0, 1], embeddings hold no text, or vectors are missing.
 
     """
-    if not 0 <= keep_labels <= 1:
-        raise ValueError(
-            f"got keep_labels={keep_labels}, expected a share in [0, 1]; pass for "
-            "example 0.05"
-        )
-    paths = list(paths)
+    check_share(keep_labels)
+    paths = list(map(Path, paths))
     if paths and all(map(_holds_embeddings, paths)):
-        stored = read_embeddings(paths, layers=None if layer is None else [layer])
-        if "text" not in stored.documents:
-            raise ValueError(
-                "got embeddings without text, expected the documents too; encode them "
-                "with --text"
-            )
-        documents, X = stored.documents, list(stored.layers.values())[-1]
+        documents, X = _stored(paths, layer)
     else:
-        on_error = "skip" if skip_bad_rows else "raise"
-        documents = (
-            read_documents(paths, **columns, language=language, on_error=on_error)
-            if paths
-            else load_registers()
-        )
-        X = (
-            _encode(documents, encoder, random_state)
-            if embeddings is None
-            else _vectors(documents, embeddings, layer)
-        )
+        documents = _read(paths, columns, language, skip_bad_rows)
+        if embeddings is None:
+            X = _encode(documents, encoder, random_state)
+        else:
+            X = _vectors(documents, embeddings, layer)
     if keep_labels < 1:
-        has = np.flatnonzero(documents["labels"].map(len) > 0)
-        kept = set(
-            check_random_state(random_state)
-            .permutation(has)[: round(keep_labels * len(has))]
-            .tolist()
-        )
-        labels = [
-            found if n in kept else [] for n, found in enumerate(documents["labels"])
-        ]
-        documents = documents.assign(labels=labels)
+        documents = _without_labels(documents, keep_labels, random_state)
     places = None
     if {"x", "y"} <= set(documents):
         places = documents[["x", "y"]].astype(float).to_numpy()
         documents = documents.drop(columns=["x", "y"])
     return Loaded(documents, X, places)
+
+
+def check_share(keep_labels: float) -> None:
+    """Refuse a share outside [0, 1]."""
+    if not 0 <= keep_labels <= 1:
+        raise ValueError(
+            f"got keep_labels={keep_labels}, expected a share in [0, 1]; pass for "
+            "example 0.05"
+        )
+
+
+def _stored(paths: list[Path], layer: str | None) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return documents and vectors from embeddings."""
+    stored = read_embeddings(paths, layers=None if layer is None else [layer])
+    if "text" not in stored.documents:
+        raise ValueError(
+            "got embeddings without text, expected the documents too; encode them "
+            "with --text"
+        )
+    return stored.documents, list(stored.layers.values())[-1]
+
+
+def _read(
+    paths: list[Path],
+    columns: dict[str, str],
+    language: str | None,
+    skip_bad_rows: bool,
+) -> pd.DataFrame:
+    if not paths:
+        return load_registers()
+    on_error = "skip" if skip_bad_rows else "raise"
+    return read_documents(paths, **columns, language=language, on_error=on_error)
+
+
+def _without_labels(
+    documents: pd.DataFrame, share: float, random_state: int | None
+) -> pd.DataFrame:
+    """Return documents that keep a share of their labels, drawn at random."""
+    labeled = np.flatnonzero(documents["labels"].map(len) > 0)
+    n_kept = round(share * len(labeled))
+    order = check_random_state(random_state).permutation(labeled)
+    chosen = set(order[:n_kept].tolist())
+    labels = [
+        label if row in chosen else [] for row, label in enumerate(documents["labels"])
+    ]
+    return documents.assign(labels=labels)
 
 
 def _holds_embeddings(path: Path) -> bool:
@@ -111,25 +132,25 @@ def _holds_embeddings(path: Path) -> bool:
     from embetter_reg.corpus.older import is_older_tsv
 
     if path.is_dir():
-        inside = [
-            file for file in path.iterdir() if file.suffix in (".parquet", ".tsv")
-        ]
-        return (path / "manifest.json").exists() or (
-            bool(inside) and all(map(_holds_embeddings, inside))
-        )
+        if (path / "manifest.json").exists():
+            return True
+        files = [x for x in path.iterdir() if x.suffix in (".parquet", ".tsv")]
+        return bool(files) and all(map(_holds_embeddings, files))
     if path.suffix == ".parquet" and path.is_file():
         return any(name.startswith("embed_") for name in pq.read_schema(path).names)
     return path.suffix == ".tsv" and path.is_file() and is_older_tsv(path)
 
 
-def _encode(documents: pd.DataFrame, encoder: str, random_state) -> np.ndarray:
+def _encode(
+    documents: pd.DataFrame, encoder: str, random_state: int | None
+) -> np.ndarray:
     from embetter_reg.text import make_encoder
 
-    return make_encoder(encoder, random_state=random_state).fit_transform(
-        documents["text"]
-    )
+    made = make_encoder(encoder, random_state=random_state)
+    return made.fit_transform(documents["text"])
 
 
 def _vectors(documents: pd.DataFrame, path: Path, layer: str | None) -> np.ndarray:
     stored = read_embeddings(path, layers=None if layer is None else [layer])
-    return list(stored.layers.values())[-1][stored.rows_of(documents, path)]
+    rows = stored.rows_of(documents, path)
+    return list(stored.layers.values())[-1][rows]

@@ -1,21 +1,23 @@
 """The append-only log of a labeling project, and the labels that it adds up to.
 
-The log is the only record. Every action is one line, is on disk before anyone is told
-so, and is never changed; labels, undo and redo are what reading it from the top gives.
-Writers take turns by a lock on the file, so that lines of several people stand whole
-beside each other.
+The log is the only record. Every action is one line, is on disk before the page shows
+it as saved, and is never changed; labels, undo and redo are what reading it from the
+top gives. Writers take turns by a lock on the file, so that lines of several people
+stand whole beside each other.
 """
 
 import json
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, NamedTuple
+
+from embetter_reg.label._labels import Labels, read_label
 
 try:
     import fcntl
@@ -24,7 +26,6 @@ except ImportError:  # Windows: no lock, so one process a log
 
 LABELING = ("apply", "clear", "import")
 ACTIONS = (*LABELING, "undo", "redo", "tune")
-Labels = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -66,29 +67,46 @@ class Event:
 
     def line(self) -> bytes:
         """Return it as one line of JSON."""
-        kept = {key: value for key, value in asdict(self).items() if value is not None}
-        return json.dumps(kept, ensure_ascii=False).encode() + b"\n"
+        fields = {name: x for name, x in asdict(self).items() if x is not None}
+        return json.dumps(fields, ensure_ascii=False).encode() + b"\n"
 
     @classmethod
     def read(cls, line: bytes) -> "Event":
-        """Return the event of a line; ValueError if it is none."""
-        fields = json.loads(line)
-        if (
-            not isinstance(fields, dict)
-            or fields.get("action") not in ACTIONS
-            or not isinstance(fields.get("id"), list)
+        """Return the event of a line.
+
+        Lines written by hand may give the label as one string, such as ``"NA, OP"``,
+        which is read as typed labels are.
+
+        Raises
+        ------
+        ValueError
+            If it is none, or its ids or labels are not text.
+
+        """
+        try:
+            fields = json.loads(line)
+        except RecursionError:
+            raise ValueError("no action, but deeply nested JSON") from None
+        if not isinstance(fields, dict) or fields.get("action") not in ACTIONS:
+            raise ValueError("no action")
+        ids = fields.get("id")
+        if not isinstance(ids, list) or not all(
+            isinstance(name, str | int) and not isinstance(name, bool) for name in ids
         ):
-            raise ValueError("not an action")
+            raise ValueError("no action on a list of document ids")
+        fields["id"] = [str(name) for name in ids]
+        if fields["action"] in LABELING:
+            fields["label"] = list(read_label(fields.get("label")))
         return cls(
             **{
-                key: value
-                for key, value in fields.items()
-                if key in cls.__dataclass_fields__
+                name: x
+                for name, x in fields.items()
+                if name in cls.__dataclass_fields__
             }
         )
 
 
-class Given(NamedTuple):
+class Assigned(NamedTuple):
     """A label that an event gave to a document."""
 
     order: int
@@ -122,7 +140,7 @@ class LabelState:
         self.cleared: set[str] = set()
         self.tunings: list[Event] = []
         self.events: dict[str, list[Event]] = {}
-        self._given: dict[str, list[Given]] = {}
+        self._assigned: dict[str, list[Assigned]] = {}
         self._undone: set[str] = set()
         self._stacks: dict[str, tuple[list[str], list[str]]] = {}
 
@@ -136,23 +154,38 @@ class LabelState:
         if event.action in LABELING:
             first = event.event not in self.events
             self.events.setdefault(event.event, []).append(event)
-            given = Given(self.n_events, event.event, tuple(event.label), event.by)
+            assigned = Assigned(
+                self.n_events, event.event, tuple(event.label), event.by
+            )
             for name in event.id:
-                self._given.setdefault(name, []).append(given)
+                self._assigned.setdefault(name, []).append(assigned)
             self._settle(event.id)
             if first:
                 done.append(event.event)
                 undone.clear()
             return
-        source, target = (done, undone) if event.action == "undo" else (undone, done)
-        if event.of in source and event.of is not None:
-            source.remove(event.of)
-            target.append(event.of)
-            (self._undone.add if event.action == "undo" else self._undone.discard)(
-                event.of
-            )
-            for line in self.events[event.of]:
-                self._settle(line.id)
+        if event.action == "undo":
+            self._move(event.of, done, undone, self._undone.add)
+        else:
+            self._move(event.of, undone, done, self._undone.discard)
+
+    def _move(
+        self,
+        name: str | None,
+        source: list[str],
+        target: list[str],
+        mark: Callable[[str], None],
+    ) -> None:
+        """Move an event from one stack of a person to the other; one that is not there
+        (another's, or undone already) stays as it is.
+        """
+        if name is None or name not in source:
+            return
+        source.remove(name)
+        target.append(name)
+        mark(name)
+        for line in self.events[name]:
+            self._settle(line.id)
 
     def next_undo(self, by: str) -> str | None:
         """Return the event that an undo of this person takes back."""
@@ -162,38 +195,32 @@ class LabelState:
         """Return the event that a redo of this person brings back."""
         return next(reversed(self._stacks.get(by, ([], []))[1]), None)
 
-    def last(self, name: str) -> Given | None:
-        """Return what was last given to a document and not undone."""
-        return next(
-            (
-                given
-                for given in reversed(self._given.get(name, []))
-                if given.event not in self._undone
-            ),
-            None,
-        )
+    def last(self, name: str) -> Assigned | None:
+        """Return what a document was last labeled and was not undone."""
+        for assigned in reversed(self._assigned.get(name, [])):
+            if assigned.event not in self._undone:
+                return assigned
+        return None
 
     def changed_by_others(self, name: str, by: str, since: int) -> bool:
-        """Say whether somebody else has labeled a document after the ``since``-th
-        event.
-        """
+        """Whether somebody else has labeled a document after the ``since``-th event."""
         last = self.last(name)
         return last is not None and last.order > since and last.by != by
 
     def disputed(self) -> list[str]:
         """Return the documents that two people labeled differently, by each one's last
-        word.
+        action.
         """
-        found = []
-        for name, givens in self._given.items():
-            words = {
-                given.by: frozenset(given.label)
-                for given in givens
-                if given.event not in self._undone
+        names = []
+        for name, history in self._assigned.items():
+            latest = {
+                assigned.by: frozenset(assigned.label)
+                for assigned in history
+                if assigned.event not in self._undone
             }
-            if len(set(words.values())) > 1:
-                found.append(name)
-        return found
+            if len(set(latest.values())) > 1:
+                names.append(name)
+        return names
 
     def _settle(self, names: Iterable[str]) -> None:
         for name in names:
@@ -207,12 +234,16 @@ class LabelState:
 
 
 class Applied(NamedTuple):
-    """What became of an action: its event, None where nothing was left to do, and
-    documents left to other people.
+    """What became of an action.
+
+    ``event`` is its line, the last where it wrote several, and None where nothing was
+    left to do. ``left`` lists the documents that somebody else had labeled meanwhile
+    and that stay as they were; ``n_labeled`` is how many were labeled.
     """
 
     event: Event | None
     left: list[str]
+    n_labeled: int = 0
 
 
 class LabelLog:
@@ -252,7 +283,7 @@ class LabelLog:
 
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | Path):
         self.path = Path(path)
         self._turn = threading.RLock()
         self._forget()
@@ -274,9 +305,7 @@ class LabelLog:
                 self._forget()
             if size == self._read_to:
                 return False
-            with open(self.path, "rb") as file:
-                file.seek(self._read_to)
-                whole, end, _ = file.read().rpartition(b"\n")
+            whole, end = self._read_lines()
             for line in whole.split(b"\n") if end else []:
                 self._n_lines += 1
                 if line.strip():
@@ -284,14 +313,24 @@ class LabelLog:
             self._read_to += len(whole) + len(end)
             return bool(end)
 
+    def _read_lines(self) -> tuple[bytes, bytes]:
+        """Return the whole lines that were not read yet, and the end of the last."""
+        try:
+            with open(self.path, "rb") as file:
+                file.seek(self._read_to)
+                whole, end, _ = file.read().rpartition(b"\n")
+        except OSError as error:
+            raise _unusable(self.path, error) from error
+        return whole, end
+
     def apply(
         self,
-        ids,
-        label,
+        ids: Iterable[str],
+        label: Iterable[str],
         *,
         by: str = "",
         round: int = 0,
-        selection: Mapping | None = None,
+        selection: Mapping[str, Any] | None = None,
         since: int | None = None,
     ) -> Applied:
         """Give documents a label; no label takes labels off.
@@ -314,30 +353,44 @@ class LabelLog:
                 "got one string, expected a list of document ids and a list of "
                 "labels; put it in a list"
             )
-        label = list(dict.fromkeys(label))
+        labels = tuple(dict.fromkeys(read_label(label)))
+        return self.apply_each(
+            dict.fromkeys(ids, labels),
+            by=by,
+            round=round,
+            selection=selection,
+            since=since,
+        )
+
+    def apply_each(
+        self,
+        labels: Mapping[str, Iterable[str]],
+        *,
+        by: str = "",
+        round: int = 0,
+        selection: Mapping[str, Any] | None = None,
+        since: int | None = None,
+    ) -> Applied:
+        """Give each document a label of its own, as one action that one undo takes
+        back; parameters are those of `apply`.
+        """
+        groups = _groups(labels)
+        name = token_hex(6)
         with self._writing() as write:
-            left = (
-                []
-                if since is None
-                else [x for x in ids if self.state.changed_by_others(x, by, since)]
-            )
-            left_set = set(left)
-            chosen = [x for x in dict.fromkeys(ids) if x not in left_set]
-            if not chosen:
-                return Applied(None, left)
-            action = "apply" if label else "clear"
-            return Applied(
-                write(
-                    chosen,
-                    label,
-                    action,
-                    by,
-                    round,
-                    dict(selection or {}),
-                    token_hex(6),
-                ),
-                left,
-            )
+            left = []
+            if since is not None:
+                left = [x for x in labels if self.state.changed_by_others(x, by, since)]
+            skipped = set(left)
+            event, n_labeled = None, 0
+            for label, ids in groups.items():
+                chosen = [x for x in ids if x not in skipped]
+                if not chosen:
+                    continue
+                action = "apply" if label else "clear"
+                about = dict(selection or {})
+                event = write(chosen, list(label), action, by, round, about, name)
+                n_labeled += len(chosen)
+            return Applied(event, left, n_labeled)
 
     def import_labels(
         self,
@@ -347,14 +400,15 @@ class LabelLog:
         round: int = 0,
         source: str = "",
     ) -> list[Event]:
-        """Give each document its own label, as one action; one line a different label."""
-        groups: dict[Labels, list[str]] = {}
-        for name, label in labels.items():
-            groups.setdefault(tuple(label), []).append(name)
-        how, name = {"how": "import", "source": source}, token_hex(6)
+        """Give each document a label of its own, from a file, as one action; there is
+        one line for each different label.
+        """
+        groups = _groups(labels)
+        selection = {"how": "import", "source": source}
+        name = token_hex(6)
         with self._writing() as write:
             return [
-                write(ids, list(label), "import", by, round, how, name)
+                write(ids, list(label), "import", by, round, selection, name)
                 for label, ids in groups.items()
             ]
 
@@ -368,18 +422,16 @@ class LabelLog:
         """
         return self._turn_back("redo", by)
 
-    def tuned(self, round: int, by: str, selection: Mapping) -> Event:
+    def tuned(self, round: int, by: str, selection: Mapping[str, Any]) -> Event:
         """Record that a round of tuning has finished."""
         with self._writing() as write:
             return write([], [], "tune", by, round, dict(selection), token_hex(6))
 
     def _turn_back(self, action: str, by: str) -> Event | None:
         with self._writing() as write:
-            of = (
-                self.state.next_undo(by)
-                if action == "undo"
-                else self.state.next_redo(by)
-            )
+            state = self.state
+            latest = {"undo": state.next_undo, "redo": state.next_redo}
+            of = latest[action](by)
             if of is None:
                 return None
             lines = self.state.events[of]
@@ -393,9 +445,8 @@ class LabelLog:
         are on disk at the end.
         """
         with self._turn:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             is_new = not self.path.exists()
-            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            file = self._open()
             try:
                 if fcntl is not None:
                     fcntl.flock(file, fcntl.LOCK_EX)
@@ -406,13 +457,8 @@ class LabelLog:
                 def write(
                     ids, label, action, by, round, selection, name, of=None
                 ) -> Event:
-                    now = (
-                        datetime.now(UTC)
-                        .isoformat(timespec="milliseconds")
-                        .replace("+00:00", "Z")
-                    )
                     event = Event(
-                        ids, label, action, now, round, selection, by, name, of
+                        ids, label, action, _now(), round, selection, by, name, of
                     )
                     drafts.append(event.line())
                     return event
@@ -425,6 +471,13 @@ class LabelLog:
                     self.refresh()
             finally:
                 os.close(file)  # and with it the lock
+
+    def _open(self) -> int:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        except OSError as error:
+            raise _unusable(self.path, error) from error
 
     def _mend(self, file: int) -> None:
         """Cut off what a killed writer left of a line, or end it where only its end is
@@ -450,10 +503,30 @@ class LabelLog:
             return Event.read(line)
         except (ValueError, TypeError) as error:
             raise ValueError(
-                f"{self.path}:{self._n_lines}: got a line that is no action "
-                f"({error}), expected the log of a labeling "
-                "page; pass another --out, or take the line out"
+                f"{self.path}:{self._n_lines}: got a line that is no action of a "
+                f"labeling page ({error}), expected its log; pass another --out, or "
+                "mend the line"
             ) from None
+
+
+def _groups(labels: Mapping[str, Iterable[str]]) -> dict[Labels, list[str]]:
+    """Return the documents of each different label."""
+    groups: dict[Labels, list[str]] = {}
+    for name, label in labels.items():
+        groups.setdefault(tuple(label), []).append(name)
+    return groups
+
+
+def _now() -> str:
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return now.replace("+00:00", "Z")
+
+
+def _unusable(path: Path, error: OSError) -> OSError:
+    return OSError(
+        f"got the log {path}, which cannot be used ({error.strerror}), expected a file "
+        "to read and append to; pass another --out"
+    )
 
 
 def _append(file: int, data: bytes) -> None:

@@ -2,13 +2,16 @@
 the browser.
 """
 
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 
 from embetter_reg._random import check_random_state
+from embetter_reg._validation import check_labels, check_space
 from embetter_reg.analysis import make_reducer
 
 N_FITTED = 20_000  # documents that the reducer itself lays out
@@ -17,7 +20,12 @@ _ROOM = 0.4  # between documents, for a lasso to pass
 
 
 def draw_map(
-    X, reducer: str = "umap", *, before=None, n_fitted: int = N_FITTED, random_state=0
+    X: ArrayLike,
+    reducer: str = "umap",
+    *,
+    before: ArrayLike | None = None,
+    n_fitted: int = N_FITTED,
+    random_state: int | np.random.RandomState | None = 0,
 ) -> np.ndarray:
     """Return a map of a space.
 
@@ -54,25 +62,63 @@ def draw_map(
     (40, 2)
 
     """
+    check_reducer(reducer)
+    X = check_space("X", X)
+    before = None if before is None else check_places("before", before, len(X))
+    rows = np.arange(len(X))
+    if len(X) > n_fitted:
+        generator = check_random_state(random_state)
+        rows = np.sort(generator.choice(len(X), n_fitted, replace=False))
+    options: dict[str, Any] = {}
+    if reducer == "umap":
+        options["min_dist"] = _ROOM
+        if before is not None:
+            options["options"] = {"init": _as_start(before[rows]), "n_epochs": 200}
+    layout = make_reducer(reducer, 2, random_state=random_state, **options)
+    fitted = layout.fit_transform(np.asarray(X[rows], np.float32))
+    places = np.asarray(fitted, np.float32)
+    if len(rows) < len(X):
+        places = _set_among(X, rows, places)
+    return places if before is None else align(places, before)
+
+
+def check_reducer(reducer: str) -> None:
+    """Refuse a reducer that is unknown, or that needs a label for every document."""
     if reducer in ("lda", "supervised_umap"):
         raise ValueError(
             f"got the reducer {reducer!r}, which needs a label for every document, "
             "expected one without; pick 'umap'"
         )
-    rows = np.arange(len(X))
-    if len(X) > n_fitted:
-        rows = np.sort(
-            check_random_state(random_state).choice(len(X), n_fitted, replace=False)
+    make_reducer(reducer, 2)
+
+
+def check_places(name: str, places: Any, n_documents: int | None = None) -> np.ndarray:
+    """Return a map as finite float64 ``(n_documents, 2)``.
+
+    Raises
+    ------
+    ValueError
+        If it has another shape, or a place is missing.
+
+    """
+    try:
+        array = np.asarray(places, np.float64)
+    except (TypeError, ValueError):
+        array = np.empty(0)
+    n = len(array) if n_documents is None else n_documents
+    if array.shape != (n, 2):
+        raise ValueError(
+            f"got the map {name!r} of shape {array.shape}, expected numbers of shape "
+            f"({n if n_documents is not None else 'n_documents'}, 2); pass x and y of "
+            "every document"
         )
-    options: dict[str, Any] = {"min_dist": _ROOM} if reducer == "umap" else {}
-    if reducer == "umap" and before is not None:
-        options["options"] = {"init": _as_start(before[rows]), "n_epochs": 200}
-    layout = make_reducer(reducer, 2, random_state=random_state, **options)
-    fitted = np.asarray(
-        layout.fit_transform(np.asarray(X[rows], np.float32)), np.float32
-    )
-    found = fitted if len(rows) == len(X) else _set_among(X, rows, fitted)
-    return found if before is None else align(found, before)
+    if not np.isfinite(array).all():
+        bad = np.flatnonzero(~np.isfinite(array).all(axis=1))[0]
+        raise ValueError(
+            f"got NaN or infinity in row {bad} of the map {name!r}, expected finite "
+            "numbers; drop the row"
+        )
+    return array
 
 
 def _as_start(places: np.ndarray) -> np.ndarray:
@@ -84,24 +130,27 @@ def _as_start(places: np.ndarray) -> np.ndarray:
     return (10 * (places - places.min(axis=0)) / spread + jitter).astype(np.float32)
 
 
-def _set_among(X, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
-    found = np.empty((len(X), 2), np.float32)
-    found[rows] = places
+def _set_among(X: np.ndarray, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Return the places of all documents, where only ``rows`` have one: the others lie
+    among their nearest ones.
+    """
+    everywhere = np.empty((len(X), 2), np.float32)
+    everywhere[rows] = places
     others = np.setdiff1d(np.arange(len(X)), rows)
+    n_neighbors = min(_NEAREST, len(rows))
     search = NearestNeighbors(
-        n_neighbors=min(_NEAREST, len(rows)), metric="cosine", algorithm="brute"
+        n_neighbors=n_neighbors, metric="cosine", algorithm="brute"
     )
     search.fit(np.asarray(X[rows], np.float32))
     for part in np.array_split(others, max(1, len(others) // 4096)):
-        distance, near = search.kneighbors(np.asarray(X[part], np.float32))
+        distance, neighbors = search.kneighbors(np.asarray(X[part], np.float32))
         weight = 1 / np.maximum(distance, 1e-6)
-        found[part] = (
-            places[near] * (weight / weight.sum(axis=1, keepdims=True))[:, :, None]
-        ).sum(axis=1)
-    return found
+        weight /= weight.sum(axis=1, keepdims=True)
+        everywhere[part] = (places[neighbors] * weight[:, :, None]).sum(axis=1)
+    return everywhere
 
 
-def align(moving, fixed) -> np.ndarray:
+def align(moving: ArrayLike, fixed: ArrayLike) -> np.ndarray:
     """Return a map moved, turned, mirrored and scaled as a whole to lie as near as it
     can to another (Procrustes).
 
@@ -117,6 +166,11 @@ def align(moving, fixed) -> np.ndarray:
     -------
     ndarray of float32, shape (n_documents, 2)
 
+    Raises
+    ------
+    ValueError
+        If the maps are not of the same documents, or a place is missing.
+
     Examples
     --------
     >>> import numpy as np
@@ -127,21 +181,28 @@ def align(moving, fixed) -> np.ndarray:
     True
 
     """
-    moving, fixed = np.asarray(moving, np.float64), np.asarray(fixed, np.float64)
-    if moving.shape != fixed.shape:
+    shapes = np.shape(moving), np.shape(fixed)
+    if shapes[0] != shapes[1] or 0 in shapes[0]:
         raise ValueError(
-            f"got maps of shapes {moving.shape} and {fixed.shape}, expected the same "
-            "documents; align them"
+            f"got maps of shapes {shapes[0]} and {shapes[1]}, expected the same "
+            "documents in both; align them"
         )
-    middle = moving.mean(axis=0)
-    centered, target = moving - middle, fixed - fixed.mean(axis=0)
+    moving = check_places("moving", moving)
+    fixed = check_places("fixed", fixed)
+    target = fixed - fixed.mean(axis=0)
+    centered = moving - moving.mean(axis=0)
     left, singular, right = np.linalg.svd(centered.T @ target)
     spread = (centered**2).sum()
     scale = singular.sum() / spread if spread else 1.0
     return (centered @ (left @ right) * scale + fixed.mean(axis=0)).astype(np.float32)
 
 
-def stratified_sample(strata, n: int, *, random_state=0) -> np.ndarray:
+def stratified_sample(
+    strata: ArrayLike,
+    n: int,
+    *,
+    random_state: int | np.random.RandomState | None = 0,
+) -> np.ndarray:
     """Return ``n`` rows, of every stratum its share and at least one, in rising order.
 
     Parameters
@@ -153,6 +214,11 @@ def stratified_sample(strata, n: int, *, random_state=0) -> np.ndarray:
         ones are seen.
     random_state : int, RandomState or None
 
+    Raises
+    ------
+    ValueError
+        If ``n`` is below 0, or a stratum is missing.
+
     Examples
     --------
     >>> from embetter_reg.label import stratified_sample
@@ -162,25 +228,25 @@ def stratified_sample(strata, n: int, *, random_state=0) -> np.ndarray:
     (20, True, 17)
 
     """
-    _, codes, sizes = np.unique(
-        np.asarray(strata), return_inverse=True, return_counts=True
-    )
+    if not isinstance(n, Integral) or n < 0:
+        raise ValueError(f"got n={n!r}, expected a number of documents; pass 0 or more")
+    labels = check_labels("strata", strata, np.size(strata))
+    _, codes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     if n >= len(codes):
         return np.arange(len(codes))
-    rng = check_random_state(random_state)
+    generator = check_random_state(random_state)
     if len(sizes) >= n:
-        seen = rng.choice(len(sizes), n, replace=False)
+        seen = generator.choice(len(sizes), n, replace=False)
         quota = np.isin(np.arange(len(sizes)), seen).astype(int)
     else:
         exact = (sizes - 1) * (n - len(sizes)) / (len(codes) - len(sizes))
         quota = 1 + np.floor(exact).astype(int)
-        quota[
-            np.argsort(np.floor(exact) - exact, kind="stable")[: n - quota.sum()]
-        ] += 1
-    order = rng.permutation(len(codes))
+        largest_rests = np.argsort(np.floor(exact) - exact, kind="stable")
+        quota[largest_rests[: n - quota.sum()]] += 1
+    order = generator.permutation(len(codes))
     order = order[np.argsort(codes[order], kind="stable")]
-    place = np.arange(len(codes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return np.sort(order[place < quota[codes[order]]])
+    rank = np.arange(len(codes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return np.sort(order[rank < quota[codes[order]]])
 
 
 class Density(NamedTuple):
@@ -195,34 +261,32 @@ class Density(NamedTuple):
     height: float
 
 
-def density(places, *, n_cells: int = 160) -> Density:
+def density(places: ArrayLike, *, n_cells: int = 160) -> Density:
     """Return how many documents lie where, on a grid of ``n_cells`` by ``n_cells`` over
     the map.
     """
     low, size = _extent(places)
-    counts = np.bincount(grid_cells(places, n_cells), minlength=n_cells**2).reshape(
-        n_cells, n_cells
-    )
-    return Density(counts, float(low[0]), float(low[1]), float(size[0]), float(size[1]))
+    counts = np.bincount(grid_cells(places, n_cells), minlength=n_cells**2)
+    left, bottom = low.tolist()
+    width, height = size.tolist()
+    return Density(counts.reshape(n_cells, n_cells), left, bottom, width, height)
 
 
-def grid_cells(places, n_cells: int = 24) -> np.ndarray:
+def grid_cells(places: ArrayLike, n_cells: int = 24) -> np.ndarray:
     """Return the number of the grid cell that each document of a map lies in."""
     low, size = _extent(places)
-    column, row = np.minimum(
-        ((np.asarray(places, np.float64) - low) / size * n_cells).astype(int),
-        n_cells - 1,
-    ).T
+    share = (np.asarray(places, np.float64) - low) / size
+    column, row = np.minimum((share * n_cells).astype(int), n_cells - 1).T
     return row * n_cells + column
 
 
-def _extent(places) -> tuple[np.ndarray, np.ndarray]:
+def _extent(places: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Return the lower left corner of a map, and its width and height."""
     places = np.asarray(places, np.float64)
     return places.min(axis=0), np.maximum(np.ptp(places, axis=0), 1e-9)
 
 
-def inside_polygon(places, x, y) -> np.ndarray:
+def inside_polygon(places: ArrayLike, x: ArrayLike, y: ArrayLike) -> np.ndarray:
     """Return which places lie inside a polygon, by the even-odd rule; bool
     (n_documents,).
 
@@ -232,6 +296,11 @@ def inside_polygon(places, x, y) -> np.ndarray:
     x, y : sequences of float
         The corners in order; the last is joined to the first.
 
+    Raises
+    ------
+    ValueError
+        If ``places`` is no map, or ``x`` and ``y`` differ in length.
+
     Examples
     --------
     >>> from embetter_reg.label import inside_polygon
@@ -239,52 +308,87 @@ def inside_polygon(places, x, y) -> np.ndarray:
     [True, False]
 
     """
-    places = np.asarray(places, np.float64)
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    found = np.zeros(len(places), bool)
-    if len(x) < 3:
-        return found
-    near = np.flatnonzero(
-        (places[:, 0] >= x.min())
-        & (places[:, 0] <= x.max())
-        & (places[:, 1] >= y.min())
-        & (places[:, 1] <= y.max())
-    )
-    px, py = places[near].T
-    crossed = np.zeros(len(near), bool)
-    for x0, y0, x1, y1 in zip(x, y, np.roll(x, -1), np.roll(y, -1), strict=True):
+    places = check_places("places", places)
+    if np.shape(x) != np.shape(y) or np.ndim(x) != 1:
+        raise ValueError(
+            f"got corners of shapes {np.shape(x)} and {np.shape(y)}, expected as many "
+            "x as y; pass both of every corner"
+        )
+    inside = np.zeros(len(places), bool)
+    if not np.size(x):
+        return inside
+    corners = check_places("polygon", np.column_stack([x, y]))
+    if len(corners) < 3:
+        return inside
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    rows = np.flatnonzero(((places >= low) & (places <= high)).all(axis=1))
+    px, py = places[rows].T
+    # A ray from a place to the right crosses the outline an odd number of times if the
+    # place lies inside.
+    crossed = np.zeros(len(rows), bool)
+    for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
         if y0 != y1:
-            crossed ^= ((y0 > py) != (y1 > py)) & (
-                px < x0 + (py - y0) * (x1 - x0) / (y1 - y0)
-            )
-    found[near] = crossed
-    return found
+            spans = (y0 > py) != (y1 > py)
+            crossed ^= spans & (px < x0 + (py - y0) * (x1 - x0) / (y1 - y0))
+    inside[rows] = crossed
+    return inside
 
 
-def inside_box(places, x0: float, x1: float, y0: float, y1: float) -> np.ndarray:
+def inside_box(
+    places: ArrayLike, x0: float, x1: float, y0: float, y1: float
+) -> np.ndarray:
     """Return which places lie inside a rectangle; bool (n_documents,)."""
-    px, py = np.asarray(places, np.float64).T
-    return (
-        (px >= min(x0, x1))
-        & (px <= max(x0, x1))
-        & (py >= min(y0, y1))
-        & (py <= max(y0, y1))
-    )
+    places = np.asarray(places, np.float64)
+    low = [min(x0, x1), min(y0, y1)]
+    high = [max(x0, x1), max(y0, y1)]
+    return ((places >= low) & (places <= high)).all(axis=1)
 
 
-def nearest_place(places, x: float, y: float, reach: tuple[float, float]) -> int | None:
+def nearest_place(
+    places: ArrayLike, x: float, y: float, reach: tuple[float, float]
+) -> int | None:
     """Return the row nearest to a point, within ``reach`` (along x and along y); None
     where there is none.
     """
-    distance = np.linalg.norm(
-        (np.asarray(places, np.float64) - [x, y]) / np.asarray(reach), axis=1
-    )
-    return int(distance.argmin()) if len(distance) and distance.min() <= 1 else None
+    offset = (np.asarray(places, np.float64) - [x, y]) / np.asarray(reach)
+    distance = np.linalg.norm(offset, axis=1)
+    if not len(distance) or distance.min() > 1:
+        return None
+    return int(distance.argmin())
 
 
-def typicality(space, rows) -> np.ndarray:
+def typicality(X: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Return how near each of ``rows`` is to the middle of them all: cosine, in [-1,
     1], higher is more typical.
     """
-    chosen = normalize(np.asarray(space[rows], np.float32))
+    chosen = unit_rows(X, rows)
     return chosen @ normalize(chosen.mean(axis=0, keepdims=True))[0]
+
+
+def unit_rows(X: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return some rows of a space at unit length, as float32.
+
+    Only these rows are read and checked: spaces of rounds lie on disk, and a page of
+    the list asks for eight of a hundred thousand.
+    """
+    chosen = np.asarray(X[rows], np.float32)
+    if not np.isfinite(chosen).all():
+        bad = rows[np.flatnonzero(~np.isfinite(chosen).all(axis=1))[0]]
+        raise ValueError(
+            f"got NaN or infinity in row {bad} of the space, expected finite numbers; "
+            "drop the row"
+        )
+    return normalize(chosen) if len(chosen) else chosen
+
+
+def check_matrix(name: str, X: Any) -> np.ndarray:
+    """Return a space as an array of numbers ``(n_documents, n_dims)``, without reading
+    all of it.
+    """
+    array = X if isinstance(X, np.ndarray) else np.asarray(X)
+    if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "fiu":
+        raise ValueError(
+            f"got {name} of shape {array.shape} and type {array.dtype}, expected "
+            "numbers of shape (n_documents, n_dims); pass one vector a document"
+        )
+    return array

@@ -1,14 +1,20 @@
-"""The server: loopback without more ado, other addresses with a token."""
+"""The server: open to this machine, and to others with a token; a limit on how many
+pages are open at once.
+"""
 
 import hmac
 import secrets
 import signal
 import socket
+import unicodedata
+from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from bokeh.application import Application
 from bokeh.application.handlers import FunctionHandler
+from bokeh.document import Document
+from bokeh.events import DocumentReady
 from bokeh.server.auth_provider import AuthProvider
 from bokeh.server.server import BaseServer
 from bokeh.server.tornado import BokehTornado
@@ -16,20 +22,38 @@ from bokeh.server.util import bind_sockets
 from bokeh.server.views.auth_request_handler import AuthRequestHandler
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
-from tornado.web import HTTPError, RequestHandler, authenticated
+from tornado.web import Finish, HTTPError, RequestHandler, authenticated
 
 from embetter_reg.label._export import export_labels
+from embetter_reg.label._options import check_port
 from embetter_reg.label._page import MAX_SHOWN, Page
 from embetter_reg.label._workspace import Workspace
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+MAX_PAGES = 50
+# Pages that were asked for and whose browser has not connected yet. Each takes a part
+# of a second to make, in which nobody else is served.
+_MAX_OPENING = 8
 _LARGEST_IMPORT = 512 * 2**20
 _LOGIN = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Label</title>
 <meta name="viewport" content="width=device-width">
-<body style="font:15px/1.5 system-ui,sans-serif;max-width:28em;margin:15vh auto;padding:0 1em">
-<h1 style="font-size:20px">Label</h1><p>{message}</p>
-<form method="post"><input name="token" type="password" autofocus aria-label="Token" style="padding:6px;width:16em">
-<button style="padding:6px 14px">Open</button></form></body></html>"""
+<style>
+body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 28em; margin: 15vh auto;
+  padding: 0 1em }}
+h1 {{ font-size: 20px }} input {{ padding: 6px; width: 16em }}
+button {{ padding: 6px 14px }}
+</style>
+<h1>Label</h1><p>{message}</p>
+<form method="post">
+<input name="token" type="password" autofocus aria-label="Token">
+<button>Open</button></form></html>"""
+_FULL = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Label</title>
+<meta http-equiv="refresh" content="3">
+<p style="font: 15px/1.5 system-ui, sans-serif; margin: 15vh auto; max-width: 28em">
+Too many pages are open or being opened. This one tries again in three seconds.</p>
+</html>"""
+_ASKING = "This page asks for the token that the server printed when it started."
+_WRONG = "That is not the token that the server printed."
 
 
 class LabelServer:
@@ -48,11 +72,15 @@ class LabelServer:
         More ``host:port`` at which browsers may open the page, such as that of a proxy.
     max_shown : int
         Documents that go to the browser.
+    max_pages : int
+        Pages that may be open at once; others are answered with status 503.
 
     Raises
     ------
     OSError
-        If the port is taken.
+        If the port is taken, or the address is not one of this machine.
+    ValueError
+        If the port is no port.
 
     """
 
@@ -63,31 +91,38 @@ class LabelServer:
         port: int = 5006,
         address: str = "127.0.0.1",
         token: str | None = None,
-        origins=(),
+        origins: Sequence[str] = (),
         max_shown: int = MAX_SHOWN,
+        max_pages: int = MAX_PAGES,
     ):
+        check_port(port)
         self.work = work
-        self.token = token or (
-            None if address in LOOPBACK else secrets.token_urlsafe(16)
-        )
-
-        def fill(document) -> None:
-            context = document.session_context
-            Page(work, _person(context.request), document, max_shown=max_shown)
+        self.token = token
+        if not token and address not in LOOPBACK:
+            self.token = secrets.token_urlsafe(16)
 
         try:
             sockets, self.port = bind_sockets(address, port)
         except OSError as error:
             raise OSError(
-                f"got port {port}, which cannot be used ({error.strerror}); pass "
-                "another --port"
+                f"got port {port}, which cannot be used at {address} "
+                f"({error.strerror}), expected a free one; pass another --port"
             ) from error
-        names = {*LOOPBACK, address, *(() if address in LOOPBACK else _own_names())}
+        names = {*LOOPBACK, address}
+        if address not in LOOPBACK:
+            names |= _own_names()
         allowed = {f"{_bracketed(name)}:{self.port}" for name in names} | set(origins)
+        door = _Door(self.token, allowed, max_pages)
+
+        def fill(document: Document) -> None:
+            context: Any = document.session_context
+            document.on_event(DocumentReady, lambda _: door.connected.add(context.id))
+            Page(work, _person(context.request), document, max_shown=max_shown)
+
         application = BokehTornado(
             {"/": Application(FunctionHandler(fill))},
             extra_websocket_origins=sorted(allowed),
-            auth_provider=_Door(self.token, allowed),
+            auth_provider=door,
             extra_patterns=[
                 (
                     r"/export/(labels\.jsonl|labels\.csv|bulk\.csv)",
@@ -100,6 +135,7 @@ class LabelServer:
             secret_key=secrets.token_hex(32).encode(),
             websocket_max_message_size_bytes=_LARGEST_IMPORT,
         )
+        door.application = application
         http = HTTPServer(application)
         http.add_sockets(sockets)
         self.server = BaseServer(IOLoop.current(), application, http)
@@ -108,16 +144,31 @@ class LabelServer:
         self.address = f"http://{_bracketed(host)}:{self.port}/{asks}"
 
     def run(self) -> None:
-        """Serve until SIGINT or SIGTERM."""
-        loop = self.server.io_loop
+        """Serve until SIGINT or SIGTERM, and then stop at once: an action that is being
+        written is on disk whole or not at all.
+        """
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: loop.add_callback(loop.stop))
-        self.server.start()
+            signal.signal(number, _stop)
         try:
-            loop.start()
+            self.server.start()
+            self.server.io_loop.start()
+        except _Stopped:
+            pass
         finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
             self.work.stop_tuning()
             self.server.stop(wait=False)
+
+
+class _Stopped(KeyboardInterrupt):
+    """Ends the event loop in the middle of what it does: a callback in its queue would
+    come after all the pages that others have asked for.
+    """
+
+
+def _stop(*_: Any) -> None:
+    raise _Stopped
 
 
 def _bracketed(host: str) -> str:
@@ -136,18 +187,26 @@ def _own_names() -> set[str]:
         return {name.lower()}
 
 
-def _person(request) -> str:
-    return request.cookies.get(_PERSON, "") if request is not None else ""
+_PERSON = "embetter_reg_person"
+_TOKEN = "embetter_reg_token"
 
 
-_PERSON, _TOKEN = "embetter_reg_person", "embetter_reg_token"
+def _person(request: Any) -> str:
+    """Return who asked for a page; cookies hold the name in ASCII."""
+    return unquote(request.cookies.get(_PERSON, "")) if request is not None else ""
 
 
 class _Door(AuthProvider):
-    """Lets in whoever knows the token, and gives everyone a name to be told apart by."""
+    """Lets in whoever has the token, gives everyone a name to be distinguished by, and
+    bounds the number of pages.
+    """
 
-    def __init__(self, token: str | None, allowed: set[str]):
-        self.token, self.allowed = token, allowed
+    def __init__(self, token: str | None, allowed: set[str], max_pages: int):
+        self.token = token
+        self.allowed = allowed
+        self.max_pages = max_pages
+        self.application: BokehTornado | None = None
+        self.connected: set[str] = set()
         super().__init__()
 
     @property
@@ -165,42 +224,57 @@ class _Door(AuthProvider):
     get_user_async = get_login_url = logout_url = logout_handler = None
 
     def _user(self, handler: RequestHandler) -> str | None:
-        if (
-            handler.request.host.lower() not in self.allowed
-        ):  # a foreign page that points its own name here
+        host = handler.request.host
+        if host.lower() not in self.allowed:  # a foreign page that points its name here
             raise HTTPError(
-                403,
-                log_message=f"{handler.request.host} is no allowed address; see --allow-origin",
+                403, log_message=f"{host} is no allowed address; see --allow-origin"
             )
         if self.token is not None and not _same(handler.get_cookie(_TOKEN), self.token):
             return None
+        if handler.request.path in ("/", "/autoload.js"):
+            self._check_room(handler)
         return _named(handler)
 
+    def _check_room(self, handler: RequestHandler) -> None:
+        """Refuse a page where too many are open, or are being opened."""
+        assert self.application is not None
+        context = self.application.applications["/"]
+        sessions = {session.id: session for session in context.sessions}
+        self.connected &= sessions.keys()
+        n_opening = len(sessions) - len(self.connected)
+        if len(sessions) >= self.max_pages or n_opening >= _MAX_OPENING:
+            handler.set_status(503)
+            handler.set_header("Retry-After", "3")
+            handler.finish(_FULL)
+            raise Finish
 
-def _same(given: str | None, token: str) -> bool:
-    return hmac.compare_digest((given or "").encode(), token.encode())
+
+def _same(value: str | None, token: str) -> bool:
+    return hmac.compare_digest((value or "").encode(), token.encode())
 
 
 def _named(handler: RequestHandler) -> str:
     """Return who somebody is: the name in the address, or the one that an earlier visit
     left, or a new one.
     """
-    wanted = "".join(
-        c
-        for c in handler.get_argument("name", "")
-        if c.isprintable() and c not in ';,"\\ '
-    )[:40]
-    wanted = wanted.encode("ascii", "ignore").decode()
-    name = wanted or handler.get_cookie(_PERSON) or f"guest-{secrets.token_hex(2)}"
-    if name != handler.get_cookie(_PERSON) and not handler.request.headers.get(
-        "Upgrade"
-    ):
+    before = handler.get_cookie(_PERSON)
+    name = _clean(handler.get_argument("name", "")) or unquote(before or "")
+    if not name:
+        name = f"guest-{secrets.token_hex(2)}"
+    if quote(name) != before and not handler.request.headers.get("Upgrade"):
+        cookie = quote(name)
         handler.set_cookie(
-            _PERSON, name, httponly=True, samesite="Strict", expires_days=365
+            _PERSON, cookie, httponly=True, samesite="Strict", expires_days=365
         )
         cookies: Any = handler.request.cookies
-        cookies[_PERSON] = name
+        cookies[_PERSON] = cookie
     return name
+
+
+def _clean(name: str) -> str:
+    """Return a name in any script, of at most 40 characters."""
+    composed = unicodedata.normalize("NFC", name)
+    return "".join(c for c in composed if c.isprintable()).strip()[:40]
 
 
 class _Login(RequestHandler):
@@ -209,25 +283,19 @@ class _Login(RequestHandler):
     token: str | None = None
 
     def get(self) -> None:
-        given = self.get_argument("token", "")
-        if given or self.token is None:
-            self._check(given)
+        token = self.get_argument("token", "")
+        if token or self.token is None:
+            self._check(token)
         else:
-            self.write(
-                _LOGIN.format(
-                    message="This page asks for the token that the server printed when it started."
-                )
-            )
+            self.write(_LOGIN.format(message=_ASKING))
 
     def post(self) -> None:
         self._check(self.get_body_argument("token", ""))
 
-    def _check(self, given: str) -> None:
-        if self.token is not None and not _same(given, self.token):
+    def _check(self, token: str) -> None:
+        if self.token is not None and not _same(token, self.token):
             self.set_status(403)
-            self.write(
-                _LOGIN.format(message="That is not the token that the server printed.")
-            )
+            self.write(_LOGIN.format(message=_WRONG))
             return
         if self.token is not None:
             self.set_cookie(_TOKEN, self.token, httponly=True, samesite="Strict")

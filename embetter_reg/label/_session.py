@@ -1,41 +1,39 @@
-"""One person's view of a workspace: what is searched for, selected, unticked and
-listed. Nothing of it is shared.
+"""One person's view of a workspace: the search, the selection, its list and what is
+labeled. Nothing of it is shared.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from embetter_reg.label._log import Applied
+from embetter_reg.label._labels import NOT_LABELED, Labels, group_of, parse_label
+from embetter_reg.label._log import Applied, Event
 from embetter_reg.label._map import (
     inside_box,
     inside_polygon,
     nearest_place,
     typicality,
 )
-from embetter_reg.label._workspace import HYBRID, NOBODY, Round, Workspace, short
+from embetter_reg.label._search import Filter, matches
+from embetter_reg.label._workspace import Round, Workspace
 
 MODES = ("new", "add", "subtract")
 ORDERS = ("typical", "doubtful")
 COLORS = ("label", "predicted", "language", "cluster", "labeled")
+POLICIES = ("keep", "overrule", "add")
 PAGE = 8
-ANY = "any"
-
-
-@dataclass
-class Filter:
-    """What the search box narrows the map to: a part of the text, a label, a language."""
-
-    query: str = ""
-    label: str = ANY
-    language: str = ANY
 
 
 @dataclass
 class Session:
-    """A selection, step by step, and what is done with it.
+    """A selection, step by step, and the labels that it is given.
+
+    Documents that are labeled already start unticked, so that nobody's label is
+    overwritten unasked: tick single ones, or choose a policy for all of them. Documents
+    that a later search hides stay selected, and get no label while they are hidden.
 
     Parameters
     ----------
@@ -52,12 +50,13 @@ class Session:
     >>> from embetter_reg.label import Session, Workspace
     >>> documents = load_registers().query("lang == 'en'")
     >>> X = np.random.default_rng(0).normal(size=(80, 4))
-    >>> work = Workspace(documents.assign(labels=[[]] * 80), X, Path(mkdtemp()) / "labels.jsonl", reducer="pca")
+    >>> log = Path(mkdtemp()) / "labels.jsonl"
+    >>> work = Workspace(documents.assign(labels=[[]] * 80), X, log, reducer="pca")
     >>> session = Session(work, "ann")
     >>> session.search(query="minutes")
-    >>> session.select_found()
+    >>> session.select_matches()
     >>> n = session.n_selected
-    >>> len(session.apply(["HI"]).event.id) == n, session.n_selected
+    >>> session.apply(["HI"]).n_labeled == n, session.n_selected
     (True, 0)
 
     """
@@ -72,12 +71,12 @@ class Session:
 
     def __post_init__(self) -> None:
         n = len(self.work.ids)
-        self.number = (
-            self.work.last_round.number if self.number is None else self.number
-        )
+        if self.number is None:
+            self.number = self.work.last_round.number
         self.selected = np.zeros(n, bool)
         self.unticked: set[int] = set()
-        self.found = np.ones(n, bool)
+        self.policy = "keep"
+        self.visible = np.ones(n, bool)
         self.since = self.work.log.state.n_events
         self.steps: list[dict[str, Any]] = []
         self._listed: np.ndarray | None = None
@@ -97,9 +96,10 @@ class Session:
                 f"got round {number}, expected one of {sorted(self.work.rounds)}; "
                 "pick one"
             )
-        self.number, self._listed = number, None
+        self.number = number
+        self._listed = None
 
-    # -- narrowing -----------------------------------------------------------------------------------
+    # -- narrowing ---------------------------------------------------------------------
 
     def search(
         self,
@@ -117,41 +117,33 @@ class Session:
         self.narrow()
 
     def narrow(self) -> None:
-        """Find again what the filter lets through, after labels have changed."""
-        found = np.ones(len(self.work.ids), bool)
-        if self.filter.language != ANY:
-            found &= self.work.language == self.filter.language
-        if self.filter.label != ANY:
-            found &= np.fromiter(
-                (_has(label, self.filter.label) for label in self.work.labels),
-                bool,
-                len(found),
-            )
-        if query := self.filter.query.strip().casefold():
-            for row in np.flatnonzero(found):
-                found[row] = (
-                    query in self.work.text[row].casefold()
-                    or query == self.work.ids[row].casefold()
-                )
-        self.found = found
+        """Search again, after labels have changed."""
+        self.visible = matches(self.work, self.filter)
+        self._listed = None
+        self.turn(0)
 
     @property
     def is_narrowed(self) -> bool:
         """Whether the filter leaves anything out."""
-        return not bool(self.found.all())
+        return not bool(self.visible.all())
 
-    # -- selecting -----------------------------------------------------------------------------------
+    # -- selecting ---------------------------------------------------------------------
 
     def select(
-        self, chosen: np.ndarray, how: str, mode: str | None = None, **about
+        self,
+        chosen: np.ndarray,
+        method: str,
+        mode: str | None = None,
+        **about: Any,
     ) -> None:
         """Make documents the selection, add them to it or take them from it.
 
         Parameters
         ----------
         chosen : array of bool (n_documents,)
-            Those that the filter leaves out are not selected.
-        how : str
+            Those that the filter hides are not selected.
+        method : str
+            How they were chosen, for the log.
         mode : {"new", "add", "subtract"} or None
             None takes the session's.
         about
@@ -159,24 +151,29 @@ class Session:
 
         """
         mode = mode or self.mode
-        if mode not in MODES:
-            raise ValueError(
-                f"got the mode {mode!r}, expected one of {list(MODES)}; pick one"
-            )
-        chosen = chosen & self.found
+        _check_one_of("mode", mode, MODES)
+        chosen = self._check_mask(chosen) & self.visible
         if mode == "new":
-            self.selected, self.unticked, self.steps = chosen.copy(), set(), []
-        elif mode == "add":
-            self.selected = self.selected | chosen
-        else:
+            self.selected = np.zeros_like(chosen)
+            self.unticked = set()
+            self.policy = "keep"
+            self.steps = []
+        fresh = chosen & ~self.selected
+        if mode == "subtract":
             self.selected = self.selected & ~chosen
             self.unticked -= set(np.flatnonzero(chosen).tolist())
-        self.steps.append({"how": how, "mode": mode, "n": int(chosen.sum()), **about})
+        else:
+            self.selected = self.selected | chosen
+            if self.policy == "keep":
+                self.unticked |= set(self._labeled_among(fresh))
+        step = {"how": method, "mode": mode, "n": int(chosen.sum()), **about}
+        self.steps.append(step)
         self.since = self.work.log.state.n_events
-        self.page, self._listed = 0, None
+        self.page = 0
+        self._listed = None
 
-    def lasso(self, x, y, mode: str | None = None) -> None:
-        """Select what lies inside a lasso, all documents, shown or not."""
+    def lasso(self, x: ArrayLike, y: ArrayLike, mode: str | None = None) -> None:
+        """Select what lies inside a lasso, all documents, drawn or not."""
         self.select(inside_polygon(self.round.places, x, y), "lasso", mode)
 
     def box(
@@ -190,37 +187,37 @@ class Session:
         x: float,
         y: float,
         reach: tuple[float, float],
-        among=None,
+        among: np.ndarray | None = None,
         mode: str | None = None,
     ) -> None:
-        """Select the document nearest to a point, among those shown; beside every
+        """Select the document nearest to a point, among those drawn; beside every
         document, nothing.
         """
-        rows = np.flatnonzero(self.found if among is None else self.found & among)
+        drawn = self.visible if among is None else self.visible & among
+        rows = np.flatnonzero(drawn)
         nearest = nearest_place(self.round.places[rows], x, y, reach)
-        chosen = np.zeros(len(self.selected), bool)
-        if nearest is not None:
-            chosen[rows[nearest]] = True
-        self.select(chosen, "tap", mode)
+        self.select_rows([] if nearest is None else [rows[nearest]], "tap", mode)
 
-    def select_found(self, mode: str | None = None) -> None:
-        """Select everything that the search found."""
-        self.select(self.found, "search", mode)
+    def select_matches(self, mode: str | None = None) -> None:
+        """Select everything that the search matches."""
+        self.select(self.visible, "search", mode)
 
     def select_rows(
-        self, rows: Iterable[int], how: str, mode: str | None = None
+        self, rows: Iterable[int], method: str, mode: str | None = None
     ) -> None:
         """Select documents by number."""
         chosen = np.zeros(len(self.selected), bool)
         chosen[list(rows)] = True
-        self.select(chosen, how, mode)
+        self.select(chosen, method, mode)
 
     def clear(self) -> None:
         """Select nothing."""
         self.select(np.zeros(len(self.selected), bool), "clear", "new")
 
     def suggest_doubtful(self, method: str = "neighbors") -> int:
-        """Select labeled documents whose label looks wrong; return how many."""
+        """Select labeled documents whose label looks wrong; return how many. They start
+        unticked, as all labeled documents do.
+        """
         rows = self.work.doubtful(self.round.number, method)
         self.select_rows(rows, f"doubtful labels ({method})", "new")
         self.order = "doubtful"
@@ -232,59 +229,82 @@ class Session:
         """
         key = (self.number, self.work.log.state.n_events)
         if self._regions is None or self._regions[0] != key:
-            self._regions, self._regions_seen = (
-                (key, self.work.regions(self.round.number)),
-                0,
-            )
+            self._regions = (key, self.work.regions(self.round.number))
+            self._regions_seen = 0
         regions = self._regions[1]
         if not regions:
             self.clear()
             return 0
-        self.select_rows(
-            regions[self._regions_seen % len(regions)], "informative region", "new"
-        )
+        region = regions[self._regions_seen % len(regions)]
+        self.select_rows(region, "informative region", "new")
         self._regions_seen += 1
         return self.n_selected
 
-    # -- listing and ticking -------------------------------------------------------------------------
+    def _check_mask(self, chosen: np.ndarray) -> np.ndarray:
+        mask = np.asarray(chosen)
+        if mask.dtype != bool or mask.shape != self.selected.shape:
+            raise ValueError(
+                f"got a selection of shape {mask.shape} and type {mask.dtype}, "
+                f"expected bool of shape {self.selected.shape}; pass one for each "
+                "document"
+            )
+        return mask
+
+    # -- listing and ticking -----------------------------------------------------------
 
     @property
     def n_selected(self) -> int:
-        """How many documents are selected, unticked ones too."""
+        """How many documents are selected, unticked and hidden ones too."""
         return int(self.selected.sum())
+
+    @property
+    def n_hidden(self) -> int:
+        """How many selected documents the search hides."""
+        return int((self.selected & ~self.visible).sum())
 
     @property
     def n_ticked(self) -> int:
         """How many documents a label would go to."""
-        return self.n_selected - len(self.unticked)
+        return len(self.ticked)
+
+    @property
+    def ticked(self) -> np.ndarray:
+        """The documents that a label would go to, in rising order."""
+        chosen = self.selected & self.visible
+        chosen[list(self.unticked)] = False
+        return np.flatnonzero(chosen)
+
+    @property
+    def ticked_ids(self) -> list[str]:
+        """Their ids, in the order of the list."""
+        return [self.work.ids[row] for row in self.listed if row not in self.unticked]
 
     @property
     def listed(self) -> np.ndarray:
-        """The selected documents, in the session's order."""
+        """The selected documents that are not hidden, in the session's order."""
         if self._listed is None:
-            rows = np.flatnonzero(self.selected)
+            rows = np.flatnonzero(self.selected & self.visible)
             if len(rows):
-                worth = (
-                    typicality(self.round.space, rows)
-                    if self.order == "typical"
-                    else self.work.doubt(self.round.number, rows)
-                )
-                rows = rows[np.argsort(-worth, kind="stable")]
+                rows = rows[np.argsort(-self._ranks(rows), kind="stable")]
             self._listed = rows
         return self._listed
 
+    def _ranks(self, rows: np.ndarray) -> np.ndarray:
+        if self.order == "typical":
+            return typicality(self.round.X, rows)
+        return self.work.doubt(self.round.number, rows)
+
     def sort(self, order: str) -> None:
         """List the most typical or the most doubtful first."""
-        if order not in ORDERS:
-            raise ValueError(
-                f"got the order {order!r}, expected one of {list(ORDERS)}; pick one"
-            )
-        self.order, self.page, self._listed = order, 0, None
+        _check_one_of("order", order, ORDERS)
+        self.order = order
+        self.page = 0
+        self._listed = None
 
     @property
     def n_pages(self) -> int:
         """How many pages the list has, at least 1."""
-        return max(1, -(-self.n_selected // PAGE))
+        return max(1, -(-len(self.listed) // PAGE))
 
     def turn(self, pages: int) -> None:
         """Go some pages on, or back."""
@@ -297,63 +317,113 @@ class Session:
 
     def tick(self, row: int, on: bool) -> None:
         """Tick or untick a selected document."""
-        (self.unticked.discard if on else self.unticked.add)(row)
+        if on:
+            self.unticked.discard(row)
+        else:
+            self.unticked.add(row)
+
+    # -- labels that are there already -------------------------------------------------
 
     @property
-    def ticked_ids(self) -> list[str]:
-        """The documents that a label would go to, in the order of the list."""
-        return [self.work.ids[row] for row in self.listed if row not in self.unticked]
+    def labeled(self) -> list[int]:
+        """The selected documents, hidden ones left out, that have a label already."""
+        return self._labeled_among(self.selected & self.visible)
 
-    # -- labeling -----------------------------------------------------------------------------------
+    def differing(self, label: Iterable[str]) -> list[int]:
+        """Return those of them whose label is another one."""
+        wanted = set(parse_label(label))
+        labels = self.work.labels
+        return [row for row in self.labeled if set(labels[row]) != wanted]
 
-    def apply(self, label: list[str]) -> Applied:
+    def treat_labeled(self, policy: str) -> None:
+        """Choose what a label does to selected documents that are labeled already.
+
+        Parameters
+        ----------
+        policy : {"keep", "overrule", "add"}
+            "keep" unticks them; "overrule" ticks them, and a label takes the place of
+            theirs; "add" ticks them, and a label joins theirs.
+
+        """
+        _check_one_of("policy", policy, POLICIES)
+        self.policy = policy
+        for row in self.labeled:
+            self.tick(row, policy != "keep")
+
+    def _labeled_among(self, mask: np.ndarray) -> list[int]:
+        labels = self.work.labels
+        return [row for row in np.flatnonzero(mask).tolist() if labels[row]]
+
+    # -- labeling ----------------------------------------------------------------------
+
+    def apply(self, label: Iterable[str]) -> Applied:
         """Give the ticked documents a label, none to take labels off, and select
-        nothing.
+        nothing but what the search hides.
 
         Documents that somebody else has labeled since they were selected are left as
         they are, and stay selected; a second `apply` overrides.
         """
-        ids = self.ticked_ids
-        about = {
+        label = list(label)
+        applied = self.work.log.apply_each(
+            {name: self._new_label(name, label) for name in self.ticked_ids},
+            by=self.by,
+            round=self.round.number,
+            selection=self._selection(),
+            since=self.since,
+        )
+        left = [self.work.row_of[name] for name in applied.left]
+        self._keep_only(left)
+        return applied
+
+    def _keep_only(self, left: list[int]) -> None:
+        """Select what was left to others, ticked, and keep what the search hides."""
+        hidden = self.selected & ~self.visible
+        hidden_unticked = {row for row in self.unticked if hidden[row]}
+        steps = self.steps if hidden.any() else []
+        self.select_rows(left, "labeled by others", "new")
+        if left:
+            self.treat_labeled("overrule")
+        self.selected = self.selected | hidden
+        self.unticked |= hidden_unticked
+        self.steps = [*steps, *self.steps]
+
+    def _new_label(self, name: str, label: list[str]) -> list[str]:
+        if self.policy != "add" or not label:
+            return label
+        return parse_label([*self.work.labels[self.work.row_of[name]], *label])
+
+    def _selection(self) -> dict[str, Any]:
+        """Return how the documents were selected, for the log."""
+        selection = {
             "steps": self.steps,
             "n_selected": self.n_selected,
             "unticked": len(self.unticked),
             "order": self.order,
         }
         if self.is_narrowed:
-            about["filter"] = vars(self.filter)
-        applied = self.work.log.apply(
-            ids,
-            label,
-            by=self.by,
-            round=self.round.number,
-            selection=about,
-            since=self.since,
-        )
-        self.select_rows(
-            [self.work.row_of[name] for name in applied.left],
-            "labeled by others",
-            "new",
-        )
-        return applied
+            selection["filter"] = asdict(self.filter)
+        if self.policy != "keep":
+            selection["labeled"] = self.policy
+        return selection
 
-    def undo(self):
+    def undo(self) -> Event | None:
         """Take back one's own last action."""
-        return self._changed(self.work.log.undo(self.by))
+        return self._after(self.work.log.undo(self.by))
 
-    def redo(self):
+    def redo(self) -> Event | None:
         """Bring it back."""
-        return self._changed(self.work.log.redo(self.by))
+        return self._after(self.work.log.redo(self.by))
 
-    def _changed(self, event):
+    def _after(self, event: Event | None) -> Event | None:
         if event is not None:
-            self.since, self._listed = self.work.log.state.n_events, None
+            self.since = self.work.log.state.n_events
+            self._listed = None
         return event
 
-    # -- colors -------------------------------------------------------------------------------------
+    # -- colors ------------------------------------------------------------------------
 
-    def groups(self, by: str, rows) -> np.ndarray:
-        """Return what documents are colored by: str (n_rows,).
+    def groups(self, by: str, rows: np.ndarray) -> np.ndarray:
+        """Return the group that each document is colored by: str (n_rows,).
 
         Parameters
         ----------
@@ -361,42 +431,24 @@ class Session:
         rows : array of int
 
         """
+        _check_one_of("color", by, COLORS)
         if by == "language":
             return self.work.language[rows]
         if by == "cluster":
-            return np.array(
-                [f"cluster {n + 1}" for n in self.round.clusters[rows]], dtype=object
-            )
-        if by not in ("label", "predicted", "labeled"):
-            raise ValueError(
-                f"got the color {by!r}, expected one of {list(COLORS)}; pick one"
-            )
-        if by == "predicted":
-            return np.array(
-                [
-                    group_of(label)
-                    for label in self.work.predicted(self.round.number, rows)
-                ],
-                dtype=object,
-            )
-        found = [group_of(self.work.labels[row]) for row in rows]
-        if by == "labeled":
-            found = [name if name == NOBODY else "labeled" for name in found]
-        return np.array(found, dtype=object)
+            names = [f"cluster {n + 1}" for n in self.round.clusters[rows]]
+        elif by == "predicted":
+            predicted = self.work.predicted(self.round.number, rows)
+            names = [group_of(label) for label in predicted]
+        else:
+            labels: list[Labels] = self.work.labels
+            names = [group_of(labels[row]) for row in rows]
+            if by == "labeled":
+                names = [name if name == NOT_LABELED else "labeled" for name in names]
+        return np.array(names, dtype=object)
 
 
-def group_of(label) -> str:
-    """Return the one name that a label is drawn under: hybrids share one."""
-    parts = short(label)
-    return NOBODY if not parts else parts[0] if len(parts) == 1 else HYBRID
-
-
-def _has(label, wanted: str) -> bool:
-    parts = short(label)
-    return (
-        not parts
-        if wanted == NOBODY
-        else len(parts) > 1
-        if wanted == HYBRID
-        else wanted in parts
-    )
+def _check_one_of(name: str, value: Any, allowed: Iterable[Any]) -> None:
+    if value not in allowed:
+        raise ValueError(
+            f"got the {name} {value!r}, expected one of {list(allowed)}; pick one"
+        )

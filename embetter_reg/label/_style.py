@@ -1,15 +1,14 @@
 """Colors, markers and the pieces of HTML that the page shows. Everything that comes
-from a document is escaped.
+from data is escaped.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 
 import pandas as pd
 
 from embetter_reg.corpus.registers import MAIN, NAMES
-from embetter_reg.label._log import Labels
-from embetter_reg.label._workspace import HYBRID, NOBODY, short
+from embetter_reg.label._labels import HYBRID, NOT_LABELED, Labels, short
 from embetter_reg.plots.palette import label_styles
 
 UNLABELED, MIXED = "#c4c9cf", "#6b7280"
@@ -55,41 +54,38 @@ def group_styles(groups: Iterable[str]) -> dict[str, tuple[str, str]]:
 
     """
     names = sorted(set(groups))
-    own = {
-        NOBODY: (UNLABELED, "circle"),
+    fixed = {
+        NOT_LABELED: (UNLABELED, "circle"),
         HYBRID: (MIXED, "star"),
         "labeled": ("#0072B2", "circle"),
     }
-    styles = {
-        **label_styles([name for name in names if name in MAIN]),
-        **label_styles(
-            [name for name in names if name not in MAIN and name not in own]
-        ),
-    }
+    registers = [name for name in names if name in MAIN]
+    others = [name for name in names if name not in MAIN and name not in fixed]
     drawn = {
         name: (color, _MARKERS.get(marker, "circle"))
-        for name, (color, marker) in styles.items()
-    } | own
-    ranked = sorted(
-        names,
-        key=lambda name: (
-            name in own,
-            MAIN.index(name) if name in MAIN else len(MAIN),
-            name,
-        ),
-    )
-    return {name: drawn[name] for name in ranked}
+        for name, (color, marker) in {
+            **label_styles(registers),
+            **label_styles(others),
+        }.items()
+    } | fixed
+
+    def rank(name: str) -> tuple[bool, int, str]:
+        place = MAIN.index(name) if name in MAIN else len(MAIN)
+        return name in fixed, place, name
+
+    return {name: drawn[name] for name in sorted(names, key=rank)}
 
 
-def legend(groups: Iterable[str], counts: dict[str, int]) -> str:
+def legend(groups: Iterable[str], counts: Mapping[str, int]) -> str:
     """Return the legend as HTML: sign, name, count."""
     items = []
     for name, (color, marker) in group_styles(groups).items():
-        meaning = (
-            f' <span class="dim">{escape(NAMES[name])}</span>' if name in MAIN else ""
-        )
+        meaning = ""
+        if name in MAIN:
+            meaning = f' <span class="dim">{escape(NAMES[name])}</span>'
         items.append(
-            f'<span class="key"><span style="color:{escape(color)}">{_SIGNS[marker]}</span> '
+            f'<span class="key"><span style="color:{escape(color)}">'
+            f"{_SIGNS[marker]}</span> "
             f"<b>{escape(name)}</b>{meaning} {counts.get(name, 0):,}</span>"
         )
     return f'<div class="legend">{"".join(items)}</div>'
@@ -101,18 +97,14 @@ def chips(label: Iterable[str], ghost: bool = False) -> str:
     """
     parts = list(label)
     styles = group_styles(short(parts))
-    found = []
+    tags = []
     for part in parts:
         color = styles[part][0] if part in styles else MIXED
-        paint = (
-            f"border-color:{color};color:#374151"
-            if ghost
-            else f"background:{color};color:{_ink(color)}"
-        )
-        found.append(
-            f'<span class="chip" style="{escape(paint)}">{escape(part)}</span>'
-        )
-    return "".join(found)
+        paint = f"background:{color};color:{_ink(color)}"
+        if ghost:
+            paint = f"border-color:{color};color:#374151"
+        tags.append(f'<span class="chip" style="{escape(paint)}">{escape(part)}</span>')
+    return "".join(tags)
 
 
 def snippet(text: str, n: int = _SNIPPET) -> str:
@@ -132,21 +124,25 @@ def card(
     by: str,
 ) -> str:
     """Return a document of the list as HTML."""
-    edge = next(iter(group_styles(short(label)[:1] or [NOBODY]).values()))[0]
+    edge = next(iter(group_styles(short(label)[:1] or [NOT_LABELED]).values()))[0]
     tags = chips(label) if label else '<span class="chip none">not labeled</span>'
     if predicted and set(short(label)) != set(predicted):
         tags += f' <span class="dim">looks like</span> {chips(predicted, ghost=True)}'
     if predicted:
         tags += f' <span class="dim">doubt {doubt:.2f}</span>'
-    whose = f' · <span class="dim">by {escape(by)}</span>' if by else ""
+    author = f' · <span class="dim">by {escape(by)}</span>' if by else ""
     start = snippet(text) or "(no text)"
-    more = ""
+    whole = ""
     if len(text) > _SNIPPET:
-        more = f"<details><summary>whole text</summary><div class='whole'>{_marked(text, query)}</div></details>"
+        whole = (
+            "<details><summary>whole text</summary>"
+            f"<div class='whole'>{_marked(text, query)}</div></details>"
+        )
     return (
         f'<div class="card" style="border-left-color:{escape(edge)}"><div>{tags}</div>'
         f"<p>{_marked(start, query)}</p>"
-        f'<div class="dim">{escape(name)} · {escape(language)}{whose}</div>{more}</div>'
+        f'<div class="dim">{escape(name)} · {escape(language)}{author}</div>'
+        f"{whole}</div>"
     )
 
 
@@ -155,12 +151,13 @@ def _marked(text: str, query: str) -> str:
     query = query.strip()
     if not query:
         return escape(text)
-    lower, wanted = text.lower(), query.lower()
-    if len(lower) != len(text):
+    lower = text.lower()
+    if len(lower) != len(text):  # places in it are not places in the text
         return escape(text)
-    parts, start = [], 0
-    while (place := lower.find(wanted, start)) >= 0:
-        end = place + len(wanted)
+    parts = []
+    start = 0
+    while (place := lower.find(query.lower(), start)) >= 0:
+        end = place + len(query)
         parts += [escape(text[start:place]), f"<mark>{escape(text[place:end])}</mark>"]
         start = end
     return "".join([*parts, escape(text[start:])])
@@ -179,18 +176,23 @@ def counts_table(counts: pd.DataFrame, n_labeled: int, n_documents: int) -> str:
     if shown.empty:
         return bar
     head = "".join(f"<th>{escape(str(language))}</th>" for language in shown.columns)
-    body = "".join(
-        f"<tr><td>{chips([str(label)])}</td>{''.join(f'<td>{n:,}</td>' for n in row)}<td><b>{row.sum():,}</b></td></tr>"
-        for label, row in zip(shown.index, shown.to_numpy(), strict=True)
+    lines = []
+    for label, row in zip(shown.index, shown.to_numpy(), strict=True):
+        cells = "".join(f"<td>{n:,}</td>" for n in row)
+        lines.append(
+            f"<tr><td>{chips([str(label)])}</td>{cells}<td><b>{row.sum():,}</b></td></tr>"
+        )
+    return (
+        f"{bar}<div class='scroll'><table><tr><th></th>{head}<th>all</th></tr>"
+        f"{''.join(lines)}</table></div>"
     )
-    return f"{bar}<div class='scroll'><table><tr><th></th>{head}<th>all</th></tr>{body}</table></div>"
 
 
-def progress(what: str, share: float, seconds: float) -> str:
+def progress(step: str, share: float, seconds: float) -> str:
     """Return how far tuning is."""
     return (
         f'<div class="bar busy"><div style="width:{100 * share:.0f}%"></div></div>'
-        f"<div>{escape(what)} · {seconds:.0f} s</div>"
+        f"<div>{escape(step)} · {seconds:.0f} s</div>"
     )
 
 
@@ -206,29 +208,54 @@ def _ink(color: str) -> str:
 
 
 PAGE_CSS = """
-:host, .bk-clearfix { font-family: system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
+:host, .bk-clearfix {
+  font-family: system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif;
+}
 :host { font-size: 13px; line-height: 1.4; color: #1f2937; }
-h1 { font-size: 17px; margin: 0; } h2 { font-size: 14px; margin: 0; }
+h1 { font-size: 17px; margin: 0; }
+h2 { font-size: 14px; margin: 0; }
+a { color: #0b63a5; }
+kbd {
+  border: 1px solid #cbd0d6; border-radius: 3px; padding: 0 4px;
+  background: #f7f8f9; font-size: 12px;
+}
+.bk-clearfix { width: 100%; }
 .dim { color: #6b7280; font-weight: normal; }
+.asks { color: #92400e; font-weight: 600; }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 14px; }
 .key { white-space: nowrap; }
-.chip { display: inline-block; border-radius: 9px; padding: 0 7px; margin-right: 3px; font-size: 12px; font-weight: 600;
-  border: 1.5px solid transparent; }
+.chip {
+  display: inline-block; border-radius: 9px; padding: 0 7px; margin-right: 3px;
+  font-size: 12px; font-weight: 600; border: 1.5px solid transparent;
+}
 .chip.none { background: #eef0f2; color: #6b7280; }
-.bk-clearfix { width: 100%; }
-.card { border: 1px solid #e5e7eb; border-left: 5px solid; border-radius: 5px; padding: 5px 9px; background: #fff; }
+.card {
+  border: 1px solid #e5e7eb; border-left: 5px solid; border-radius: 5px;
+  padding: 5px 9px; background: #fff;
+}
 .card p { margin: 3px 0; overflow-wrap: anywhere; }
-.whole { white-space: pre-wrap; overflow-wrap: anywhere; max-height: 260px; overflow-y: auto; background: #f7f8f9;
-  padding: 6px; border-radius: 4px; }
-details { margin-top: 2px; } summary { cursor: pointer; color: #0b63a5; }
+.whole {
+  white-space: pre-wrap; overflow-wrap: anywhere; max-height: 260px;
+  overflow-y: auto; background: #f7f8f9; padding: 6px; border-radius: 4px;
+}
+details { margin-top: 2px; }
+summary { cursor: pointer; color: #0b63a5; }
 mark { background: #fde68a; }
-table { border-collapse: collapse; margin-top: 6px; } th { font-weight: 600; color: #6b7280; }
-td, th { text-align: right; padding: 1px 7px; } td:first-child { text-align: left; padding-left: 0; }
+table { border-collapse: collapse; margin-top: 6px; }
+th { font-weight: 600; color: #6b7280; }
+td, th { text-align: right; padding: 1px 7px; }
+td:first-child { text-align: left; padding-left: 0; }
 .scroll { overflow-x: auto; }
-.bar { height: 8px; background: #e5e7eb; border-radius: 4px; overflow: hidden; margin: 3px 0; }
-.bar > div { height: 100%; background: #0072b2; } .bar.busy > div { background: #009e73; transition: width .4s; }
-.notice { padding: 5px 10px; border-radius: 5px; background: #eef2f7; }
-.notice.good { background: #e3f4ec; } .notice.bad { background: #fde8e4; }
-kbd { border: 1px solid #cbd0d6; border-radius: 3px; padding: 0 4px; background: #f7f8f9; font-size: 12px; }
-a { color: #0b63a5; }
+.bar {
+  height: 8px; background: #e5e7eb; border-radius: 4px; overflow: hidden;
+  margin: 3px 0;
+}
+.bar > div { height: 100%; background: #0072b2; }
+.bar.busy > div { background: #009e73; transition: width .4s; }
+.notice {
+  padding: 5px 10px; border-radius: 5px; background: #eef2f7;
+  overflow-wrap: anywhere;
+}
+.notice.good { background: #e3f4ec; }
+.notice.bad { background: #fde8e4; }
 """

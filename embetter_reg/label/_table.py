@@ -2,22 +2,27 @@
 the page.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from embetter_reg._optional import optional_import
+from embetter_reg._validation import check_texts
 from embetter_reg.corpus.registers import MAIN
+from embetter_reg.label._labels import NOT_LABELED, document_label, parse_label
 from embetter_reg.label._log import Applied, Event, LabelLog
-from embetter_reg.label._map import typicality
-from embetter_reg.label._workspace import parse_label
+from embetter_reg.label._map import check_places, typicality
+from embetter_reg.label._rows import find_rows
+from embetter_reg.label._workspace import check_scheme
 
 _EXTRA = {"package": "embetter-reg[notebook]", "purpose": "labeling in a notebook"}
 _LISTED = 10
+_NO_MATH = "tex2jax_ignore mathjax_ignore"  # classes that MathJax leaves alone
 
 
 class LabelTable:
@@ -45,74 +50,86 @@ class LabelTable:
     Raises
     ------
     ValueError
-        If there is no text, or two documents share an id.
+        If there is no text, two documents share an id, or a label is not text.
 
     """
 
     def __init__(
         self,
         documents: pd.DataFrame,
-        out="labels.jsonl",
+        out: str | Path = "labels.jsonl",
         *,
         by: str = "notebook",
-        scheme=None,
+        scheme: Sequence[str] | None = None,
     ):
+        if not isinstance(documents, pd.DataFrame):
+            raise TypeError(
+                f"got {type(documents).__name__}, expected a DataFrame of documents; "
+                "pass what read_documents returns"
+            )
         if "text" not in documents:
             raise ValueError(
                 f"got the columns {list(documents)}, expected one called text; rename "
                 "the one that holds it"
             )
+        check_texts(documents["text"])
         self._documents = documents
-        self.ids: list[str] = [
-            str(name) for name in documents.get("id", documents.index)
-        ]
+        self.ids = list(map(str, documents.get("id", documents.index)))
         if len(set(self.ids)) < len(self.ids):
             raise ValueError(
                 "got an id twice, expected one id a document; reset the index, or "
                 "mend the ids"
             )
-        self.by, self.scheme = by, list(scheme or MAIN)
-        self.log = LabelLog(Path(out))
-        self._given = (
-            [_listed(x) for x in documents["labels"]]
-            if "labels" in documents
-            else [[] for _ in self.ids]
-        )
+        self.by = by
+        self.scheme = check_scheme(scheme) or list(MAIN)
+        self.log = LabelLog(out)
+        self._first_labels = [()] * len(self.ids)
+        if "labels" in documents:
+            self._first_labels = [document_label(x) for x in documents["labels"]]
 
     @property
     def frame(self) -> pd.DataFrame:
         """The documents with their labels, read anew."""
         self.log.refresh()
         state = self.log.state
-        now = [
-            [] if name in state.cleared else list(state.labels.get(name, given))
-            for name, given in zip(self.ids, self._given, strict=True)
+        labels = [
+            [] if name in state.cleared else list(state.labels.get(name, first))
+            for name, first in zip(self.ids, self._first_labels, strict=True)
         ]
-        return self._documents.assign(
-            labels=pd.Series(now, index=self._documents.index, dtype=object)
-        )
+        column = pd.Series(labels, index=self._documents.index, dtype=object)
+        return self._documents.assign(labels=column)
 
     def label(
-        self, rows, label: str | Iterable[str], *, how: str = "notebook"
+        self, rows: Any, label: str | Iterable[str], *, method: str = "notebook"
     ) -> Applied:
         """Label documents; an empty label takes labels off.
 
         Parameters
         ----------
-        rows : boolean mask, positions, or a DataFrame that is a part of the documents
+        rows : DataFrame, mask, index, ids or positions
+            A part of the documents, found again by its column ``id`` or else its index;
+            a boolean Series, aligned by its index; a boolean list or array with one
+            value for each document; an Index of the documents; a list of ids (str) or
+            of positions (int).
         label : str or list of str
             Such as ``"NA"``, ``"NA, OP"`` or ``["NA", "OP"]``.
-        how : str
+        method : str
             How they were selected, for the log.
 
+        Raises
+        ------
+        ValueError
+            If ``rows`` do not align with the documents: an unknown id or index, a
+            mask of another length, or a text that is another document's.
+
         """
-        chosen = [self.ids[n] for n in self._positions(rows)]
-        selection = {
-            "steps": [{"how": how, "mode": "new", "n": len(chosen)}],
-            "n_selected": len(chosen),
-        }
+        chosen = [self.ids[n] for n in find_rows(rows, self._documents, self.ids)]
+        step = {"how": method, "mode": "new", "n": len(chosen)}
         return self.log.apply(
-            chosen, parse_label(label), by=self.by, selection=selection
+            chosen,
+            parse_label(label),
+            by=self.by,
+            selection={"steps": [step], "n_selected": len(chosen)},
         )
 
     def undo(self) -> Event | None:
@@ -127,36 +144,30 @@ class LabelTable:
         """Write what differs in an edited copy of `frame`, as one action; return how
         many documents differ.
         """
-        position = {index: n for n, index in enumerate(self._documents.index)}
-        changed = {}
-        for index, wanted, now in zip(
-            edited.index,
-            edited["labels"],
-            self.frame.loc[edited.index, "labels"],
-            strict=True,
-        ):
-            if (label := parse_label(_listed(wanted))) != now:
-                changed[self.ids[position[index]]] = label
-        if changed:
-            self.log.import_labels(changed, by=self.by, source="label_table")
-        return len(changed)
-
-    def _positions(self, rows) -> list[int]:
-        if isinstance(rows, pd.DataFrame):
-            return self._documents.index.get_indexer(rows.index).tolist()
-        rows = np.asarray(rows)
-        return (
-            np.flatnonzero(rows).tolist()
-            if rows.dtype == bool
-            else rows.astype(int).tolist()
-        )
+        if not isinstance(edited, pd.DataFrame) or "labels" not in edited:
+            raise ValueError(
+                f"got {type(edited).__name__} without the column labels, expected a "
+                "copy of frame; pass that"
+            )
+        rows = find_rows(edited, self._documents, self.ids)
+        labels = self.frame["labels"].tolist()
+        changes = {}
+        for row, value in zip(rows, edited["labels"], strict=True):
+            label = parse_label(document_label(value))
+            if label != labels[row]:
+                changes[self.ids[row]] = label
+        if changes:
+            self.log.import_labels(changes, by=self.by, source="label_table")
+        return len(changes)
 
     def _repr_html_(self) -> str:
-        return self.frame.to_html(max_rows=20)
+        # In a notebook, a text with dollar signs would be shown as mathematics.
+        with pd.option_context("display.html.use_mathjax", False):
+            return self.frame.to_html(max_rows=20)
 
-    # -- widgets -------------------------------------------------------------------------------------
+    # -- widgets -----------------------------------------------------------------------
 
-    def widget(self, page_size: int = _LISTED):
+    def widget(self, page_size: int = _LISTED) -> Any:
         """Return a table to label in: a row a document, with a tick; needs the extra
         ``notebook``.
         """
@@ -170,34 +181,33 @@ class LabelTable:
         texts = [widgets.HTML() for _ in range(page_size)]
         rows: list[int] = []
 
-        def draw(*_) -> None:
-            frame, wanted = self.frame, search.value.strip().casefold()
-            found = [
-                n for n, text in enumerate(frame["text"]) if wanted in text.casefold()
-            ]
-            place.max = max(1, -(-len(found) // page_size))
-            rows[:] = found[(place.value - 1) * page_size : place.value * page_size]
+        def draw(*_: Any) -> None:
+            frame = self.frame
+            query = search.value.strip().casefold()
+            texts_folded = (text.casefold() for text in frame["text"])
+            matching = [n for n, text in enumerate(texts_folded) if query in text]
+            place.max = max(1, -(-len(matching) // page_size))
+            start = (place.value - 1) * page_size
+            rows[:] = matching[start : start + page_size]
             for n, (tick, text) in enumerate(zip(ticks, texts, strict=True)):
-                tick.value, shown = False, n < len(rows)
-                tick.layout.display = text.layout.display = "" if shown else "none"
-                text.value = (
-                    _line(frame["text"].iloc[rows[n]], frame["labels"].iloc[rows[n]])
-                    if shown
-                    else ""
-                )
+                tick.value = False
+                display = "" if n < len(rows) else "none"
+                tick.layout.display = text.layout.display = display
+                if n < len(rows):
+                    text.value = _line(frame.iloc[rows[n]])
 
         search.observe(draw, "value")
         place.observe(draw, "value")
-        controls = self._controls(
-            widgets,
-            lambda: [n for n, tick in zip(rows, ticks, strict=False) if tick.value],
-            draw,
-        )
+
+        def ticked() -> list[int]:
+            return [n for n, tick in zip(rows, ticks, strict=False) if tick.value]
+
+        controls = self._controls(widgets, ticked, draw)
         lines = [widgets.HBox(pair) for pair in zip(ticks, texts, strict=True)]
         draw()
         return widgets.VBox([widgets.HBox([search, place]), controls, *lines])
 
-    def map(self, places=None, space=None):
+    def map(self, places: ArrayLike | None = None, X: ArrayLike | None = None) -> Any:
         """Return a map to draw a lasso on, by jupyter-scatter; needs the extra
         ``notebook``.
 
@@ -205,14 +215,12 @@ class LabelTable:
         ----------
         places : array of shape (n_documents, 2) or None
             None takes the columns ``x`` and ``y``.
-        space : array of shape (n_documents, n_dims) or None
+        X : array of shape (n_documents, n_dims) or None
             Lists the documents most typical of a selection first.
 
         """
-        jscatter, widgets = (
-            optional_import("jscatter", **_EXTRA),
-            optional_import("ipywidgets", **_EXTRA),
-        )
+        jscatter = optional_import("jscatter", **_EXTRA)
+        widgets = optional_import("ipywidgets", **_EXTRA)
         if places is None:
             if not {"x", "y"} <= set(self._documents):
                 raise ValueError(
@@ -220,7 +228,9 @@ class LabelTable:
                     "draw_map gives them"
                 )
             places = self._documents[["x", "y"]].to_numpy()
-        data = pd.DataFrame(np.asarray(places, float), columns=["x", "y"])
+        places = check_places("places", places, len(self.ids))
+        space = None if X is None else np.asarray(X)
+        data = pd.DataFrame(places, columns=["x", "y"])
         data["label"] = self._names()
         scatter = jscatter.Scatter(
             data=data, x="x", y="y", color_by="label", legend=True, height=480
@@ -233,13 +243,12 @@ class LabelTable:
                 return rows.tolist()
             return rows[np.argsort(-typicality(space, rows), kind="stable")].tolist()
 
-        def draw(*_) -> None:
-            frame, rows = self.frame, selected()
-            shown = [
-                _line(frame["text"].iloc[n], frame["labels"].iloc[n])
-                for n in rows[:_LISTED]
+        def draw(*_: Any) -> None:
+            rows = selected()
+            lines = [
+                _line(row) for _, row in self.frame.iloc[rows[:_LISTED]].iterrows()
             ]
-            listed.value = f"<b>{len(rows):,} selected</b>{''.join(shown)}"
+            listed.value = f"<b>{len(rows):,} selected</b>{''.join(lines)}"
 
         def after() -> None:
             data["label"] = self._names()
@@ -255,47 +264,58 @@ class LabelTable:
         return shown
 
     def _names(self) -> pd.Series:
-        return pd.Series(
-            [", ".join(label) or "not labeled" for label in self.frame["labels"]],
-            dtype="category",
-        )
+        names = [", ".join(label) or NOT_LABELED for label in self.frame["labels"]]
+        return pd.Series(names, dtype="category")
 
-    def _controls(self, widgets, chosen, after) -> Any:
+    def _controls(
+        self,
+        widgets: Any,
+        chosen: Callable[[], list[int]],
+        after: Callable[[], None],
+    ) -> Any:
         typed = widgets.Combobox(
             options=self.scheme, placeholder="Label, or several: NA, OP"
         )
-        said = widgets.HTML()
-        buttons = {
-            what: widgets.Button(description=what, layout={"width": "80px"})
-            for what in ("Apply", "Undo", "Redo")
+        message = widgets.HTML()
+
+        def apply() -> str:
+            rows = chosen()
+            if not rows or not typed.value.strip():
+                return "Select documents, and pick or type a label."
+            self.label(rows, typed.value, method="notebook selection")
+            return f"Saved: {len(rows):,} documents labeled {typed.value}."
+
+        def turn_back(name: str, event: Event | None) -> str:
+            return f"Saved: {name}." if event else f"There is nothing to {name}."
+
+        actions = {
+            "Apply": apply,
+            "Undo": lambda: turn_back("Undo", self.undo()),
+            "Redo": lambda: turn_back("Redo", self.redo()),
         }
 
-        def act(button) -> None:
-            if button.description == "Apply":
-                rows = chosen()
-                if not rows or not typed.value.strip():
-                    said.value = "Select documents, and pick or type a label."
-                    return
-                self.label(rows, typed.value, how="notebook selection")
-                said.value = (
-                    f"Saved: {len(rows):,} documents labeled {escape(typed.value)}."
-                )
-            else:
-                event = self.undo() if button.description == "Undo" else self.redo()
-                said.value = (
-                    f"Saved: {button.description}."
-                    if event
-                    else f"There is nothing to {button.description}."
-                )
+        def act(button: Any) -> None:
+            try:
+                text = actions[button.description]()
+            except (ValueError, OSError) as error:
+                text = str(error)
+            message.value = f'<div class="{_NO_MATH}">{escape(text)}</div>'
             after()
 
-        for button in buttons.values():
+        buttons = []
+        for name in actions:
+            button = widgets.Button(description=name, layout={"width": "80px"})
             button.on_click(act)
-        return widgets.VBox([widgets.HBox([typed, *buttons.values()]), said])
+            buttons.append(button)
+        return widgets.VBox([widgets.HBox([typed, *buttons]), message])
 
 
 def label_table(
-    documents: pd.DataFrame, out="labels.jsonl", *, by: str = "notebook", scheme=None
+    documents: pd.DataFrame,
+    out: str | Path = "labels.jsonl",
+    *,
+    by: str = "notebook",
+    scheme: Sequence[str] | None = None,
 ) -> LabelTable:
     """Return documents as a table to label, in a notebook or a script, on the same log
     as the page.
@@ -314,7 +334,8 @@ def label_table(
     >>> from tempfile import mkdtemp
     >>> import pandas as pd
     >>> from embetter_reg.label import label_table
-    >>> documents = pd.DataFrame({"text": ["Mix flour and milk.", "The minister resigned.", "Mix eggs."]})
+    >>> texts = ["Mix flour and milk.", "The minister resigned.", "Mix eggs."]
+    >>> documents = pd.DataFrame({"text": texts})
     >>> table = label_table(documents, Path(mkdtemp()) / "labels.jsonl")
     >>> _ = table.label(documents["text"].str.contains("Mix"), "HI, re")
     >>> table.frame["labels"].tolist()
@@ -327,12 +348,10 @@ def label_table(
     return LabelTable(documents, out, by=by, scheme=scheme)
 
 
-def _listed(label) -> list[str]:
-    if isinstance(label, str):
-        return parse_label(label)
-    return [str(part) for part in label] if isinstance(label, Iterable) else []
-
-
-def _line(text: str, labels: list[str]) -> str:
-    start = " ".join(text.split())[:240]
-    return f'<div style="margin:4px 0"><b>{escape(", ".join(labels)) or "–"}</b> {escape(start)}</div>'
+def _line(document: pd.Series) -> str:
+    start = " ".join(document["text"].split())[:240]
+    label = escape(", ".join(document["labels"])) or "–"
+    return (
+        f'<div class="{_NO_MATH}" style="margin:4px 0"><b>{label}</b> '
+        f"{escape(start)}</div>"
+    )

@@ -1,112 +1,33 @@
-"""Everything that the people who label one corpus share: documents, spaces, maps,
+"""Everything that the people who label one corpus share: documents, labels, predictions,
 rounds, and the log.
 """
 
 import json
-import os
-import shutil
-import time
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
-from embetter_reg._validation import check_same_length, check_space
-from embetter_reg.corpus.registers import MAIN, PARENT, mains, parse
-from embetter_reg.label._log import LabelLog, Labels
-from embetter_reg.label._map import draw_map
+from embetter_reg._validation import check_same_length, check_space, check_texts
+from embetter_reg.corpus import label_matrix
+from embetter_reg.corpus.registers import MAIN
+from embetter_reg.label._job import TuneJob
+from embetter_reg.label._labels import Labels, document_label, short
+from embetter_reg.label._log import LabelLog
+from embetter_reg.label._map import check_places, check_reducer
+from embetter_reg.label._rounds import Round, RoundStore
 from embetter_reg.label._suggest import (
     Vote,
     doubtful_labels,
     informative_regions,
     neighbor_vote,
 )
-from embetter_reg.label._tune import (
-    HEADS,
-    Agreement,
-    TuneJob,
-    find_clusters,
-    is_held_out,
-)
+from embetter_reg.label._tune import Agreement, check_head, is_held_out
 
-NOBODY = "not labeled"
-HYBRID = "hybrid"
-_MOST_ASKED = 20_000
-
-
-def short(labels: Iterable[str]) -> Labels:
-    """Return the main registers of a label; a label outside the scheme is kept as it
-    is.
-
-    Examples
-    --------
-    >>> from embetter_reg.label._workspace import short
-    >>> short(["NA", "ne", "OP"]), short(["spam"])
-    (('NA', 'OP'), ('spam',))
-
-    """
-    labels = list(labels)
-    return tuple(label for label in labels if label not in PARENT or not mains(labels))
-
-
-def parse_label(typed: str | Iterable[str]) -> list[str]:
-    """Return typed labels: CORE codes in the scheme's order, with the main registers of
-    sub-registers; others as typed.
-
-    Labels are a list, or separated by commas or, where all are CORE codes, by spaces.
-
-    Examples
-    --------
-    >>> from embetter_reg.label._workspace import parse_label
-    >>> parse_label("rv, na"), parse_label("na OP"), parse_label("love letter, spam")
-    (['NA', 'OP', 'rv'], ['NA', 'OP'], ['love letter', 'spam'])
-
-    """
-    parts = typed.split(",") if isinstance(typed, str) else list(map(str, typed))
-    parts = [part.strip() for part in parts if part.strip()]
-    found = [code for part in parts for code in _codes(part)]
-    try:
-        return parse(found)
-    except ValueError:
-        return list(dict.fromkeys(found))
-
-
-def _codes(part: str) -> list[str]:
-    """Return CORE codes with their main registers, however they are written; anything
-    else as it is.
-    """
-    for fold in (str, str.upper, str.lower):
-        try:
-            return parse(fold(part))
-        except ValueError:
-            continue
-    return [part]
-
-
-@dataclass
-class Round:
-    """A space with its map: number 0 is the original space, the others were tuned.
-
-    ``places`` (n_documents, 2) is the map, ``clusters`` (n_documents,) its clusters,
-    and ``figures`` what `tune_round` returned.
-    """
-
-    number: int
-    space: np.ndarray
-    places: np.ndarray
-    clusters: np.ndarray
-    figures: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def agreement(self) -> Agreement | None:
-        """Held-out agreement before and after, of a tuned round."""
-        found = self.figures.get("agreement")
-        return None if found is None else Agreement(**found)
+_MOST_PREDICTED = 20_000
 
 
 class Workspace:
@@ -127,13 +48,13 @@ class Workspace:
     scheme : sequence of str or None
         Labels to pick from; None takes those of the CORE scheme, or those of the
         documents where they are others.
-    random_state : int
+    random_state : int or None
 
     Raises
     ------
     ValueError
-        If documents and vectors do not fit, an id comes twice, there is no such head or
-        reducer, or the log is none.
+        If a column is missing, documents and vectors do not fit, an id comes twice,
+        there is no such head or reducer, or the log is none.
 
     Examples
     --------
@@ -144,7 +65,8 @@ class Workspace:
     >>> from embetter_reg.label import Workspace
     >>> documents = load_registers().query("lang == 'en'").reset_index(drop=True)
     >>> X = np.random.default_rng(0).normal(size=(len(documents), 4))
-    >>> work = Workspace(documents.assign(labels=[[]] * 80), X, Path(mkdtemp()) / "labels.jsonl", reducer="pca")
+    >>> log = Path(mkdtemp()) / "labels.jsonl"
+    >>> work = Workspace(documents.assign(labels=[[]] * 80), X, log, reducer="pca")
     >>> _ = work.log.apply(documents["id"][:3].tolist(), ["NA"], by="ann")
     >>> work.labels[:4]
     [('NA',), ('NA',), ('NA',), ()]
@@ -154,46 +76,46 @@ class Workspace:
     def __init__(
         self,
         documents: pd.DataFrame,
-        X,
-        out="labels.jsonl",
+        X: ArrayLike,
+        out: str | Path = "labels.jsonl",
         *,
-        places=None,
-        reducer="umap",
-        head="linear",
-        scheme=None,
-        random_state=0,
+        places: ArrayLike | None = None,
+        reducer: str = "umap",
+        head: str = "linear",
+        scheme: Sequence[str] | None = None,
+        random_state: int | None = 0,
     ):
-        self.documents = documents.reset_index(drop=True)
+        check_head(head)
+        check_reducer(reducer)
+        self._scheme = check_scheme(scheme)
+        self.documents = _check_documents(documents)
         self.X = check_space("X", X)
         check_same_length(documents=self.documents, X=self.X, places=places)
-        self.ids: list[str] = self.documents["id"].astype(str).tolist()
+        if places is not None:
+            places = check_places("places", places, len(self.documents))
+        self.ids: list[str] = self.documents["id"].tolist()
         self.row_of = {name: row for row, name in enumerate(self.ids)}
-        if len(self.row_of) < len(self.ids):
-            raise ValueError("got an id twice, expected one id a document; rename it")
-        self.text: list[str] = self.documents["text"].tolist()
+        self.text: list[str] = check_texts(self.documents["text"])
         self.language = self.documents["lang"].astype(str).to_numpy()
-        if head not in HEADS:
-            raise ValueError(
-                f"got the head {head!r}, expected one of {list(HEADS)}; pick one"
-            )
-        self.reducer, self.head, self.random_state = reducer, head, random_state
+        self.first_labels = [document_label(x) for x in self.documents["labels"]]
+        self.reducer = reducer
+        self.head = head
+        self.random_state = random_state
         self.log = LabelLog(out)
         self.folder = self.log.path.with_name(f"{self.log.path.name}.rounds")
-        self._given = [tuple(labels) for labels in self.documents["labels"]]
-        self._scheme = list(scheme) if scheme else None
         self._held = np.array([is_held_out(name) for name in self.ids])
         self._votes: dict[tuple[int, int], Vote | None] = {}
         self._labels: tuple[int, list[Labels]] | None = None
-        self.rounds: dict[int, Round] = {}
         self.job: TuneJob | None = None
         self.job_by = ""
         self.news = ""
-        for stale in self.folder.glob(".tuning-*"):
-            _clear_if_left_over(stale)
-        self._first_round(places)
+        self._store = RoundStore(self.folder, self.ids, self.X, random_state)
+        first = self._store.first(reducer, self.n_clusters, places)
+        self.rounds: dict[int, Round] = {0: first}
+        self._unreadable: set[int] = set()
         self.load_rounds()
 
-    # -- labels ------------------------------------------------------------------------------------
+    # -- labels ------------------------------------------------------------------------
 
     @property
     def labels(self) -> list[Labels]:
@@ -202,14 +124,12 @@ class Workspace:
         """
         state = self.log.state
         if self._labels is None or self._labels[0] != state.n_events:
-            found = list(self._given)
-            for name in state.cleared:
+            labels = list(self.first_labels)
+            changes = {**dict.fromkeys(state.cleared, ()), **state.labels}
+            for name, label in changes.items():
                 if name in self.row_of:
-                    found[self.row_of[name]] = ()
-            for name, label in state.labels.items():
-                if name in self.row_of:
-                    found[self.row_of[name]] = label
-            self._labels = (state.n_events, found)
+                    labels[self.row_of[name]] = label
+            self._labels = (state.n_events, labels)
         return self._labels[1]
 
     @property
@@ -218,21 +138,19 @@ class Workspace:
         the documents.
         """
         seen = {part for label in set(self.labels) for part in short(label)}
-        start = self._scheme or ([] if seen and not seen & set(MAIN) else list(MAIN))
-        return [*start, *sorted(seen - set(start))]
+        scheme = self._scheme or list(MAIN)
+        if self._scheme is None and seen and not seen & set(MAIN):
+            scheme = []
+        return [*scheme, *sorted(seen - set(scheme))]
 
     def targets(self) -> tuple[np.ndarray, np.ndarray, list[str]]:
-        """Return the labeled rows, their labels as an indicator matrix, and what its
-        columns mean.
+        """Return the labeled rows, their labels as an indicator matrix, and the names
+        of its columns.
         """
-        found = [short(label) for label in self.labels]
-        rows = np.array([row for row, label in enumerate(found) if label], dtype=int)
-        names = sorted({part for label in found for part in label})
-        place = {name: n for n, name in enumerate(names)}
-        matrix = np.zeros((len(rows), len(names)), np.int8)
-        for n, row in enumerate(rows):
-            matrix[n, [place[part] for part in found[row]]] = 1
-        return rows, matrix, names
+        labels = [short(label) for label in self.labels]
+        rows = np.array([row for row, label in enumerate(labels) if label], dtype=int)
+        names = sorted({part for label in labels for part in label})
+        return rows, label_matrix((labels[row] for row in rows), names), names
 
     def counts(self) -> pd.DataFrame:
         """Return how many documents have each label, by language; a hybrid counts under
@@ -240,181 +158,117 @@ class Workspace:
         """
         languages = sorted(set(self.language))
         table = pd.DataFrame(0, index=self.scheme, columns=languages)
-        for (language, label), n in Counter(
-            zip(self.language, self.labels, strict=True)
-        ).items():
+        pairs = Counter(zip(self.language, self.labels, strict=True))
+        for (language, label), n in pairs.items():
             table.loc[list(short(label)), language] += n
         return table
 
-    # -- predictions and suggestions -----------------------------------------------------------------
+    # -- predictions and suggestions ---------------------------------------------------
 
-    def vote(self, number: int, rows=None) -> Vote | None:
-        """Return what labeled neighbors in the space of a round say on documents;
+    def vote(self, number: int, rows: np.ndarray | None = None) -> Vote | None:
+        """Return the vote of labeled neighbors on documents, in the space of a round;
         None with nothing labeled.
 
         ``rows`` None is all documents, which is remembered until a label changes.
         """
         key = (number, self.log.state.n_events)
-        if rows is None or key in self._votes:
-            if key not in self._votes:
-                self._votes = {key: self._ask(number, None)}
-            found = self._votes[key]
-            return found if rows is None or found is None else found.of(rows)
-        return self._ask(number, rows)
+        if rows is not None and key not in self._votes:
+            return self._vote(number, rows)
+        if key not in self._votes:
+            self._votes = {key: self._vote(number, None)}
+        vote = self._votes[key]
+        return vote if rows is None or vote is None else vote.of(rows)
 
-    def _ask(self, number: int, rows) -> Vote | None:
+    def _vote(self, number: int, rows: np.ndarray | None) -> Vote | None:
         labeled, targets, names = self.targets()
-        return (
-            neighbor_vote(self.rounds[number].space, labeled, targets, names, rows)
-            if len(labeled)
-            else None
-        )
+        if not len(labeled):
+            return None
+        return neighbor_vote(self.rounds[number].X, labeled, targets, names, rows)
 
-    def predicted(self, number: int, rows=None) -> list[Labels]:
+    def predicted(self, number: int, rows: np.ndarray | None = None) -> list[Labels]:
         """Return the predicted labels of documents; empty with nothing labeled."""
         vote = self.vote(number, rows)
-        return (
-            [()] * len(self.ids if rows is None else rows)
-            if vote is None
-            else vote.winners()
-        )
+        if vote is None:
+            return [()] * len(self.ids if rows is None else rows)
+        return vote.winners()
 
-    def doubt(self, number: int, rows=None) -> np.ndarray:
+    def doubt(self, number: int, rows: np.ndarray | None = None) -> np.ndarray:
         """Return how unsure the predictions are, in [0, 1]; 1 with nothing labeled."""
         vote = self.vote(number, rows)
-        return (
-            np.ones(len(self.ids if rows is None else rows), np.float32)
-            if vote is None
-            else 1 - vote.sure
-        )
+        if vote is None:
+            return np.ones(len(self.ids if rows is None else rows), np.float32)
+        return 1 - vote.sure
 
     def doubtful(self, number: int, method: str = "neighbors") -> np.ndarray:
         """Return labeled documents whose label looks wrong, those that people disagree
         about first.
         """
         rows, targets, _ = self.targets()
-        disputed = [
-            self.row_of[name]
-            for name in self.log.state.disputed()
-            if name in self.row_of
-        ]
-        found = doubtful_labels(self.rounds[number].space, rows, targets, method=method)
-        return np.array(list(dict.fromkeys([*disputed, *found.tolist()])), dtype=int)
+        names = self.log.state.disputed()
+        disputed = [self.row_of[name] for name in names if name in self.row_of]
+        doubtful = doubtful_labels(self.rounds[number].X, rows, targets, method=method)
+        ordered = dict.fromkeys([*disputed, *doubtful.tolist()])
+        return np.array(list(ordered), dtype=int)
 
     def regions(self, number: int) -> list[np.ndarray]:
         """Return the regions of a map that are worth labeling, the most informative
         first.
 
-        Of very many documents, a sample is asked for its doubts; the others count with
-        their mean.
+        Of very many documents, a sample is predicted; the others count with its mean
+        doubt.
         """
-        unlabeled = np.array(
-            [row for row, label in enumerate(self.labels) if not label], dtype=int
-        )
-        asked = unlabeled
-        if len(unlabeled) > _MOST_ASKED:
-            asked = np.random.default_rng(self.random_state).choice(
-                unlabeled, _MOST_ASKED, replace=False
-            )
+        unlabeled = [row for row, label in enumerate(self.labels) if not label]
+        rows = sample = np.array(unlabeled, dtype=int)
+        if len(rows) > _MOST_PREDICTED:
+            generator = np.random.default_rng(self.random_state)
+            sample = generator.choice(rows, _MOST_PREDICTED, replace=False)
         doubt = np.ones(len(self.ids), np.float32)
-        if len(asked):
-            found = self.doubt(number, asked)
-            doubt[:] = found.mean()
-            doubt[asked] = found
-        return informative_regions(
-            self.rounds[number].places,
-            doubt,
-            unlabeled,
-            random_state=self.random_state,
-        )
+        if len(sample):
+            sampled = self.doubt(number, sample)
+            doubt[:] = sampled.mean()
+            doubt[sample] = sampled
+        places = self.rounds[number].places
+        return informative_regions(places, doubt, rows, random_state=self.random_state)
 
-    # -- rounds --------------------------------------------------------------------------------------
+    # -- rounds ------------------------------------------------------------------------
 
     @property
     def last_round(self) -> Round:
         """The newest round."""
         return self.rounds[max(self.rounds)]
 
-    def _first_round(self, places) -> None:
-        folder = self.folder / "0"
-        kept = self._read(folder, drawn_by=self.reducer) if places is None else None
-        if kept is None:
-            found = (
-                draw_map(self.X, self.reducer, random_state=self.random_state)
-                if places is None
-                else places
-            )
-            clusters = find_clusters(self.X, self.n_clusters, self.random_state)
-            kept = {"map": np.asarray(found, np.float32), "clusters": clusters}
-            draft = self.folder / f".draft-{os.getpid()}"
-            draft.mkdir(parents=True, exist_ok=True)
-            for name, array in kept.items():
-                np.save(draft / f"{name}.npy", array)
-            self._mark(draft)
-            shutil.rmtree(folder, ignore_errors=True)
-            draft.rename(folder)
-        self.rounds[0] = Round(0, self.X, kept["map"], kept["clusters"])
-
     @property
     def n_clusters(self) -> int:
         """As many clusters as there are labels to pick from, at least 2."""
         return max(2, min(len(self.scheme), len(self.ids)))
 
-    @cached_property
-    def _fingerprint(self) -> str:
-        from hashlib import blake2b
-
-        digest = blake2b("\n".join(self.ids).encode(), digest_size=16)
-        digest.update(np.ascontiguousarray(self.X).tobytes())
-        return digest.hexdigest()
-
-    def _mark(self, folder: Path) -> None:
-        (folder / "documents.json").write_text(
-            json.dumps(
-                {"n": len(self.ids), "of": self._fingerprint, "drawn_by": self.reducer}
-            ),
-            encoding="utf-8",
-        )
-
-    def _read(
-        self, folder: Path, drawn_by: str | None = None
-    ) -> dict[str, np.ndarray] | None:
-        """Return the arrays of a round that was kept, or None where there is none of
-        these documents.
-        """
-        try:
-            about = json.loads((folder / "documents.json").read_text(encoding="utf-8"))
-            if about["of"] != self._fingerprint or drawn_by not in (
-                None,
-                about["drawn_by"],
-            ):
-                return None
-            return {
-                path.stem: np.load(path, mmap_mode="r") for path in folder.glob("*.npy")
-            }
-        except (OSError, ValueError, KeyError):
-            return None
-
     def load_rounds(self) -> bool:
-        """Read the rounds that the log tells of; return whether there was a new one."""
-        new = False
+        """Read the rounds that the log names; return whether there was a new one.
+
+        A round that cannot be read is named in ``news``, and left out.
+        """
+        n_before = len(self.rounds)
         for event in self.log.state.tunings:
-            if event.round in self.rounds:
+            number = event.round
+            if number in self.rounds or number in self._unreadable:
                 continue
-            kept = self._read(self.folder / str(event.round))
-            if kept is not None and {"map", "space", "clusters"} <= kept.keys():
-                self.rounds[event.round] = Round(
-                    event.round,
-                    kept["space"],
-                    np.asarray(kept["map"]),
-                    kept["clusters"],
-                    event.selection,
+            earlier = self.rounds[max(n for n in self.rounds if n < number)]
+            try:
+                one = self._store.load(
+                    number, event.selection, earlier, self.n_clusters
                 )
-                new = True
-        return new
+            except (OSError, ValueError, KeyError) as error:
+                self._unreadable.add(number)
+                self.news = f"Round {number} cannot be read: {error}"
+                continue
+            if one is None:
+                self._unreadable.add(number)
+            else:
+                self.rounds[number] = one
+        return len(self.rounds) > n_before
 
     def start_tuning(self, by: str = "", *, on: int | None = None) -> None:
-        """Begin a round in the background; `poll_tuning` tells how it goes.
+        """Begin a round in the background; `poll_tuning` reads its progress.
 
         Raises
         ------
@@ -428,22 +282,23 @@ class Workspace:
             )
         rows, targets, _ = self.targets()
         held = self._held[rows]
+        n_fitted = int((~held).sum())
         n_labels = int(targets[~held].any(axis=0).sum()) if len(rows) else 0
         if n_labels < 2:
+            plural = "" if n_labels == 1 else "s"
             raise ValueError(
-                f"got {int((~held).sum())} labeled documents of {n_labels} "
-                f"label{'' if n_labels == 1 else 's'} to tune on, expected at least "
-                "two labels; label some of another "
-                "(one document in five is held out)"
+                f"got {n_fitted} labeled documents of {n_labels} label{plural} to tune "
+                "on, expected at least two labels; label some of another (one document "
+                "in five is held out)"
             )
-        before = self.rounds[on] if on is not None else self.last_round
+        before = self.last_round if on is None else self.rounds[on]
         self.job_by = by
         self.job = TuneJob(
             self.X,
             rows,
             targets,
             held,
-            before=before.space,
+            before=before.X,
             places=before.places,
             under=self.folder,
             head=self.head,
@@ -453,38 +308,24 @@ class Workspace:
         )
 
     def poll_tuning(self) -> Round | None:
-        """Take in how tuning goes; return the new round once, when it is there. `news`
-        tells what became of it.
+        """Read how tuning goes; return the new round once, when it is finished. ``news``
+        holds a sentence on what became of it.
         """
         if self.job is None or not self.job.poll():
             return None
-        job, self.job = self.job, None
+        job = self.job
+        self.job = None
         if not job.done:
             self.news = f"Tuning ended without a round: {job.error}"
             return None
-        figures = json.loads((job.folder / "figures.json").read_text(encoding="utf-8"))
-        self._mark(job.folder)
-        number = self._keep(job.folder)
+        text = (job.folder / "figures.json").read_text(encoding="utf-8")
+        figures = json.loads(text)
+        number = self._store.add(job.folder)
         job.clear()
         self.log.tuned(number, self.job_by, figures)
-        self.load_rounds()
         self.news = Agreement(**figures["agreement"]).sentence()
-        return self.rounds[number]
-
-    def _keep(self, folder: Path) -> int:
-        """Move a finished round to the next free number; another server may take one at
-        the same time.
-        """
-        number = 1 + max(
-            int(path.name) for path in self.folder.iterdir() if path.name.isdigit()
-        )
-        while True:
-            try:
-                folder.rename(self.folder / str(number))
-            except OSError:
-                number += 1
-            else:
-                return number
+        self.load_rounds()
+        return self.rounds.get(number)
 
     def stop_tuning(self) -> None:
         """Stop the round that is running; nothing of it is kept."""
@@ -494,7 +335,38 @@ class Workspace:
             self.news = "Tuning was stopped."
 
 
-def _clear_if_left_over(folder: Path) -> None:
-    """Take away what a killed tuning left: nothing in it has changed for an hour."""
-    if time.time() - folder.stat().st_mtime > 3600:
-        shutil.rmtree(folder, ignore_errors=True)
+def check_scheme(scheme: Sequence[str] | None) -> list[str] | None:
+    """Return a scheme as a list of different labels; None where it is empty."""
+    if scheme is None:
+        return None
+    if isinstance(scheme, str) or not all(isinstance(x, str) for x in scheme):
+        raise ValueError(
+            f"got scheme={scheme!r}, expected a list of labels; pass for example "
+            "['spam', 'ham']"
+        )
+    return list(dict.fromkeys(name for name in scheme if name.strip())) or None
+
+
+def _check_documents(documents: pd.DataFrame) -> pd.DataFrame:
+    """Return documents with ids of str and rows numbered from 0."""
+    needed = ["id", "lang", "labels", "text"]
+    if not isinstance(documents, pd.DataFrame):
+        raise TypeError(
+            f"got {type(documents).__name__}, expected a DataFrame of documents; pass "
+            "what read_documents returns"
+        )
+    missing = [name for name in needed if name not in documents]
+    if missing or not len(documents):
+        raise ValueError(
+            f"got {len(documents)} documents with the columns {list(documents)}, "
+            f"expected some with {needed}; pass what read_documents returns"
+        )
+    table = documents.reset_index(drop=True)
+    table = table.assign(id=table["id"].astype(str))
+    repeated = table["id"][table["id"].duplicated()]
+    if len(repeated):
+        raise ValueError(
+            f"got the id {repeated.iloc[0]!r} twice, expected one id a document; "
+            "rename it"
+        )
+    return table

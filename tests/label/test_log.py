@@ -272,3 +272,66 @@ def test_a_kill_loses_nothing_that_was_told(tmp_path):
     process.wait()
     whole = {line.strip() for line in told if line.endswith("\n")}
     assert whole <= set(LabelLog(tmp_path / "labels.jsonl").state.labels)
+
+
+def hand_written(path, *labels):
+    lines = [
+        f'{{"id": ["d{n}"], "label": {label}, "action": "apply", "time": "", '
+        f'"event": "{n}"}}'
+        for n, label in enumerate(labels)
+    ]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return LabelLog(path)
+
+
+def test_labels_of_a_line_written_by_hand_may_be_one_string(tmp_path):
+    log = hand_written(
+        tmp_path / "l", '"NA"', '"na, OP"', '"rv"', '"love letter"', "[]"
+    )
+    assert log.state.labels == {
+        "d0": ("NA",),
+        "d1": ("NA", "OP"),
+        "d2": ("OP", "rv"),
+        "d3": ("love letter",),
+    }
+    assert log.state.cleared == {"d4"}
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        ('"NA XY"', "unknown code 'XY'"),
+        ("NaN", "got the label nan"),
+        ("null", "got the label None"),
+        ("3", "got the label 3"),
+        ('[["NA"]]', r"got the label \[\['NA'\]\]"),
+    ],
+)
+def test_a_label_that_cannot_be_read_is_named_with_its_line(tmp_path, label, message):
+    with pytest.raises(ValueError, match=rf"l:2: .*{message}"):
+        hand_written(tmp_path / "l", '"NA"', label)
+
+
+def test_ids_of_a_line_written_by_hand_are_text(tmp_path):
+    path = tmp_path / "l"
+    path.write_text('{"id": [1], "label": ["NA"], "action": "apply", "time": ""}\n')
+    assert LabelLog(path).state.labels == {"1": ("NA",)}
+    path.write_text('{"id": "abc", "label": ["NA"], "action": "apply", "time": ""}\n')
+    with pytest.raises(ValueError, match="no action on a list of document ids"):
+        LabelLog(path)
+
+
+def test_each_document_may_get_a_label_of_its_own_in_one_action(log):
+    log.apply(["a"], ["LY"], by="ann")
+    seen = log.state.n_events
+    LabelLog(log.path).apply(["c"], ["HI"], by="bo")
+    applied = log.apply_each({"a": ["NA"], "b": [], "c": ["NA"]}, by="ann", since=seen)
+    assert (applied.n_labeled, applied.left) == (2, ["c"])
+    assert log.state.labels == {"a": ("NA",), "c": ("HI",)}
+    log.undo("ann")
+    assert log.state.labels == {"a": ("LY",), "c": ("HI",)}
+
+
+def test_a_folder_in_place_of_a_log_is_one_sentence(tmp_path):
+    with pytest.raises(OSError, match=r"which cannot be used .* pass another --out"):
+        LabelLog(tmp_path)

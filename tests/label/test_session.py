@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from embetter_reg.label import Session
+from embetter_reg.label._labels import HYBRID, NOT_LABELED, parse_label, short
 from embetter_reg.label._session import PAGE
-from embetter_reg.label._workspace import HYBRID, NOBODY, parse_label, short
 
 
 @pytest.fixture
@@ -60,18 +60,18 @@ def test_the_search_narrows_by_text_label_and_language(session, documents):
     oracle = documents["text"].str.casefold().str.contains("the", regex=False) & (
         documents["lang"] == "en"
     )
-    assert np.array_equal(session.found, oracle.to_numpy())
+    assert np.array_equal(session.visible, oracle.to_numpy())
     session.lasso(*column(0))
     assert session.selected.sum() == (oracle & (documents["x"] < 0.5)).sum() < 60
     session.work.log.apply([documents["id"][0], documents["id"][1]], ["NA", "OP"])
     session.search(query="", language="any", label="OP")
-    assert np.flatnonzero(session.found).tolist() == [0, 1]
+    assert np.flatnonzero(session.visible).tolist() == [0, 1]
     session.search(label=HYBRID)
-    assert session.found.sum() == 2
-    session.search(label=NOBODY)
-    assert session.found.sum() == 478
+    assert session.visible.sum() == 2
+    session.search(label=NOT_LABELED)
+    assert session.visible.sum() == 478
     session.search(query=documents["id"][5].upper(), label="any")
-    assert np.flatnonzero(session.found).tolist() == [5]
+    assert np.flatnonzero(session.visible).tolist() == [5]
 
 
 def test_unticked_documents_get_no_label(session):
@@ -89,9 +89,103 @@ def test_unticked_documents_get_no_label(session):
     assert session.n_selected == 0
 
 
+@pytest.fixture
+def partly_labeled(session):
+    """A selection of 60 documents, of which 10 are labeled: 6 IN dtp, 4 IN."""
+    session.lasso(*column(1))
+    ids = session.ticked_ids
+    session.work.log.apply(ids[:6], ["IN", "dtp"])
+    session.work.log.apply(ids[6:10], ["IN"])
+    session.clear()
+    session.lasso(*column(1))
+    return session, ids
+
+
+def labels_of(session, ids):
+    return [session.work.labels[session.work.row_of[name]] for name in ids]
+
+
+def test_labels_that_are_there_are_kept_unasked(partly_labeled):
+    session, ids = partly_labeled
+    assert (session.n_selected, session.n_ticked, len(session.labeled)) == (60, 50, 10)
+    assert len(session.differing(["IN"])) == 6
+    applied = session.apply(["IN"])
+    assert applied.n_labeled == 50 and not set(applied.event.id) & set(ids[:10])
+    assert labels_of(session, ids[:6]) == [("IN", "dtp")] * 6
+
+
+def test_labels_that_are_there_may_be_overruled_or_added_to(partly_labeled):
+    session, ids = partly_labeled
+    session.treat_labeled("add")
+    assert session.n_ticked == 60
+    assert session.apply(["NA"]).event.selection["labeled"] == "add"
+    assert labels_of(session, ids[:6]) == [("NA", "IN", "dtp")] * 6
+    assert labels_of(session, ids[6:10]) == [("NA", "IN")] * 4
+    assert labels_of(session, ids[10:]) == [("NA",)] * 50
+    session.undo()
+    assert labels_of(session, ids[:10]) == [("IN", "dtp")] * 6 + [("IN",)] * 4
+    assert not any(labels_of(session, ids[10:]))
+    session.lasso(*column(1))
+    session.treat_labeled("overrule")
+    assert session.apply(["NA"]).n_labeled == 60
+    assert labels_of(session, ids) == [("NA",)] * 60
+    with pytest.raises(ValueError, match="got the policy 'guess'"):
+        session.treat_labeled("guess")
+
+
+def test_one_labeled_document_that_is_ticked_by_hand_is_overruled(partly_labeled):
+    session, ids = partly_labeled
+    session.tick(session.work.row_of[ids[0]], True)
+    assert session.apply(["NA"]).n_labeled == 51
+    assert labels_of(session, ids[:2]) == [("NA",), ("IN", "dtp")]
+
+
+def test_labels_that_came_with_the_documents_are_kept_too(make_work):
+    work = make_work(keep=True)
+    session = Session(work, "ann")
+    before = list(work.labels)
+    session.lasso(*column(1))
+    assert (session.n_selected, session.n_ticked) == (60, 0)
+    assert session.apply(["NA"]).event is None
+    assert work.labels == before and work.log.state.n_events == 0
+
+
+def test_a_policy_holds_for_what_is_added_and_ends_with_the_selection(partly_labeled):
+    session, ids = partly_labeled
+    session.treat_labeled("overrule")
+    session.lasso(*column(2), mode="add")
+    assert session.n_ticked == 120 and session.policy == "overrule"
+    session.lasso(*column(1))
+    assert session.n_ticked == 50 and session.policy == "keep"
+
+
+def test_documents_that_a_search_hides_get_no_label(session):
+    session.lasso(*column(0))
+    session.search(language="en")
+    assert (session.n_selected, session.n_hidden, session.n_ticked) == (60, 50, 10)
+    assert len(session.listed) == 10
+    applied = session.apply(["NA"])
+    assert applied.n_labeled == 10
+    assert {session.work.language[session.work.row_of[n]] for n in applied.event.id} == {
+        "en"
+    }
+    assert (session.n_selected, session.n_hidden, session.n_ticked) == (50, 50, 0)
+    session.search(language="any")
+    assert (session.n_hidden, session.n_ticked) == (0, 50)
+    assert session.apply(["NA"]).event.selection["steps"][0]["how"] == "lasso"
+
+
+def test_documents_that_others_label_are_hidden_by_the_search_for_unlabeled(session):
+    session.search(label=NOT_LABELED)
+    session.lasso(*column(0))
+    session.work.log.apply(session.ticked_ids[:7], ["LY"], by="bo")
+    session.narrow()
+    assert (session.n_hidden, session.n_ticked) == (7, 53)
+
+
 def test_the_list_is_typical_or_doubtful_first(session):
     session.lasso(*column(1))
-    space = session.round.space[session.listed]
+    space = session.round.X[session.listed]
     middle = space / np.linalg.norm(space, axis=1, keepdims=True)
     likeness = middle @ middle.mean(axis=0)
     assert (np.diff(likeness) <= 1e-6).all()
@@ -203,11 +297,11 @@ def test_colors_go_by_label_prediction_language_cluster_or_whether_there_is_one(
     session.work.log.apply([session.work.ids[0]], ["NA", "OP"])
     session.work.log.apply([session.work.ids[1]], ["HI", "re"])
     rows = np.arange(480)
-    assert session.groups("label", rows[:3]).tolist() == [HYBRID, "HI", NOBODY]
+    assert session.groups("label", rows[:3]).tolist() == [HYBRID, "HI", NOT_LABELED]
     assert session.groups("labeled", rows[:3]).tolist() == [
         "labeled",
         "labeled",
-        NOBODY,
+        NOT_LABELED,
     ]
     assert session.groups("language", rows).tolist() == documents["lang"].tolist()
     assert set(session.groups("predicted", rows)) <= {HYBRID, "HI"}

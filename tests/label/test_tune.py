@@ -7,9 +7,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 from embetter_reg.label import LinearTuner, Session, held_out_agreement, tune_round
+from embetter_reg.label._job import run
 from embetter_reg.label._tune import (
     Agreement,
-    _work,
     find_clusters,
     is_held_out,
     make_head,
@@ -41,7 +41,7 @@ def tuned(space, labeled, held, documents, tmp_path_factory):
         before=space,
         places=documents[["x", "y"]].to_numpy(),
         reducer="pca",
-        report=lambda *what: told.append(what),
+        callback=lambda *what: told.append(what),
     )
     return folder, figures, told
 
@@ -265,7 +265,7 @@ def test_rounds_run_in_the_background_and_are_kept(make_work, gold):
     assert first is not None, work.news
     assert (
         first.number == 1
-        and first.space.shape == (480, 24)
+        and first.X.shape == (480, 24)
         and "Held-out agreement" in work.news
     )
     assert np.linalg.norm(first.places - work.rounds[0].places, axis=1).mean() < np.ptp(
@@ -328,7 +328,7 @@ def test_a_round_that_fails_says_why(space, tmp_path):
     for name, array in given.items():
         np.save(tmp_path / f"{name}.npy", np.asarray(array))
     receiver, sender = multiprocessing.Pipe(duplex=False)
-    _work(str(tmp_path), str(tmp_path / "round"), {}, sender)
+    run(str(tmp_path), str(tmp_path / "round"), {}, sender)
     kind, sentence = receiver.recv()
     assert kind == "error" and "expected at least two labels" in sentence
     assert not (tmp_path / "round").exists()
