@@ -30,7 +30,8 @@ const [css, text] = arguments
 const found = []
 const walk = (root) => {
   for (const element of root.querySelectorAll("*")) {
-    if (element.matches(css) && (text == null || element.textContent.trim().startsWith(text))) found.push(element)
+    const begins = text == null || element.textContent.trim().startsWith(text)
+    if (begins && element.matches(css)) found.push(element)
     if (element.shadowRoot) walk(element.shadowRoot)
   }
 }

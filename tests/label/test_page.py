@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from importlib.util import find_spec
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -161,8 +162,188 @@ def test_every_way_to_select_and_narrow(start, browser, out):
         browser.click("Select what was found")
         browser.until(lambda: browser.n_selected == 1, "what was found is selected")
         browser.click("Take off")
-        browser.wait_for("without a label now")
+        browser.wait_for("of which none is ticked")
+        browser.click("Overrule")
+        browser.click("Take off")
+        browser.wait_for("Saved: 1 document without a label now")
     assert browser.errors() == []
+
+
+def test_labels_that_are_there_are_kept_overruled_or_added_to(
+    start, browser, out, documents, gold
+):
+    island = [i for i, name in zip(documents["id"], gold, strict=True) if name == "NA"]
+    log = LabelLog(out)
+    log.apply(island[:6], ["IN", "dtp"], by="bo")
+    log.apply(island[6:10], ["IN"], by="bo")
+    with start() as server:
+        browser.open(server.address)
+        browser.drag(around(*FIRST))
+        browser.until(
+            lambda: browser.find("h2", "60 selected, 10 of them unticked"),
+            "labeled documents start unticked",
+        )
+        browser.until(
+            lambda: (
+                "10 of the 60 listed are labeled already:" in browser.texts(".asks")
+            ),
+            "the page says how many are labeled",
+        )
+        browser.press("2")
+        browser.until(
+            lambda: any("6 of them not IN" in text for text in browser.texts(".asks")),
+            "the page says how many differ",
+        )
+        browser.click("Apply")
+        browser.wait_for(
+            "Saved: 50 documents labeled IN. 10 labeled before and unticked stay as "
+            "they were."
+        )
+        assert labels(out)[island[0]] == ("IN", "dtp")
+
+        browser.drag(around(*FIRST))
+        browser.until(lambda: browser.find("h2", "60 selected, 60"), "all are labeled")
+        browser.press("p", "1", "\ue007")
+        browser.wait_for("Saved: 60 documents also labeled NA.")
+        assert labels(out)[island[0]] == ("NA", "IN", "dtp")
+        browser.click("Undo")
+        browser.wait_for("taken back")
+        assert labels(out)[island[0]] == ("IN", "dtp")
+
+        browser.drag(around(*FIRST))
+        browser.until(lambda: browser.find("h2", "60 selected, 60"), "all are labeled")
+        browser.click("Overrule")
+        browser.until(
+            lambda: browser.find("h2", "60 selected") and browser.n_selected == 60,
+            "all are ticked",
+        )
+        browser.press("1")
+        browser.click("Apply")
+        browser.wait_for("Saved: 60 documents labeled NA.")
+        assert {labels(out)[name] for name in island} == {("NA",)}
+    assert browser.errors() == []
+
+
+def test_documents_that_a_search_hides_get_no_label(start, browser, out):
+    with start() as server:
+        browser.open(server.address)
+        browser.drag(around(*FIRST))
+        browser.until(lambda: browser.n_selected == 60, "an island is selected")
+        browser.choose("fi")
+        browser.wait_for("50 selected before are hidden by the search")
+        browser.until(
+            lambda: browser.find("h2", "60 selected, 50 hidden by the search"),
+            "the list counts them",
+        )
+        browser.press("1", "\ue007")
+        browser.wait_for("Saved: 10 documents labeled NA. 50 hidden by the search")
+        assert len(labels(out)) == 10
+        browser.choose("Any language")
+        browser.until(
+            lambda: browser.find("h2", "50 selected") and browser.n_selected == 50,
+            "they are selected still",
+        )
+    assert browser.errors() == []
+
+
+def test_a_file_that_cannot_be_imported_is_one_sentence(
+    start, browser, out, tmp_path, documents
+):
+    name = documents["id"][0]
+    contents = {
+        "nan.jsonl": f'{{"id": "{name}", "label": NaN}}',
+        "number.jsonl": f'{{"id": "{name}", "label": 3}}',
+        "deep.jsonl": "[" * 100_000,
+        "quote.csv": 'id,label\na,"NA',
+    }
+    with start() as server:
+        browser.open(server.address)
+        for file, content in contents.items():
+            (tmp_path / file).write_text(content, encoding="utf-8")
+            box = browser.find("input[type=file]")[0]
+            box.send_keys(str(tmp_path / file))
+            browser.wait_for(f"{file}:")
+            assert "expected" in browser.says()
+        assert not out.exists()
+    assert browser.errors() == []
+
+
+def test_a_name_keeps_its_letters(start, browser, out):
+    with start() as server:
+        for name in ("Åsa", "李", "Jo; <b>Ann</b>"):
+            browser.open(f"{server.address}?name={quote(name)}")
+            browser.until(
+                lambda name=name: browser.find(
+                    "h1 .dim", f"labels.jsonl · you are {name}"
+                ),
+                "the page shows the name",
+            )
+            browser.drag(around(*FIRST))
+            browser.until(lambda: browser.n_selected == 60, "an island is selected")
+            browser.press("o", "1", "\ue007")
+            browser.wait_for("Saved: 60 documents")
+    by = [json.loads(line)["by"] for line in out.read_text("utf-8").splitlines()]
+    assert by == ["Åsa", "李", "Jo; <b>Ann</b>"]
+
+
+MATH = r"$$\href{javascript:document.title='run'}{\text{click}}$$ and \(x^2\)"
+PRICE = "it cost $$5 and $$6"
+
+
+def test_nothing_in_data_is_mathematics(browser, out, space, documents):
+    changed = documents.assign(
+        text=[MATH, PRICE, *documents["text"][2:]],
+        id=[MATH + " 0", PRICE + " 1", *documents["id"][2:]],
+        lang=[MATH, MATH, *documents["lang"][2:]],
+        labels=[[] for _ in range(480)],
+    )
+    places = documents[["x", "y"]].to_numpy()
+    work = Workspace(changed, space, out, reducer="pca", places=places)
+    with serving_here(work) as server:
+        browser.open(f"{server.address}?name={quote(PRICE)}")
+        browser.choose("$$")
+        browser.wait_for("2 documents found")
+        browser.click("Select what was found")
+        browser.until(lambda: len(browser.find(".card")) == 2, "both are listed")
+        browser.type("Other labels", MATH)
+        browser.click("Apply")
+        browser.wait_for(f"Saved: 2 documents labeled {MATH}.")
+        browser.click("Select what was found")
+        browser.until(
+            lambda: any("2 of the 2 listed" in text for text in browser.texts(".asks")),
+            "both are labeled",
+        )
+        browser.choose("Language")
+        browser.until(
+            lambda: any(text.startswith("● $$") for text in browser.texts(".key")),
+            "the legend shows the language",
+        )
+        hover(browser, documents.loc[1, ["x", "y"]])
+        browser.until(
+            lambda: any(PRICE in text for text in browser.texts(".bk-Tooltip div")),
+            "the tooltip shows the text",
+        )
+        time.sleep(1)  # for MathJax, were it asked for
+        cards = " ".join(browser.texts(".card"))
+        assert PRICE in cards and MATH in cards
+        assert browser.texts("h1")[0].endswith(f"you are {PRICE}")
+        assert any(MATH in text for text in browser.texts("td"))
+        assert (
+            browser.find("mjx-container, a[href^='javascript'], script[src*=mathjax]")
+            == []
+        )
+        assert browser.driver.title != "run"
+    assert browser.errors() == []
+
+
+def hover(browser, point) -> None:
+    """Hold the pointer over a point of the map."""
+    from selenium.webdriver import ActionChains
+
+    x, y = browser.places([point])[0]
+    chain = ActionChains(browser.driver)
+    chain.w3c_actions.pointer_action.move_to_location(x - 3, y).move_to_location(x, y)
+    chain.perform()
 
 
 def test_a_tap_selects_a_document(start, browser, documents):
@@ -329,6 +510,7 @@ def test_markup_in_a_document_is_shown_and_not_run(browser, out, space, document
         assert (
             browser.find(".card script, .card img, .card b, .key i, .legend img") == []
         )
+        assert browser.find(".bk-Tooltip img, .bk-Tooltip script, option img") == []
         assert browser.driver.title != "run"
     assert browser.errors() == []
 

@@ -166,9 +166,9 @@ def test_documents_that_a_search_hides_get_no_label(session):
     assert len(session.listed) == 10
     applied = session.apply(["NA"])
     assert applied.n_labeled == 10
-    assert {session.work.language[session.work.row_of[n]] for n in applied.event.id} == {
-        "en"
-    }
+    assert {
+        session.work.language[session.work.row_of[n]] for n in applied.event.id
+    } == {"en"}
     assert (session.n_selected, session.n_hidden, session.n_ticked) == (50, 50, 0)
     session.search(language="any")
     assert (session.n_hidden, session.n_ticked) == (0, 50)

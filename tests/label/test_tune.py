@@ -1,4 +1,5 @@
 import multiprocessing
+import shutil
 import warnings
 
 import numpy as np
@@ -292,6 +293,79 @@ def test_rounds_run_in_the_background_and_are_kept(make_work, gold):
     assert sorted(other.rounds) == [0, 1], (
         "a map drawn anew changes nothing about the rounds"
     )
+
+
+def spoil(path, how):
+    if how == "missing":
+        path.unlink()
+    else:
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2 if how == "cut off" else 0])
+
+
+@pytest.mark.parametrize("how", ["empty", "cut off", "missing"])
+@pytest.mark.parametrize("name", ["map.npy", "clusters.npy"])
+def test_the_first_map_is_drawn_again_where_it_is_lost(make_work, how, name):
+    before = make_work(places=None).rounds[0]
+    assert np.array_equal(make_work(places=None).rounds[0].places, before.places)
+    spoil(make_work(places=None).folder / "0" / name, how)
+    again = make_work(places=None).rounds[0]
+    assert np.allclose(again.places, before.places, atol=1e-5)
+    assert np.array_equal(again.clusters, before.clusters)
+
+
+@pytest.fixture(scope="module")
+def round_folder(space, labeled, held, documents, tmp_path_factory):
+    """A round of the corpus, and the figures that its event holds."""
+    folder = tmp_path_factory.mktemp("kept") / "round"
+    figures = tune_round(
+        space,
+        *labeled,
+        held,
+        folder,
+        before=space,
+        places=documents[["x", "y"]].to_numpy(),
+        reducer="pca",
+    )
+    return folder, figures
+
+
+@pytest.mark.parametrize("how", ["empty", "cut off", "missing"])
+@pytest.mark.parametrize("name", ["map.npy", "clusters.npy", "space.npy"])
+def test_a_round_is_made_again_from_its_head_and_space(
+    make_work, round_folder, how, name
+):
+    folder, figures = round_folder
+    work = make_work()
+    shutil.copytree(folder, work.folder / "copy")
+    work.log.tuned(work._store.add(work.folder / "copy"), "ann", figures)
+    spoil(work.folder / "1" / name, how)
+    one = make_work().rounds[1]
+    assert np.allclose(one.X, np.load(folder / "space.npy"), atol=1e-2)
+    assert np.allclose(one.places, np.load(folder / "map.npy"), atol=0.05)
+    assert one.clusters.shape == (480,)
+    assert np.load(work.folder / "1" / name).shape[0] == 480
+
+
+def test_a_round_without_space_and_head_is_named_and_left_out(make_work, round_folder):
+    folder, figures = round_folder
+    work = make_work()
+    shutil.copytree(folder, work.folder / "copy")
+    work.log.tuned(work._store.add(work.folder / "copy"), "ann", figures)
+    spoil(work.folder / "1" / "space.npy", "empty")
+    spoil(work.folder / "1" / "head.safetensors", "missing")
+    again = make_work()
+    assert sorted(again.rounds) == [0]
+    assert again.news.startswith("Round 1 cannot be read: got ")
+
+
+def test_another_random_state_draws_another_map(make_work, space):
+    first = make_work(places=None, reducer="umap").rounds[0].places
+    assert np.array_equal(
+        make_work(places=None, reducer="umap").rounds[0].places, first
+    )
+    other = make_work(places=None, reducer="umap", random_state=1).rounds[0].places
+    assert not np.allclose(other, first)
 
 
 def test_a_round_that_is_stopped_leaves_nothing(make_work, gold):
