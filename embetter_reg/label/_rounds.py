@@ -192,7 +192,8 @@ class RoundStore:
         clusters = _array(folder / "clusters.npy", (len(self.ids),))
         assert places is not None
         assert clusters is not None
-        return Round(number, X, np.asarray(places), clusters, figures)
+        # Copies: a mapped file that somebody truncates would end the process.
+        return Round(number, X, np.array(places), np.array(clusters), figures)
 
 
 def _is_round(path: Path) -> bool:

@@ -30,6 +30,7 @@ FIRST, SECOND = (
     (0.5, 1.5),
 )  # where the islands of the first two registers lie
 BOTH = (-0.28, 1.5)
+TIP = "div[style*='max-width:380px'], div[style*='max-width: 380px']"
 
 
 def around(x0, x1, y0=-0.28, y1=5.3):
@@ -320,7 +321,7 @@ def test_nothing_in_data_is_mathematics(browser, out, space, documents):
         )
         hover(browser, documents.loc[1, ["x", "y"]])
         browser.until(
-            lambda: any(PRICE in text for text in browser.texts(".bk-Tooltip div")),
+            lambda: any(PRICE in text for text in browser.texts(TIP)),
             "the tooltip shows the text",
         )
         time.sleep(1)  # for MathJax, were it asked for
@@ -510,7 +511,7 @@ def test_markup_in_a_document_is_shown_and_not_run(browser, out, space, document
         assert (
             browser.find(".card script, .card img, .card b, .key i, .legend img") == []
         )
-        assert browser.find(".bk-Tooltip img, .bk-Tooltip script, option img") == []
+        assert browser.find("[style*=overflow-wrap] img, option img, .legend img") == []
         assert browser.driver.title != "run"
     assert browser.errors() == []
 

@@ -151,7 +151,7 @@ def test_labels_that_came_with_the_documents_are_kept_too(make_work):
 
 
 def test_a_policy_holds_for_what_is_added_and_ends_with_the_selection(partly_labeled):
-    session, ids = partly_labeled
+    session, _ = partly_labeled
     session.treat_labeled("overrule")
     session.lasso(*column(2), mode="add")
     assert session.n_ticked == 120 and session.policy == "overrule"

@@ -296,10 +296,10 @@ def test_rounds_run_in_the_background_and_are_kept(make_work, gold):
 
 
 def spoil(path, how):
-    if how == "missing":
-        path.unlink()
-    else:
-        content = path.read_bytes()
+    """Damage a file; as a new one, for the old one may be mapped into memory."""
+    content = path.read_bytes()
+    path.unlink()
+    if how != "missing":
         path.write_bytes(content[: len(content) // 2 if how == "cut off" else 0])
 
 
