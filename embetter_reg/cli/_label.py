@@ -134,9 +134,8 @@ def label(
         work, port=port, address=address, token=token, origins=allow_origin or ()
     )
     n_labeled = sum(map(bool, work.labels))
-    # Paths are data: brackets in them are no markup.
     console.print(
-        f"{len(work.ids):,} documents, {n_labeled:,} labeled; the log is {out}",
+        f"{len(work.ids):,} documents, {n_labeled:,} labeled; the log is {out}"
     )
     output.print(f"Open {server.address} (Ctrl-C ends)")
     server.run()

@@ -94,9 +94,10 @@ class TuneJob:
                 else:
                     self.step, self.share = rest
         except (EOFError, OSError):
-            self._process.join(timeout=10)
-            self.done = self._process.exitcode == 0 and not self.error
+            # The last step is reported once the round is on disk, whole.
+            self.done = self.share == 1 and not self.error
             if not self.done and not self.error:
+                self._process.join(timeout=10)
                 code = self._process.exitcode
                 self.error = f"the tuning process ended with code {code}"
         if self.error:
@@ -124,6 +125,7 @@ def _child(*arguments: Any) -> None:
     if hasattr(os, "nice"):
         os.nice(5)
     run(*arguments)
+    os._exit(0)  # to take the interpreter apart would last seconds
 
 
 def run(arguments: str, out: str, settings: dict[str, Any], sender: Any) -> None:
