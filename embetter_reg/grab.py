@@ -40,7 +40,8 @@ class ColumnGrabber(_Grabber):
     --------
     >>> import pandas as pd
     >>> from embetter_reg.grab import ColumnGrabber
-    >>> ColumnGrabber("text").transform(pd.DataFrame({"text": ["a cat", "a law"], "lang": ["en", "en"]}))
+    >>> table = pd.DataFrame({"text": ["a cat", "a law"], "lang": ["en", "en"]})
+    >>> ColumnGrabber("text").transform(table)
     ['a cat', 'a law']
 
     """

@@ -42,7 +42,8 @@ class DifferenceClassifier(ClassifierMixin, BaseEstimator):
     --------
     >>> from embetter_reg.model import DifferenceClassifier
     >>> from embetter_reg.text import LiteTextEncoder
-    >>> one, other = ["a cat", "the law", "a cat", "the law"], ["a cat", "the law", "the law", "a cat"]
+    >>> one = ["a cat", "the law", "a cat", "the law"]
+    >>> other = ["a cat", "the law", "the law", "a cat"]
     >>> encoder = LiteTextEncoder(n_components=2, min_df=1, random_state=0)
     >>> DifferenceClassifier(encoder).fit(one, other, [1, 1, 0, 0]).predict(["a law"], ["a law"])
     array([1])

@@ -55,7 +55,8 @@ def calc_distances(
     >>> import numpy as np
     >>> from embetter_reg.text import LiteTextEncoder
     >>> from embetter_reg.utils import calc_distances
-    >>> encoder = LiteTextEncoder(n_components=2, min_df=1, random_state=0).fit(["a cat", "the law"])
+    >>> encoder = LiteTextEncoder(n_components=2, min_df=1, random_state=0)
+    >>> encoder = encoder.fit(["a cat", "the law"])
     >>> calc_distances(["a cat", "the law"], ["a cat"], encoder, aggregate=np.min).round(1) + 0.0
     array([0., 1.], dtype=float32)
 

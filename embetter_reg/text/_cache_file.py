@@ -36,8 +36,9 @@ class DamagedError(Exception):
 
 
 def open_file(path: Path) -> sqlite3.Connection:
-    # The rollback journal, SQLite's default, is kept: the write-ahead log is faster but needs memory that processes
-    # share, so it fails on the network file systems of clusters. One commit a block costs little beside the encoding.
+    # The rollback journal, SQLite's default, stays: the write-ahead log is faster but
+    # needs memory that processes share, so it fails on the network file systems of
+    # clusters. One commit a block costs little beside the encoding.
     file = sqlite3.connect(path, timeout=_PATIENCE)
     file.text_factory = bytes  # damaged text is compared, not decoded
     try:
@@ -69,26 +70,29 @@ def open_file(path: Path) -> sqlite3.Connection:
 def look_up(
     file: sqlite3.Connection, name: bytes, keys: Iterable[bytes]
 ) -> dict[bytes, np.ndarray]:
-    found, n_damaged = {}, 0
+    vectors = {}
+    n_damaged = 0
     keys = list(keys)
     for start in range(0, len(keys), _ASK):
-        asked = keys[start : start + _ASK]
-        marks = ",".join("?" * len(asked))
-        query = f"SELECT text, checksum, vector FROM vectors WHERE encoder = ? AND text IN ({marks})"
-        for key, checksum, data in file.execute(query, (name, *asked)):
+        part = keys[start : start + _ASK]
+        marks = ",".join("?" * len(part))
+        query = (
+            "SELECT text, checksum, vector FROM vectors "
+            f"WHERE encoder = ? AND text IN ({marks})"
+        )
+        for key, checksum, data in file.execute(query, (name, *part)):
             if _is_sound(name, key, checksum, data):
-                found[key] = np.frombuffer(data, np.float32)
+                vectors[key] = np.frombuffer(data, np.float32)
             else:
                 n_damaged += 1
     if n_damaged:
-        if (
-            file.execute("PRAGMA quick_check(1)").fetchone()[0] != b"ok"
-        ):  # read whole only where there is a reason
+        # The file is read whole only where there is a reason.
+        if file.execute("PRAGMA quick_check(1)").fetchone()[0] != b"ok":
             raise DamagedError(f"{n_damaged} vectors and more")
         warnings.warn(
             f"{n_damaged} damaged vectors in the cache are computed anew", stacklevel=4
         )
-    return found
+    return vectors
 
 
 def look_up_width(file: sqlite3.Connection, name: bytes) -> int | None:

@@ -6,7 +6,7 @@ import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import (
@@ -48,7 +48,7 @@ class CachedEncoder(TransformerMixin, BaseEstimator):
     encoder : text encoder
         Any of this package, or a pipeline of them. One that needs fitting is cloned and
         fitted by `fit`. One that has a method ``_cache_key()`` returns there, as
-        numbers, strings and arrays, what decides its vectors; it is asked instead of
+        numbers, strings and arrays, what decides its vectors, and is called instead of reading
         its parameters and learned attributes.
     folder : path
         Where ``embeddings.sqlite`` is; made if it is not there.
@@ -64,7 +64,7 @@ class CachedEncoder(TransformerMixin, BaseEstimator):
     OSError
         If the folder cannot be used.
     TypeError
-        If a parameter or learned attribute of the encoder cannot be told apart on disk.
+        If a parameter or learned attribute of the encoder cannot be hashed.
     ValueError
         If the encoder gives other than one finite vector a text; nothing of that block
         is stored.
@@ -93,7 +93,7 @@ class CachedEncoder(TransformerMixin, BaseEstimator):
         self.folder = folder
         self.block_size = block_size
 
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Fit the encoder on documents ``X`` where it needs that."""
         self._check()
         texts = check_texts(X)
@@ -101,7 +101,7 @@ class CachedEncoder(TransformerMixin, BaseEstimator):
             self.encoder_ = clone(self.encoder).fit(texts, y)
         return self
 
-    def transform(self, X):
+    def transform(self, X: Any) -> np.ndarray:
         """Return the embedding of documents ``X``, ``float32 (n_documents, n_dims)``."""
         self._check()
         texts = check_texts(X)
@@ -110,27 +110,25 @@ class CachedEncoder(TransformerMixin, BaseEstimator):
             return np.empty((0, self._width(encoder)), np.float32)
         name = _key_of(encoder)
         keys = [_hash(text.encode("utf-8", "surrogatepass")) for text in texts]
-        wanted = dict(zip(keys, texts, strict=True))
-        found = self._using(lambda file: look_up(file, name, wanted))
-        unseen = [key for key in wanted if key not in found]
+        text_of = dict(zip(keys, texts, strict=True))
+        vectors = self._using(lambda file: look_up(file, name, text_of))
+        unseen = [key for key in text_of if key not in vectors]
         for start in range(0, len(unseen), self.block_size):
             block = unseen[start : start + self.block_size]
-            vectors = _checked(
-                encoder.transform([wanted[key] for key in block]), len(block), encoder
-            )
-            new = dict(zip(block, vectors, strict=True))
+            encoded = encoder.transform([text_of[key] for key in block])
+            rows = _checked(encoded, len(block), encoder)
+            new = dict(zip(block, rows, strict=True))
             self._using(lambda file, new=new: store(file, name, new))
-            found.update(new)
-        self._counts = np.add(
-            getattr(self, "_counts", (0, 0)), (len(texts) - len(unseen), len(unseen))
-        )
-        widths = {len(vector) for vector in found.values()}
+            vectors.update(new)
+        counts = (len(texts) - len(unseen), len(unseen))
+        self._counts = np.add(getattr(self, "_counts", (0, 0)), counts)
+        widths = {len(vector) for vector in vectors.values()}
         if len(widths) > 1:
             raise ValueError(
                 f"got vectors of widths {sorted(widths)}, expected one width; call "
                 "clear() and encode anew"
             )
-        return np.stack([found[key] for key in keys])
+        return np.stack([vectors[key] for key in keys])
 
     def stats(self) -> dict[str, int]:
         """Return ``hits`` and ``misses`` of this object (documents served and texts
@@ -159,13 +157,13 @@ class CachedEncoder(TransformerMixin, BaseEstimator):
             lambda file: file.execute("DELETE FROM vectors WHERE encoder = ?", (name,))
         )
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the encoder's own names; numbered ones need no model where the width
         is known from the file.
         """
         encoder = self._ready()
-        own = getattr(type(encoder), "get_feature_names_out", None)
-        if own not in (None, ClassNamePrefixFeaturesOutMixin.get_feature_names_out):
+        method = getattr(type(encoder), "get_feature_names_out", None)
+        if method not in (None, ClassNamePrefixFeaturesOutMixin.get_feature_names_out):
             return encoder.get_feature_names_out()
         prefix = type(encoder).__name__.lower()
         return np.array(
@@ -195,8 +193,10 @@ class CachedEncoder(TransformerMixin, BaseEstimator):
 
     def _width(self, encoder) -> int:
         name = _key_of(encoder)
-        known = self._using(lambda file: look_up_width(file, name))
-        return np.shape(encoder.transform([]))[1] if known is None else known
+        width = self._using(lambda file: look_up_width(file, name))
+        if width is None:
+            width = np.shape(encoder.transform([]))[1]
+        return width
 
     def _cache_key(self) -> str:
         """Return what decides the vectors where this encoder is a part of another one:
@@ -265,9 +265,9 @@ class CachedEncoder(TransformerMixin, BaseEstimator):
         return tags
 
 
-def _checked(given: Any, n_texts: int, encoder) -> np.ndarray:
+def _checked(encoded: Any, n_texts: int, encoder) -> np.ndarray:
     try:
-        vectors = np.asarray(given, dtype=np.float32)
+        vectors = np.asarray(encoded, dtype=np.float32)
         right = (
             vectors.ndim == 2
             and len(vectors) == n_texts
@@ -278,7 +278,7 @@ def _checked(given: Any, n_texts: int, encoder) -> np.ndarray:
         right = False
     if not right:
         raise ValueError(
-            f"got {type(given).__name__} of shape {getattr(given, 'shape', '?')} for "
+            f"got {type(encoded).__name__} of shape {getattr(encoded, 'shape', '?')} for "
             f"{n_texts} texts from "
             f"{type(encoder).__name__}, expected one finite dense vector a text; "
             "nothing of it was stored"

@@ -4,7 +4,7 @@ training.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from embetter_reg.text._loading import check_layers, load_transformer, resolve_l
 from embetter_reg.text._pretrained import PretrainedEncoder
 from embetter_reg.text._rules import check_list
 from embetter_reg.text._windows import tokenize
+
+if TYPE_CHECKING:
+    import torch
 
 
 class CausalLMEncoder(PretrainedEncoder):
@@ -60,7 +63,9 @@ class CausalLMEncoder(PretrainedEncoder):
     Examples
     --------
     >>> from embetter_reg.text import CausalLMEncoder
-    >>> encoder = CausalLMEncoder("gpt2", prompt=" In one word, this text is", prompt_position="after")
+    >>> encoder = CausalLMEncoder(
+    ...     "gpt2", prompt=" In one word, this text is", prompt_position="after"
+    ... )
     >>> encoder.token_scores(["Loved it!"], tokens=[" good", " bad"])  # doctest: +SKIP
 
     """
@@ -102,20 +107,20 @@ class CausalLMEncoder(PretrainedEncoder):
         self.local_files_only = local_files_only
         self.show_progress = show_progress
 
-    def transform(self, X):
+    def transform(self, X: Any) -> np.ndarray:
         """Return one layer's embedding of documents ``X``, ``float32 (n_documents,
         n_dims)``.
         """
         return self._encode(X, [self.layer], self.pooling)[self.layer]
 
     def encode(
-        self, X, layers: Sequence[int | str] = ("first", "half", "last")
+        self, X: Any, layers: Sequence[int | str] = ("first", "half", "last")
     ) -> Encoded:
-        """Return every asked layer of documents ``X`` in one pass."""
+        """Return every requested layer of documents ``X`` in one pass."""
         layers = check_list("layers", layers, '["last"]')
         return Encoded(self._encode(X, layers, self.pooling))
 
-    def token_scores(self, X, tokens: Sequence[str]) -> np.ndarray:
+    def token_scores(self, X: Any, tokens: Sequence[str]) -> np.ndarray:
         """Return the probabilities of chosen next tokens, ``float32 (n_documents,
         n_tokens)``.
 
@@ -218,7 +223,7 @@ class CausalLMEncoder(PretrainedEncoder):
         }
 
 
-def read_soft_prompt(path):
+def read_soft_prompt(path: str | Path) -> "torch.Tensor":
     """Return the tensor ``(n_tokens, d_model)`` of a soft-prompt file, without running
     code from it.
     """
@@ -230,37 +235,37 @@ def read_soft_prompt(path):
             f"got the soft prompt {path}, which does not exist, expected a tensor "
             "file; check the path"
         )
-    found: Any
+    loaded: Any
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
-            found = load_file(path)
+            loaded = load_file(path)
         elif path.suffix == ".npy":
-            found = torch.from_numpy(np.load(path, allow_pickle=False))
+            loaded = torch.from_numpy(np.load(path, allow_pickle=False))
         else:
-            found = torch.load(path, map_location="cpu", weights_only=True)
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # each format raises its own
         raise ValueError(
             f"got the soft prompt {path}, which could not be read, expected one "
             "tensor; save it anew"
         ) from error
-    if isinstance(found, dict):
-        if len(found) != 1:
+    if isinstance(loaded, dict):
+        if len(loaded) != 1:
             raise ValueError(
-                f"got {len(found)} tensors in {path} ({sorted(found)}), expected one; "
+                f"got {len(loaded)} tensors in {path} ({sorted(loaded)}), expected one; "
                 "save only the prompt"
             )
-        found = next(iter(found.values()))
+        loaded = next(iter(loaded.values()))
     if (
-        not isinstance(found, torch.Tensor)
-        or found.ndim != 2
-        or not len(found)
-        or not torch.isfinite(found).all()
+        not isinstance(loaded, torch.Tensor)
+        or loaded.ndim != 2
+        or not len(loaded)
+        or not torch.isfinite(loaded).all()
     ):
-        shape = tuple(getattr(found, "shape", ()))
+        shape = tuple(getattr(loaded, "shape", ()))
         raise ValueError(
             f"got a soft prompt of shape {shape}, expected finite numbers (n_tokens, "
             "d_model); save it anew"
         )
-    return found.detach().float()
+    return loaded.detach().float()

@@ -2,7 +2,7 @@
 states out.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +25,7 @@ from embetter_reg.text._windows import Splitter, Window
 class Encoded:
     """What one pass over documents gives.
 
-    ``layers`` maps each asked layer to ``float32 (n_documents, n_dims)``. A classifier
+    ``layers`` maps each requested layer to ``float32 (n_documents, n_dims)``. A classifier
     gives ``probabilities``, ``float32 (n_documents, n_classes)``, with columns in the
     order of ``classes``; other models None.
     """
@@ -48,7 +48,7 @@ class Pooled:
 
 def encode_layers(
     name: str,
-    X,
+    X: Any,
     layers: Sequence[int | str] = ("first", "half", "last"),
     *,
     pooling: str = "mean",
@@ -108,14 +108,14 @@ def encode_layers(
 
 
 def layers_of(
-    tokenizer,
-    model,
-    X,
+    tokenizer: Any,
+    model: Any,
+    X: Any,
     layers: Sequence[int | str],
     *,
-    pooling="mean",
-    max_length=None,
-    batch_size=32,
+    pooling: str = "mean",
+    max_length: int | None = None,
+    batch_size: int = 32,
 ) -> dict[int | str, np.ndarray]:
     """Return layers of a model that is loaded already; see `encode_layers`."""
     run = HiddenPass(tokenizer, model.base_model, max_length=max_length)
@@ -216,7 +216,9 @@ class HiddenPass:
         )
         return Pooled(dict(zip(layers, vectors, strict=True)), scores, n_truncated)
 
-    def tokens(self, windows: Sequence[Window], layer: int, *, batch_size: int):
+    def tokens(
+        self, windows: Sequence[Window], layer: int, *, batch_size: int
+    ) -> Iterator[tuple[list[Window], list[np.ndarray]]]:
         """Yield each batch of windows with the vectors of its document tokens, one
         array a window.
         """

@@ -33,7 +33,7 @@ class Int8Linear(nn.Module):
         )
         self.register_buffer("bias", bias)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return ``x @ weight.T + bias`` in float32."""
         rows = x.reshape(-1, x.shape[-1]).float()
         scale = (rows.abs().amax(dim=1, keepdim=True) / 127).clamp_(min=1e-12)

@@ -2,7 +2,7 @@
 
 import warnings
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -77,7 +77,8 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     Examples
     --------
     >>> from embetter_reg.text import LiteTextEncoder
-    >>> texts = ["Mix flour and milk.", "The minister resigned.", "Mix eggs and flour.", "The vote passed."]
+    >>> texts = ["Mix flour and milk.", "The minister resigned."]
+    >>> texts += ["Mix eggs and flour.", "The vote passed."]
     >>> LiteTextEncoder(n_components=2, min_df=1, random_state=0).fit_transform(texts).shape
     (4, 2)
 
@@ -110,12 +111,12 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self.normalize = normalize
         self.random_state = random_state
 
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the n-grams, their weights and the projection from documents ``X``."""
         self.fit_transform(X)
         return self
 
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X: Any, y: Any = None) -> np.ndarray:
         """Fit on ``X`` and return its embedding, ``float32 (n_documents,
         n_components)``.
         """
@@ -141,7 +142,7 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self._n_features_out = self.components_.shape[0]
         return self._project(weights)
 
-    def transform(self, X):
+    def transform(self, X: Any) -> np.ndarray:
         """Return the embedding of documents ``X``, ``float32 (n_documents,
         n_components)``.
         """

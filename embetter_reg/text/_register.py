@@ -3,9 +3,10 @@ threshold.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.metrics import f1_score
 
 from embetter_reg._validation import check_space, check_texts
@@ -16,6 +17,7 @@ from embetter_reg.text._loading import check_layers, load_transformer, resolve_l
 from embetter_reg.text._pretrained import PretrainedEncoder
 from embetter_reg.text._rules import check_list
 
+Threshold = float | str | dict[str, float] | ArrayLike
 GRID = (0.30, 0.35, 0.40, 0.45, 0.50, 0.55, 0.60, 0.65)
 
 
@@ -77,8 +79,11 @@ class RegisterEncoder(PretrainedEncoder):
     Examples
     --------
     >>> from embetter_reg.text import RegisterEncoder
-    >>> encoder = RegisterEncoder("TurkuNLP/web-register-classification-multilingual", layer="half")
-    >>> encoder.transform(["Mix the flour with milk.", "Ministeri erosi eilen."]).shape  # doctest: +SKIP
+    >>> encoder = RegisterEncoder(
+    ...     "TurkuNLP/web-register-classification-multilingual", layer="half"
+    ... )
+    >>> texts = ["Mix the flour with milk.", "Ministeri erosi eilen."]
+    >>> encoder.transform(texts).shape  # doctest: +SKIP
     (2, 1024)
 
     """
@@ -116,27 +121,27 @@ class RegisterEncoder(PretrainedEncoder):
         self.local_files_only = local_files_only
         self.show_progress = show_progress
 
-    def transform(self, X):
+    def transform(self, X: Any) -> np.ndarray:
         """Return one layer's embedding of documents ``X``, ``float32 (n_documents,
         n_dims)``.
         """
         return self._encode(X, [self.layer]).layers[self.layer]
 
     def encode(
-        self, X, layers: Iterable[int | str] = ("first", "half", "last")
+        self, X: Any, layers: Iterable[int | str] = ("first", "half", "last")
     ) -> Encoded:
-        """Return every asked layer of documents ``X``, and their probabilities, in one
+        """Return every requested layer of documents ``X``, and their probabilities, in one
         pass.
         """
         return self._encode(X, check_list("layers", layers, '["last"]'))
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each label, ``float32 (n_documents, n_classes)``."""
         probabilities = self._encode(X, []).probabilities
         assert probabilities is not None
         return probabilities
 
-    def predict(self, X, threshold: float | str | dict[str, float] | np.ndarray = 0.5):
+    def predict(self, X: Any, threshold: Threshold = 0.5) -> np.ndarray:
         """Return the labels of documents ``X``.
 
         Parameters
@@ -161,10 +166,10 @@ class RegisterEncoder(PretrainedEncoder):
 
     def decide(
         self,
-        probabilities,
-        threshold: float | str | dict[str, float] | np.ndarray = 0.5,
-    ):
-        """Return labels for probabilities that are there already; see `predict`."""
+        probabilities: ArrayLike,
+        threshold: Threshold = 0.5,
+    ) -> np.ndarray:
+        """Return labels for probabilities computed before; see `predict`."""
         probabilities = self._probabilities(probabilities)
         if not self.is_multi_label_:
             return np.array(self.classes_, dtype=object)[
@@ -172,7 +177,7 @@ class RegisterEncoder(PretrainedEncoder):
             ]
         return (np.asarray(probabilities) >= self._threshold(threshold)).astype(np.int8)
 
-    def label_sets(self, indicator) -> list[list[str]]:
+    def label_sets(self, indicator: ArrayLike) -> list[list[str]]:
         """Return the names of the labels that a binary indicator marks, one list a
         document.
         """
@@ -186,13 +191,18 @@ class RegisterEncoder(PretrainedEncoder):
         return [[classes[column] for column in np.flatnonzero(row)] for row in matrix]
 
     def fit_threshold(
-        self, X, y, *, grid: Sequence[float] = GRID, per_label: bool = False
-    ):
+        self,
+        X: Any,
+        y: Any,
+        *,
+        grid: Sequence[float] = GRID,
+        per_label: bool = False,
+    ) -> Self:
         """Choose the threshold of `predict` with the best micro-F1 on documents ``X``
         with gold labels ``y``.
 
-        The documents are remembered: `chosen_on` tells them, so that nobody scores on
-        them. The lowest of equally good thresholds is taken.
+        The documents are recorded: `chosen_on` returns which they are, so that nobody
+        scores on them. The lowest of equally good thresholds is taken.
 
         Parameters
         ----------
@@ -222,10 +232,15 @@ class RegisterEncoder(PretrainedEncoder):
         return self
 
     def best_threshold(
-        self, probabilities, y, *, grid: Sequence[float] = GRID, per_label: bool = False
-    ):
-        """Return what `fit_threshold` would choose for probabilities that are there
-        already, and keep nothing.
+        self,
+        probabilities: ArrayLike,
+        y: Any,
+        *,
+        grid: Sequence[float] = GRID,
+        per_label: bool = False,
+    ) -> float | np.ndarray:
+        """Return the threshold that `fit_threshold` would choose for probabilities
+        computed before, and record nothing.
         """
         if not self.is_multi_label_:
             raise ValueError(
@@ -248,27 +263,22 @@ class RegisterEncoder(PretrainedEncoder):
                 "got no gold label of this model, expected some to choose a threshold "
                 "by; check the labels"
             )
-        guesses = [probabilities >= candidate for candidate in candidates]
-        best = candidates[
-            int(
-                np.argmax(
-                    [
-                        f1_score(gold, g, average="micro", zero_division=0)
-                        for g in guesses
-                    ]
-                )
-            )
+        predicted = [probabilities >= candidate for candidate in candidates]
+        scores = [
+            f1_score(gold, labels, average="micro", zero_division=0)
+            for labels in predicted
         ]
+        best = candidates[int(np.argmax(scores))]
         if not per_label:
             return best
-        by_label = np.array(
-            [f1_score(gold, guess, average=None, zero_division=0) for guess in guesses]
-        )
-        return np.where(
-            gold.any(axis=0), np.array(candidates)[by_label.argmax(axis=0)], best
-        )
+        by_label = [
+            f1_score(gold, labels, average=None, zero_division=0)
+            for labels in predicted
+        ]
+        best_by_label = np.array(candidates)[np.argmax(by_label, axis=0)]
+        return np.where(gold.any(axis=0), best_by_label, best)
 
-    def chosen_on(self, X) -> np.ndarray:
+    def chosen_on(self, X: Any) -> np.ndarray:
         """Return, for each document of ``X``, whether `fit_threshold` saw it: bool
         ``(n_documents,)``.
         """
@@ -319,7 +329,15 @@ class RegisterEncoder(PretrainedEncoder):
         tokenizer, model = self._model()
         run = HiddenPass(tokenizer, model, max_length=self.max_length)
         numbers = [resolve_layer(layer, run.n_layers) for layer in layers]
-        multi_label, classes = self.is_multi_label_, self.classes_
+        multi_label = self.is_multi_label_
+        classes = self.classes_
+
+        def score(output: Any) -> Any:
+            logits = output.logits.float()
+            if multi_label:
+                return logits.sigmoid()
+            return logits.softmax(1)
+
         pooled = run.documents(
             texts,
             numbers,
@@ -327,19 +345,15 @@ class RegisterEncoder(PretrainedEncoder):
             long=self.long,
             overlap=self.overlap,
             batch_size=self.batch_size,
-            score=lambda output: (
-                output.logits.float().sigmoid()
-                if multi_label
-                else output.logits.float().softmax(1)
-            ),
+            score=score,
             n_scores=len(classes),
             show_progress=self.show_progress,
         )
         self.n_truncated_ = pooled.n_truncated
         warn_truncated(pooled.n_truncated, len(texts), run.splitter.limit, self.long)
-        probabilities = (
-            raise_parents(pooled.scores, classes) if multi_label else pooled.scores
-        )
+        probabilities = pooled.scores
+        if multi_label:
+            probabilities = raise_parents(probabilities, classes)
         return Encoded(
             {layer: pooled.layers[n] for layer, n in zip(layers, numbers, strict=True)},
             probabilities,
@@ -348,20 +362,7 @@ class RegisterEncoder(PretrainedEncoder):
 
     def _threshold(self, threshold) -> np.ndarray | float:
         if isinstance(threshold, str):
-            if threshold != "best":
-                raise ValueError(
-                    f"got threshold={threshold!r}, expected a number, one a label, or "
-                    "'best'; pass one"
-                )
-            chosen = getattr(
-                self, "threshold_", getattr(self._model()[1].config, "threshold", None)
-            )
-            if chosen is None:
-                raise ValueError(
-                    "got threshold='best', expected one that fit_threshold chose; "
-                    "call fit_threshold first"
-                )
-            return chosen
+            return self._best(threshold)
         if isinstance(threshold, dict):
             unknown = sorted(set(threshold) - set(self.classes_))
             if unknown:
@@ -382,6 +383,21 @@ class RegisterEncoder(PretrainedEncoder):
             )
         return values
 
+    def _best(self, threshold: str) -> np.ndarray | float:
+        if threshold != "best":
+            raise ValueError(
+                f"got threshold={threshold!r}, expected a number, one a label, or "
+                "'best'; pass one"
+            )
+        of_model = getattr(self._model()[1].config, "threshold", None)
+        best = getattr(self, "threshold_", of_model)
+        if best is None:
+            raise ValueError(
+                "got threshold='best', expected one that fit_threshold chose; call "
+                "fit_threshold first"
+            )
+        return best
+
     def _probabilities(self, values: Any) -> np.ndarray:
         """Return probabilities that were passed, of the shape that this model gives."""
         probabilities = check_space("probabilities", values)
@@ -395,8 +411,9 @@ class RegisterEncoder(PretrainedEncoder):
 
     def _indicator(self, y: Any, n_documents: int) -> np.ndarray:
         """Return gold labels as a binary matrix in the order of ``classes_``."""
-        values = y.to_list() if hasattr(y, "to_list") else y
-        values = check_list("y", values, '[["NA"], ["HI", "re"]]')
+        if hasattr(y, "to_list"):
+            y = y.to_list()
+        values = check_list("y", y, '[["NA"], ["HI", "re"]]')
         if len(values) != n_documents:
             raise ValueError(
                 f"got {len(values)} gold labels for {n_documents} documents, expected "

@@ -151,7 +151,7 @@ class SentenceEncoder(PretrainedEncoder):
         self.local_files_only = local_files_only
         self.show_progress = show_progress
 
-    def transform(self, X):
+    def transform(self, X: Any) -> np.ndarray:
         """Return the embedding of documents ``X``, ``float32 (n_documents, n_dims)``."""
         texts = self._texts(X)
         model = self._model()

@@ -1,5 +1,7 @@
 """Static word vectors: the fastest encoder, through model2vec."""
 
+from typing import Any
+
 import numpy as np
 
 from embetter_reg._hub import loading
@@ -31,7 +33,8 @@ class TextEncoder(PretrainedEncoder):
     Examples
     --------
     >>> from embetter_reg.text import TextEncoder
-    >>> TextEncoder("minishlab/potion-multilingual-128M").transform(["Hello", "Hei"]).shape  # doctest: +SKIP
+    >>> encoder = TextEncoder("minishlab/potion-multilingual-128M")
+    >>> encoder.transform(["Hello", "Hei"]).shape  # doctest: +SKIP
     (2, 256)
 
     """
@@ -53,7 +56,7 @@ class TextEncoder(PretrainedEncoder):
         self.max_length = max_length
         self.show_progress = show_progress
 
-    def transform(self, X):
+    def transform(self, X: Any) -> np.ndarray:
         """Return the embedding of documents ``X``, ``float32 (n_documents, n_dims)``."""
         texts = self._texts(X)
         if not texts:

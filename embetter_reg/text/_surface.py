@@ -9,6 +9,7 @@ import unicodedata
 import zlib
 from collections import Counter
 from functools import cache
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -22,7 +23,8 @@ _SEGMENT = 50  # words in a segment of the type-token ratio
 _OPENING = 300  # words among which a word may occur once only; more words would repeat more of them
 _ZIPPED = 4000  # characters that are compressed
 
-# Characters of one kind in any script, first by sign, then by Unicode category; full-width forms are folded.
+# Characters of one kind in any script, first by sign, then by Unicode category;
+# full-width forms are folded.
 _SIGNS = {
     "comma": ",،、፣՝",
     "stop": ".。۔।॥።։",
@@ -67,15 +69,22 @@ _KIND_OF_CATEGORY = {
 }
 
 # Thai, Lao, Burmese, Khmer, Han and kana leave no space between words: a letter counts as a word.
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_ACCENTS = "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0971-\u0df3\u200c\u200d"
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff"
+    "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+_ACCENTS = (
+    "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963"
+    "\u0971-\u0df3\u200c\u200d"
+)
 _RUN = rf"[^\W_{_UNSPACED}]+"
 _WORD = re.compile(
     rf"{_RUN}(?:(?:['’{_ACCENTS}-]+|(?<=\d)[.,:](?=\d)){_RUN})*[{_ACCENTS}]*|(?=\w)[{_UNSPACED}]"
 )
 _TIGHT_END = "。！？｡።፧\n"  # after these no space is needed
 _END = f"[.!?…؟\u037e۔।॥։{_TIGHT_END}]"
-_SENTENCE_END = re.compile(  # tried once in a run of marks, or "!!!!!" would take the square of its length
+# Tried once in a run of marks, or "!!!!!" would take the square of its length.
+_SENTENCE_END = re.compile(
     f"{_END}(?<!{_END}{{2}}){_END}*+[\"'”’»)\\]」』）]*(?:(?!\\S)|(?<=[”’」』）{_TIGHT_END}]))"
 )
 _GREEK = re.compile("[\u0370-\u03ff]")
@@ -162,12 +171,12 @@ class SurfaceEncoder(TransformerMixin, BaseEstimator):
         self.scale = scale
         self.normalize = normalize
 
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the mean and spread of each feature from documents ``X``."""
         self.fit_transform(X)
         return self
 
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X: Any, y: Any = None) -> np.ndarray:
         """Fit on ``X`` and return its features, ``float32 (n_documents, n_features)``."""
         check_encoder(self)
         counts = self._count(check_texts(X))
@@ -184,7 +193,7 @@ class SurfaceEncoder(TransformerMixin, BaseEstimator):
         self.scale_ = np.where(spread > 1e-9, spread, 1.0)
         return self._scale(counts)
 
-    def transform(self, X):
+    def transform(self, X: Any) -> np.ndarray:
         """Return the features of documents ``X``, ``float32 (n_documents,
         n_features)``.
         """
@@ -194,7 +203,7 @@ class SurfaceEncoder(TransformerMixin, BaseEstimator):
         counts = self._count(check_texts(X))
         return self._scale(counts) if self.scale else counts.astype(np.float32)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the features' own names; ``input_features`` is not used."""
         return np.array(_NAMES, dtype=object)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -106,7 +106,9 @@ class TokenEncoder(PretrainedEncoder, auto_wrap_output_keys=None):  # type: igno
     Examples
     --------
     >>> from embetter_reg.text import TokenEncoder
-    >>> encoder = TokenEncoder("xlm-roberta-base", layer="half", unit="word", n_sentences=200, random_state=0)
+    >>> encoder = TokenEncoder(
+    ...     "xlm-roberta-base", layer="half", unit="word", n_sentences=200, random_state=0
+    ... )
     >>> encoder.transform(sentences).save("tokens.parquet")  # doctest: +SKIP
 
     """
@@ -148,12 +150,12 @@ class TokenEncoder(PretrainedEncoder, auto_wrap_output_keys=None):  # type: igno
         self.show_progress = show_progress
         self.random_state = random_state
 
-    def transform(self, X) -> TokenTable:
+    def transform(self, X: Any) -> TokenTable:
         """Return the table of tokens of documents ``X``."""
         from tqdm.auto import tqdm
 
         texts = self._texts(X)
-        chosen = self._choose(len(texts))
+        rows = self._choose(len(texts))
         if self._current() is None:
             check_layers(self.name, [self.layer], self.revision, self.local_files_only)
         tokenizer, model = self._model()
@@ -161,43 +163,39 @@ class TokenEncoder(PretrainedEncoder, auto_wrap_output_keys=None):  # type: igno
         layer = resolve_layer(self.layer, run.n_layers)
         splitter = run.splitter
         windows, self.n_truncated_ = splitter.windows(
-            [texts[i] for i in chosen], long=self.long, overlap=self.overlap
+            [texts[i] for i in rows], long=self.long, overlap=self.overlap
         )
-        warn_truncated(self.n_truncated_, len(chosen), splitter.limit, self.long)
+        warn_truncated(self.n_truncated_, len(rows), splitter.limit, self.long)
 
-        documents, positions, vectors = [], [], []
+        documents: list[np.ndarray] = []
+        positions: list[np.ndarray] = []
+        vectors: list[np.ndarray] = []
         with tqdm(
             total=len(windows), unit="text", disable=not self.show_progress
         ) as bar:
             for batch, parts in run.tokens(windows, layer, batch_size=self.batch_size):
                 for window, part in zip(batch, parts, strict=True):
-                    documents.append(np.full(len(part), chosen[window.document]))
+                    documents.append(np.full(len(part), rows[window.document]))
                     positions.append(np.asarray(window.positions))
                     vectors.append(part)
                 bar.update(len(batch))
         table = pd.DataFrame(
             {"document": _joined(documents), "position": _joined(positions)}
         )
-        names, units = self._names(tokenizer, {i: texts[i] for i in chosen})
+        names, units = self._names(tokenizer, {i: texts[i] for i in rows})
         keys = list(zip(table["document"], table["position"], strict=True))
         table["token"] = pd.Series([names[key] for key in keys], dtype=object)
         if self.unit == "word":
             table["position"] = np.array([units[key] for key in keys], dtype=np.int64)
-        flat = (
-            np.concatenate(vectors)
-            if vectors
-            else np.empty((0, run.n_dims), np.float32)
-        )
-        found = _average(
-            table, flat, ["document", "position"]
-        )  # sub-words of a word, overlaps of windows
+        flat = np.concatenate([np.empty((0, run.n_dims), np.float32), *vectors])
+        # Sub-words of a word, and overlaps of windows.
+        result = _average(table, flat, ["document", "position"])
         if self.duplicates == "keep":
-            return found
-        return _average(
-            found.tokens,
-            found.vectors,
-            ["document", "token"] if self.duplicates == "document" else ["token"],
-        )
+            return result
+        by = ["token"]
+        if self.duplicates == "document":
+            by = ["document", "token"]
+        return _average(result.tokens, result.vectors, by)
 
     def _choose(self, n_documents: int) -> np.ndarray:
         if self.n_sentences is None:
@@ -273,7 +271,8 @@ def _average(table: pd.DataFrame, vectors: np.ndarray, by: list[str]) -> TokenTa
     stays.
     """
     order = np.lexsort((table["position"], table["document"]))
-    table, vectors = table.iloc[order].reset_index(drop=True), vectors[order]
+    table = table.iloc[order].reset_index(drop=True)
+    vectors = vectors[order]
     group = table.groupby(by, sort=False).ngroup().to_numpy()
     first = np.flatnonzero(~pd.Series(group).duplicated())
     sums = np.zeros((len(first), vectors.shape[1]), np.float32)
