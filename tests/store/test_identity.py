@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from embetter_reg.corpus import load_registers, text_digest
+from embetter_reg.corpus import load_registers, read_documents, text_digest
 from embetter_reg.store import (
     Embeddings,
     encode_documents,
@@ -87,6 +87,18 @@ def test_rows_of_a_hybrid_pair_by_their_document(stored, documents):
         document=documents["id"], id=documents["id"] + "#NA"
     ).iloc[[3, 3, 5]]
     assert stored.rows_of(exploded).tolist() == [3, 3, 5]
+
+
+def test_the_same_row_of_two_files_is_two_documents(tmp_path):
+    """train/en.tsv and test/en.tsv have no ids; row 1 of one is not row 1 of other."""
+    for name in ("train", "test"):
+        (tmp_path / name).mkdir()
+        lines = [f"NA\tThe {name} document {n}.\n" for n in range(4)]
+        (tmp_path / name / "en.tsv").write_text("".join(lines))
+    train = read_documents(tmp_path / "train")
+    stored = read_embeddings(encode_documents(SurfaceEncoder(), train, tmp_path / "e"))
+    with pytest.raises(ValueError, match="emb without the document"):
+        stored.rows_of(read_documents(tmp_path / "test"), "emb")
 
 
 def test_an_id_twice_is_refused(documents):

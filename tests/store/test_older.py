@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from embetter_reg.corpus import read_documents
+from embetter_reg.corpus import document_id, read_documents
 from embetter_reg.store import read_embeddings
 
 RNG = np.random.default_rng(0)
@@ -61,6 +61,35 @@ def test_their_texts_are_documents(older):
     ]
     assert found["labels"].tolist() == [["NA", "ne"], [], ["HI"]]
     assert not [name for name in found if name.startswith(("embed_", "pred", "vec_"))]
+
+
+def test_ids_pair_where_the_texts_are_the_same(older):
+    folder, frames = older
+    stored = read_embeddings(folder / "en_embeds.tsv")
+    documents = frames["en"][["id", "text"]]
+    assert stored.rows_of(documents[::-1]).tolist() == [2, 1, 0]
+    with pytest.raises(ValueError, match="the id 'en0' is of the text 'Said"):
+        stored.rows_of(documents.assign(text="another"))
+    bare = frames["en"].drop(columns="text")
+    bare.to_csv(folder / "en_bare.tsv", sep="\t")
+    with pytest.warns(UserWarning, match="3 documents pair with .* by id alone"):
+        read_embeddings(folder / "en_bare.tsv").rows_of(documents)
+
+
+def test_an_id_that_is_missing_is_made_of_the_text(older):
+    folder, frames = older
+    two = pd.concat([frames["en"], frames["en"]]).drop(columns=["id", "lang"])
+    path = folder / "en_no_ids.tsv"
+    two.to_csv(path, sep="\t")
+    with pytest.raises(ValueError, match=r"en_no_ids.tsv:\d+: .*has no language"):
+        read_embeddings(path)  # en and no are both codes
+    path = path.rename(folder / "en_unnamed.tsv")
+    ids = read_embeddings(path).documents["id"].tolist()
+    assert ids[:3] == [document_id("en", text) for text in two["text"][:3]]
+    assert ids[3:] == [f"{identifier}-2" for identifier in ids[:3]]
+    two.drop(columns="text").to_csv(path, sep="\t")
+    with pytest.raises(ValueError, match="it has neither an id nor a text"):
+        read_embeddings(path)
 
 
 def test_nothing_is_evaluated(tmp_path):
