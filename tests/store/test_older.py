@@ -82,8 +82,8 @@ def test_an_id_that_is_missing_is_made_of_the_text(older):
     path = folder / "en_no_ids.tsv"
     two.to_csv(path, sep="\t")
     with pytest.raises(ValueError, match=r"en_no_ids.tsv:\d+: .*has no language"):
-        read_embeddings(path)  # en and no are both codes
-    path = path.rename(folder / "en_unnamed.tsv")
+        read_embeddings(path)
+    path = path.rename(folder / "en_embeds_2.tsv")
     ids = read_embeddings(path).documents["id"].tolist()
     assert ids[:3] == [document_id("en", text) for text in two["text"][:3]]
     assert ids[3:] == [f"{identifier}-2" for identifier in ids[:3]]
