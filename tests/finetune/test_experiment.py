@@ -4,10 +4,14 @@ commands.
 
 import gc
 import json
+import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from embetter_reg import report
@@ -17,6 +21,7 @@ from embetter_reg.finetune import (
     RegisterTrainer,
     average_folds,
     finetune_documents,
+    read_figures,
     trained_on,
 )
 from embetter_reg.finetune.models import _register_run
@@ -348,3 +353,134 @@ def test_the_commands_train_and_compare_layers(tiny_folder, tmp_path, monkeypatc
         written["spaces"]["base 4"], written["spaces"]["tuned 4"], atol=1e-4
     )
     assert "tuned 4" in shown
+
+
+def refused(*arguments):
+    """Return the sentence of a command's bad input."""
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert isinstance(done.exception, ValueError | OSError), done.exception
+    return str(done.exception)
+
+
+FULL_DISK = """
+import resource
+from embetter_reg.cli import main
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+main()
+"""
+
+
+def options(folder, out):
+    quick = ["--max-steps", 4, "--check-every", 2, "--max-length", 16]
+    return ["--model", folder / "bert", "--out", out, "--device", "cpu", *quick]
+
+
+def write_documents(path, languages=("en", "fi")):
+    make_documents(languages).to_json(path, orient="records", lines=True)
+    return path
+
+
+def test_a_full_disk_stops_training_and_resume_goes_on(tiny_folder, tmp_path):
+    docs = write_documents(tmp_path / "docs.jsonl")
+    out = tmp_path / "tuned"
+    command = ["finetune", docs, *options(tiny_folder, out)]
+    # In a process of its own, whose files may have 20,000 bytes.
+    full = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, *map(str, command)],
+        capture_output=True,
+        text=True,
+    )
+    assert full.returncode == 2 and "Traceback" not in full.stderr
+    assert "where a file cannot be written" in " ".join(full.stderr.split())
+    assert "with an unfinished run" in refused(*command)
+    other = refused(*command, "--batch-size", 3, "--resume")
+    assert "of a run with other batch_size" in other
+    invoke(*command, "--resume")
+    assert RegisterEncoder(str(out), device="cpu").predict(["the cat"]).shape == (1,)
+    assert not (out / "checkpoints").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--device", "cuda", "got device='cuda' but no CUDA device is here"),
+        ("--device", "foo", "got device='foo', expected"),
+        ("--dtype", "float8", "got dtype='float8', expected"),
+        ("--method", "prefix", "got method='prefix', expected"),
+        ("--n-epochs", "0", "got n_epochs=0.0, expected"),
+        ("--class-weight", "much", "got class_weight='much', expected"),
+        ("--model", "no/such/model", "which could not be loaded"),
+        ("--out", "/dev/null/tuned", "is not a folder, expected a folder to write to"),
+    ],
+)
+def test_bad_options_are_one_sentence(tiny_folder, tmp_path, option, value, message):
+    if value == "cuda" and torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    docs = write_documents(tmp_path / "docs.jsonl")
+    arguments = options(tiny_folder, tmp_path / "out")
+    assert message in refused("finetune", docs, *arguments, option, value)
+
+
+def test_bad_models_and_documents_are_one_sentence(tiny_folder, tmp_path):
+    docs = write_documents(tmp_path / "docs.jsonl")
+    broken = tmp_path / "broken"
+    shutil.copytree(tiny_folder / "bert", broken)
+    (broken / "model.safetensors").write_bytes(b"\x10" * 900)
+    arguments = options(tiny_folder, tmp_path / "out")
+    dataset = tmp_path / "dataset"
+    dataset.mkdir()
+    (dataset / "dataset_dict.json").write_text("{}", encoding="utf-8")
+    message = refused("finetune", docs, *arguments, "--model", broken)
+    assert message.startswith(f"got the model '{broken}', which could not be loaded")
+    assert refused("finetune", dataset, *arguments).startswith(f"got {dataset}")
+
+
+def test_rows_of_two_files_are_not_one_document(tiny_folder, tmp_path, monkeypatch):
+    """Documents without ids, in files of the same names: what was trained on is found
+    by texts.
+    """
+    for part, words in (("train", WORDS[:5]), ("test", WORDS[5:])):
+        (tmp_path / part).mkdir()
+        lines = [
+            f"{label}\t{text} {word}\n"
+            for label, text in PARTS.items()
+            for word in words
+        ]
+        path = tmp_path / part / "en.tsv"
+        path.write_text("".join(lines), encoding="utf-8")
+    out = tmp_path / "tuned"
+    invoke(
+        "finetune", tmp_path / "train", *options(tiny_folder, out), "--test-size", 0.4
+    )
+    train = read_documents(tmp_path / "train")
+    test = read_documents(tmp_path / "test")
+    split = pd.read_csv(out / "split.csv")
+    held_out = split["id"][split["part"] == "test"]
+    np.testing.assert_array_equal(
+        trained_on(out, train), ~train["id"].isin(held_out).to_numpy()
+    )
+    assert not trained_on(out, test).any()
+    same_ids = test.assign(id=train["id"].iloc[: len(test)].to_numpy())
+    assert not trained_on(out, same_ids).any()
+    assert trained_on(out, train.assign(id=test["id"].iloc[0])).any()
+
+
+def test_odd_records_are_refused(tmp_path):
+    documents = make_documents(["en"])
+    (tmp_path / "split.csv").write_text("id,lang\na,en\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="without the column 'digest', expected"):
+        trained_on(tmp_path, documents)
+    with pytest.raises(ValueError, match="got documents without the column 'text'"):
+        trained_on(tmp_path, documents.drop(columns="text"))
+    (tmp_path / "figures.csv").write_text("", encoding="utf-8")
+    with pytest.raises(ValueError, match="without the column 'language', expected"):
+        read_figures([tmp_path])
+    with pytest.raises(FileNotFoundError, match=r"without figures\.csv, expected"):
+        read_figures([tmp_path / "nothing"])
+    with pytest.raises(TypeError, match="got one path, expected a list of folders"):
+        read_figures(str(tmp_path))
+    with pytest.raises(ValueError, match="got no folder, expected trained models"):
+        read_figures([])
+    with pytest.raises(ValueError, match="got figures without the column 'fold'"):
+        average_folds(pd.DataFrame({"language": ["en"]}))

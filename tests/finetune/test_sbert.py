@@ -5,6 +5,7 @@ left alone, kills survived.
 import gc
 import pickle
 import random
+import shutil
 import sys
 
 import numpy as np
@@ -587,3 +588,92 @@ def test_a_real_model_moves_documents_of_a_register_together(real_model):
     for part, least in ((train, 0.5), (test, 0.08)):
         before = apart(model.encode(part["text"].to_list()), part["register"])
         assert apart(ours.transform(part["text"]), part["register"]) > before + least
+
+
+def test_what_is_saved_is_loaded_with_its_parameters_and_goes_on(tuned, tmp_path):
+    tuned.save(tmp_path / "tuned")
+    loaded = SbertTuner.load(tmp_path / "tuned", device="cpu")
+    np.testing.assert_allclose(
+        loaded.transform(TEXTS), tuned.transform(TEXTS), atol=1e-6
+    )
+    assert loaded.history_ == tuned.history_
+    expected = {**tuned.get_params(), "model": str(tmp_path / "tuned")}
+    assert loaded.get_params() == expected
+    steps = [record["step"] for record in loaded.partial_fit(TEXTS, LABELS).history_]
+    assert steps == [6, 12, 18, 24]
+    cosines = SbertLearner.load(tmp_path / "tuned", device="cpu").predict(FIRST, SECOND)
+    np.testing.assert_allclose(
+        cosines, tuned.learner_.predict(FIRST, SECOND), atol=1e-6
+    )
+    assert str(tmp_path) not in (tmp_path / "tuned" / "training.json").read_text(
+        "utf-8"
+    )
+
+
+@pytest.mark.parametrize("record", [None, "{}", "[]", "nonsense", '{"history": 3}'])
+def test_a_folder_of_something_else_is_not_loaded(tiny_model, tmp_path, record):
+    shutil.copytree(tiny_model, tmp_path / "st")
+    if record is not None:
+        (tmp_path / "st" / "training.json").write_text(record, encoding="utf-8")
+    for kind in (SbertLearner, SbertTuner):
+        with pytest.raises(
+            ValueError, match=r"without a training\.json of Sbert.*, expected a folder"
+        ):
+            kind.load(tmp_path / "st")
+
+
+def test_no_seed_leaves_global_state_alone(tiny_model):
+    before = [
+        random.getstate(),
+        np.random.get_state()[1].tolist(),  # noqa: NPY002
+        torch.get_rng_state().tolist(),
+    ]
+    tuner(tiny_model, random_state=None).fit(TEXTS, LABELS)
+    learner(tiny_model, random_state=None).partial_fit(FIRST, SECOND, SIMILAR)
+    assert before == [
+        random.getstate(),
+        np.random.get_state()[1].tolist(),  # noqa: NPY002
+        torch.get_rng_state().tolist(),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "options", "message"),
+    [
+        ("a text", LABELS, {}, "got one string, expected a list of documents"),
+        (set(TEXTS), LABELS, {}, "got set, expected a list of documents"),
+        (TEXTS, 3, {}, r"got y of shape \(\), expected one label a document"),
+        (TEXTS, set(LABELS), {}, r"got y of shape \(\), expected one label a document"),
+        (TEXTS, np.zeros((24, 2, 2)), {}, r"got y of shape \(24, 2, 2\)"),
+        (TEXTS, LABELS, {"positives": "any"}, "got positives='any', expected one of"),
+        (TEXTS, LABELS, {"negatives": 3}, "got negatives=3, expected one of"),
+    ],
+)
+def test_odd_documents_are_refused(tiny_model, X, y, options, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        tuner(tiny_model, **options).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "similarity", "message"),
+    [
+        ("a", ["b"], [1], "got one string, expected a list of documents"),
+        ({"a"}, ["b"], [1], "got set, expected a list of documents"),
+        (["a"], ["b"], ["much"], "got similarities that are not numbers"),
+        (["a"], ["b"], [None], "got the similarity nan at position 0"),
+        (["a"], ["b"], None, "got similarities of shape"),
+        (["a"], ["b"], [[1]], r"got similarities of shape \(1, 1\)"),
+        (["a"], ["b"], {1}, "got similarities that are not numbers"),
+    ],
+)
+def test_odd_pairs_are_refused(first, second, similarity, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        SbertLearner("x").fit(first, second, similarity)
+
+
+def test_damaged_weights_are_one_sentence(tiny_model, tmp_path):
+    shutil.copytree(tiny_model, tmp_path / "cut")
+    weights_file = tmp_path / "cut" / "model.safetensors"
+    weights_file.write_bytes(weights_file.read_bytes()[:5000])
+    with pytest.raises(OSError, match="got the model '.*cut', which could not be"):
+        tuner(tmp_path / "cut").fit(TEXTS, LABELS)

@@ -14,7 +14,7 @@ from sklearn.base import (
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted
 
-from embetter_reg._parameters import check_parameters
+from embetter_reg._parameters import check_parameters, one_of
 from embetter_reg._random import draw_seed
 from embetter_reg._validation import check_labels, check_same_length, check_texts
 from embetter_reg.finetune import pairs
@@ -196,7 +196,8 @@ class SbertTuner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         names = SbertLearner._get_param_names()
         learner = SbertLearner(**{name: getattr(self, name) for name in names})
         learner._check_parameters()
-        check_parameters(self)
+        restrictions = one_of(pairs.LANGUAGES)
+        check_parameters(self, positives=restrictions, negatives=restrictions)
         if self.n_pos + self.n_neg == 0:
             raise ValueError(
                 "got n_pos=0 and n_neg=0, expected at least one pair a document; "
