@@ -103,7 +103,14 @@ def _saved_dataset(path: Path) -> Iterator[Row]:
     datasets = optional_import(
         "datasets", package="datasets", purpose="reading a saved Hugging Face dataset"
     )
-    loaded = datasets.load_from_disk(str(path))
+    try:
+        loaded = datasets.load_from_disk(str(path))
+    except Exception as error:  # each damaged file raises its own
+        raise ValueError(
+            f"got {path}, a saved dataset that cannot be read "
+            f"({type(error).__name__}: {error}), expected what save_to_disk wrote; "
+            "save it again"
+        ) from error
     parts = {path.name: loaded}
     if hasattr(loaded, "items"):
         parts = dict(loaded)

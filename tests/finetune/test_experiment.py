@@ -436,7 +436,7 @@ def test_bad_models_and_documents_are_one_sentence(tiny_folder, tmp_path):
     assert refused("finetune", dataset, *arguments).startswith(f"got {dataset}")
 
 
-def test_rows_of_two_files_are_not_one_document(tiny_folder, tmp_path, monkeypatch):
+def test_rows_of_two_files_are_not_one_document(tiny_folder, tmp_path):
     """Documents without ids, in files of the same names: what was trained on is found
     by texts.
     """
@@ -451,7 +451,12 @@ def test_rows_of_two_files_are_not_one_document(tiny_folder, tmp_path, monkeypat
         path.write_text("".join(lines), encoding="utf-8")
     out = tmp_path / "tuned"
     invoke(
-        "finetune", tmp_path / "train", *options(tiny_folder, out), "--test-size", 0.4
+        "finetune",
+        tmp_path / "train",
+        *options(tiny_folder, out),
+        "--test-size",
+        0.4,
+        "--no-early-stopping",
     )
     train = read_documents(tmp_path / "train")
     test = read_documents(tmp_path / "test")

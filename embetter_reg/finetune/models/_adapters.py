@@ -13,8 +13,9 @@ from embetter_reg._optional import optional_import
 METHODS = ("full", "bitfit", "lora", "ia3")
 LEARNING_RATES = {"full": 5e-5, "bitfit": 1e-3, "lora": 5e-4, "ia3": 5e-3}
 
-# A module that tells the family; what LoRA adapts; IA³'s keys and values; the module after IA³'s inner activations.
-# Where queries, keys and values are one matrix, both adapt all three.
+# A module that marks the family; what LoRA adapts; IA³'s keys and values; the module
+# after IA³'s inner activations. Where queries, keys and values are one matrix, both
+# adapt all three.
 _FAMILIES = (
     (
         r"attention\.self\.query",
