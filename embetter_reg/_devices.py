@@ -27,7 +27,7 @@ def pick_device(device: str) -> str:
     return "cpu"
 
 
-def pick_dtype(dtype: str | None, device: str) -> "torch.dtype":
+def pick_dtype(dtype: str, device: str) -> "torch.dtype":
     """Return the torch type; for ``"auto"``, bfloat16 on a GPU that has it, float16 on
     another, float32 elsewhere.
     """
@@ -38,7 +38,7 @@ def pick_dtype(dtype: str | None, device: str) -> "torch.dtype":
         "bfloat16": torch.bfloat16,
         "float16": torch.float16,
     }
-    if dtype is not None and dtype != "auto":
+    if dtype != "auto":
         if dtype not in allowed:
             raise ValueError(
                 f"got dtype={dtype!r}, expected 'auto' or one of {list(allowed)}; pick "
