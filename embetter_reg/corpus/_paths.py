@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from os import PathLike
 from pathlib import Path
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 KINDS = (".tsv", ".csv", ".jsonl", ".parquet")
 BIG_FIELD = 2**31 - 1
@@ -108,6 +108,7 @@ def _among(names: list[str]) -> str:
 
 
 def shortened(names: list[str]) -> str:
+    """Return the first names, and how many there are besides."""
     rest = len(names) - _N_NAMED
     if rest <= 0:
         return ", ".join(names)
@@ -130,11 +131,14 @@ def _is_saved_dataset(path: Path) -> bool:
 
 def open_text(path: Path, *, newline: str = "", errors: str = "strict") -> TextIO:
     """Open a text file, compressed or not; a byte-order mark is left out."""
-    is_packed = path.suffix.lower() == ".gz"
-    opened = (gzip.open if is_packed else open)(
-        path, "rt", encoding="utf-8-sig", newline=newline, errors=errors
-    )
-    return cast(TextIO, opened)
+    options: dict[str, Any] = {
+        "encoding": "utf-8-sig",
+        "newline": newline,
+        "errors": errors,
+    }
+    if path.suffix.lower() == ".gz":
+        return cast(TextIO, gzip.open(path, "rt", **options))
+    return cast(TextIO, open(path, **options))
 
 
 def language_of_name(path: str | PathLike) -> str | None:

@@ -50,11 +50,20 @@ def _line_end(path: Path) -> str:
 
 
 def not_utf8(place: str) -> Row:
+    """Return the row of a line whose bytes are no text."""
     problem = "got bytes that are not UTF-8, expected UTF-8 text; convert the file"
     return Row(place, {}, problem)
 
 
 def check_header(path: Path, header: Sequence[str]) -> None:
+    """Check that a header has each column once, in UTF-8.
+
+    Raises
+    ------
+    ValueError
+        If it does not.
+
+    """
     counts = Counter(name for name in header if name)
     for name, count in counts.items():
         if count > 1:

@@ -20,6 +20,7 @@ _CODES = {*registers.MAIN, *registers.PARENT, *registers.OLD_CODES}
 
 
 def tsv_rows(path: Path, names: Sequence[str]) -> Iterator[Row]:
+    """Yield the rows of a TSV file, of one width; ``names`` may stand in its header."""
     if is_older_tsv(path):
         yield from _documents_of_older_tsv(path)
         return
@@ -73,7 +74,7 @@ def _columns_without_header(lines: list[tuple[str, str]]) -> list[str]:
     """Return the columns of the width that most lines have."""
     widths = Counter(line.count("\t") + 1 for _, line in lines if line)
     possible = [width for width, _ in widths.most_common() if width in _WITHOUT_HEADER]
-    return _WITHOUT_HEADER[possible[0]] if possible else _WITHOUT_HEADER[2]
+    return _WITHOUT_HEADER[next(iter(possible), 2)]
 
 
 def _other_width(n_cells: int, header: list[str], has_header: bool) -> str:
@@ -87,6 +88,14 @@ def _other_width(n_cells: int, header: list[str], has_header: bool) -> str:
 
 
 def csv_rows(path: Path) -> Iterator[Row]:
+    """Yield the rows of a CSV file.
+
+    Raises
+    ------
+    ValueError
+        If a quotation mark is never closed, or the header is wrong.
+
+    """
     csv.field_size_limit(BIG_FIELD)
     header: list[str] = []
     # Bytes that are not UTF-8 become lone surrogates, so that only their row is bad.

@@ -207,7 +207,9 @@ def _document(row: Row, columns: Mapping[str, str | None]) -> dict[str, Any]:
             "the row"
         )
     try:
-        labels = [] if values["labels"] is None else registers.parse(values["labels"])
+        labels: list[str] = []
+        if values["labels"] is not None:
+            labels = registers.parse(values["labels"])
         identifier = None
         if values["id"] not in (None, ""):
             identifier = id_string(values["id"])
@@ -257,8 +259,9 @@ def _value(fields: Mapping[str, Any], source: str | None) -> Any:
     if source is None:
         return None
     value = fields[source]
-    is_nan = isinstance(value, float) and math.isnan(value)
-    return None if is_nan else value
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return value
 
 
 def _check_unicode(place: str, fields: Mapping[str, Any]) -> None:

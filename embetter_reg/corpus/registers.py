@@ -169,10 +169,9 @@ def parse(labels: str | Iterable[str]) -> list[str]:
             f"got {type(labels).__name__} as labels, expected a str or a list of CORE "
             "codes; convert them"
         )
-    codes = (
-        re.split(r"[\s,]+", labels.strip()) if isinstance(labels, str) else list(labels)
-    )
-    codes = [code for code in codes if code]
+    if isinstance(labels, str):
+        labels = re.split(r"[\s,]+", labels)
+    codes = [code for code in labels if code != ""]
     for code in codes:
         if not isinstance(code, str) or not (
             code in MAIN or code in PARENT or code in OLD_CODES
@@ -204,7 +203,9 @@ def parse(labels: str | Iterable[str]) -> list[str]:
 
 
 def _meanings(code: str) -> dict[str, str]:
-    return {PARENT[code]: code} if code in PARENT else OLD_CODES[code]
+    if code in PARENT:
+        return {PARENT[code]: code}
+    return OLD_CODES[code]
 
 
 def mains(labels: Iterable[str]) -> list[str]:
@@ -216,8 +217,9 @@ def mains(labels: Iterable[str]) -> list[str]:
     (['NA', 'OP'], ['OP'])
 
     """
-    codes = parse(labels) if isinstance(labels, str) else labels
-    return [code for code in codes if code in MAIN]
+    if isinstance(labels, str):
+        labels = parse(labels)
+    return [code for code in labels if code in MAIN]
 
 
 def at_level(labels: Iterable[str], level: str) -> list[str]:
@@ -238,7 +240,9 @@ def at_level(labels: Iterable[str], level: str) -> list[str]:
 
     """
     check_choice("level", level, LEVELS)
-    codes = parse(labels) if isinstance(labels, str) else list(labels)
+    if isinstance(labels, str):
+        labels = parse(labels)
+    codes = list(labels)
     if level == "main":
         return mains(codes)
     if level == "all":
