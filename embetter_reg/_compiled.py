@@ -11,14 +11,16 @@ FAST: Any = {
 }
 
 
-def announce(*kernels) -> None:
-    """Say on stderr that one of the kernels is to be compiled, where it is neither in
-    memory nor on disk.
+def announce(*kernels: Any) -> None:
+    """Print a line on stderr if a kernel is neither in memory nor on disk, so that
+    nobody takes the minute of its compilation for a hang.
     """
     for kernel in kernels:
+        # numba names its index files by module and function.
         module = Path(kernel.py_func.__code__.co_filename).stem
-        kept = Path(kernel.stats.cache_path).glob(f"{module}.{kernel.__name__}-*.nbi")
-        if not kernel.signatures and not any(kept):
+        folder = Path(kernel.stats.cache_path)
+        on_disk = any(folder.glob(f"{module}.{kernel.__name__}-*.nbi"))
+        if not kernel.signatures and not on_disk:
             print(
                 "compiling kernels of the analysis; this is done once and kept on disk",
                 file=sys.stderr,

@@ -266,8 +266,8 @@ def check_whole_number(
 def validate_rows(estimator: Any, X: Any, **options: Any) -> Any:
     """Return what scikit-learn's ``validate_data`` returns; its errors in one sentence.
 
-    The first line of its own message stays in ours, since scikit-learn's checks of
-    estimators look for it.
+    Its own message stays in ours without the array that it may print, since
+    scikit-learn's checks of estimators look for it.
 
     Raises
     ------
@@ -283,7 +283,11 @@ def validate_rows(estimator: Any, X: Any, **options: Any) -> Any:
         return validate_data(estimator, X, **options)
     except (ValueError, TypeError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        reason = str(error).strip().splitlines()[0].rstrip(".:")
+        lines = [line.strip() for line in str(error).splitlines()]
+        words = [
+            line for line in lines if line and not line.startswith(("array=", "["))
+        ]
+        reason = " ".join(words).rstrip(".")
         raise kind(
             f"got X that {type(estimator).__name__} cannot take ({reason}), expected "
             "finite numbers of shape (n_documents, n_dims); pass one vector a document"

@@ -1,11 +1,14 @@
 """Take each language's mean away."""
 
 import warnings
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from embetter_reg._validation import check_choice, validate_rows
 from embetter_reg.erase._languages import language_codes, language_means
 
 
@@ -46,62 +49,62 @@ class LanguageCentering(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     """
 
-    def __init__(self, *, unseen="mean"):
+    def __init__(self, *, unseen: str = "mean") -> None:
         self.unseen = unseen
 
-    def fit(self, X, y=None, *, language=None):
+    def fit(
+        self, X: ArrayLike, y: Any = None, *, language: ArrayLike | None = None
+    ) -> Self:
         """Learn the mean of each language from ``X`` of shape (n_documents,
         n_features).
         """
-        if self.unseen not in ("mean", "own", "error"):
-            raise ValueError(
-                f"got unseen={self.unseen!r}, expected 'mean', 'own' or 'error'; pick "
-                "one"
-            )
-        X = validate_data(self, X, dtype=(np.float64, np.float32))
-        self.languages_, codes = language_codes(language, len(X))
-        self.means_ = language_means(X, codes, len(self.languages_))
+        check_choice("unseen", self.unseen, ("mean", "own", "error"))
+        rows = validate_rows(self, X, dtype=(np.float64, np.float32))
+        self.languages_, codes = language_codes(language, len(rows))
+        self.means_ = language_means(rows, codes, len(self.languages_))
         return self
 
-    def fit_transform(self, X, y=None, *, language=None):
+    def fit_transform(
+        self, X: ArrayLike, y: Any = None, *, language: ArrayLike | None = None
+    ) -> np.ndarray:
         """Fit on ``X`` and return it centered."""
         return self.fit(X, language=language).transform(X, language=language)
 
-    def transform(self, X, *, language=None):
+    def transform(
+        self, X: ArrayLike, *, language: ArrayLike | None = None
+    ) -> np.ndarray:
         """Return ``X`` less the mean of each document's language."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
-        if language is None and len(self.languages_) > 1:
-            raise ValueError(
-                f"got no language, expected one of {self.languages_.tolist()} for "
-                "each document; pass language="
-            )
+        rows = validate_rows(self, X, dtype=(np.float64, np.float32), reset=False)
         if language is None:
-            return (X - self.means_[0]).astype(X.dtype)
-        given, codes = language_codes(language, len(X))
-        known = {
-            name: mean for name, mean in zip(self.languages_, self.means_, strict=True)
-        }
-        unseen = [str(name) for name in given if name not in known]
-        if unseen and self.unseen == "error":
+            if len(self.languages_) > 1:
+                raise ValueError(
+                    f"got no language, expected one of {self.languages_.tolist()} for "
+                    "each document; pass language="
+                )
+            return (rows - self.means_[0]).astype(rows.dtype)
+        names, codes = language_codes(language, len(rows))
+        unseen = sorted(set(names.tolist()) - set(self.languages_.tolist()))
+        if unseen:
+            self._warn_of(unseen)
+        means = language_means(rows, codes, len(names))
+        if self.unseen == "mean":
+            means[:] = self.means_.mean(axis=0)
+        is_known = np.isin(names, self.languages_)
+        places = np.searchsorted(self.languages_, names[is_known])
+        means[is_known] = self.means_[places]
+        return (rows - means[codes]).astype(rows.dtype)
+
+    def _warn_of(self, unseen: list[str]) -> None:
+        if self.unseen == "error":
             raise ValueError(
                 f"got the languages {unseen}, expected some of "
                 f"{self.languages_.tolist()}; fit on them too"
             )
-        if unseen:
-            what = (
-                "the mean of all languages"
-                if self.unseen == "mean"
-                else "their own mean here"
-            )
-            warnings.warn(
-                f"languages {unseen} were not there at fit; {what} is subtracted",
-                stacklevel=2,
-            )
-        own = language_means(X, codes, len(given))
-        overall = self.means_.mean(axis=0)
-        means = [
-            known.get(name, overall if self.unseen == "mean" else own[i])
-            for i, name in enumerate(given)
-        ]
-        return (X - np.stack(means)[codes]).astype(X.dtype)
+        subtracted = "their own mean here"
+        if self.unseen == "mean":
+            subtracted = "the mean of all languages"
+        warnings.warn(
+            f"languages {unseen} were not there at fit; {subtracted} is subtracted",
+            stacklevel=3,
+        )

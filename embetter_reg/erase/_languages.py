@@ -1,13 +1,16 @@
-"""What the erasers share: languages of the documents, their means."""
+"""Languages of the documents and their means, for all erasers."""
 
 import warnings
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from embetter_reg._validation import check_labels
 
 
-def language_codes(language, n_documents: int) -> tuple[np.ndarray, np.ndarray]:
+def language_codes(
+    language: ArrayLike | None, n_documents: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the languages there are, sorted, and each document's number among them.
 
     Without ``language`` all documents count as one language, with a warning: nothing

@@ -1,9 +1,14 @@
 """Take away everything linear that tells a language, and as little else as possible."""
 
-import numpy as np
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from numbers import Real
+from typing import Any, Self
 
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from embetter_reg._validation import validate_rows
 from embetter_reg.erase._languages import language_codes
 
 
@@ -44,22 +49,36 @@ class LEACE(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     """
 
-    def __init__(self, *, tol=1e-8):
+    mean_: np.ndarray
+    readout_: np.ndarray
+    writeback_: np.ndarray
+
+    def __init__(self, *, tol: float = 1e-8) -> None:
         self.tol = tol
 
-    def fit(self, X, y=None, *, language=None):
+    def fit(
+        self, X: ArrayLike, y: Any = None, *, language: ArrayLike | None = None
+    ) -> Self:
         """Learn the map from ``X`` of shape (n_documents, n_features)."""
-        X = validate_data(self, X, dtype=(np.float64, np.float32))
-        self.languages_, codes = language_codes(language, len(X))
-        rows = X.astype(np.float64)
+        rows = validate_rows(self, X, dtype=(np.float64, np.float32))
+        self.languages_, codes = language_codes(language, len(rows))
+        if not isinstance(self.tol, Real) or not 0 <= self.tol < 1:
+            raise ValueError(
+                f"got tol={self.tol!r}, expected a number from 0 to below 1; pass for "
+                "example 1e-8"
+            )
+        rows = rows.astype(np.float64)
         self.mean_ = rows.mean(axis=0)
         rows -= self.mean_
         members = np.eye(len(self.languages_))[codes]
         crossed = rows.T @ (members - members.mean(axis=0)) / len(rows)
         sizes, axes = np.linalg.eigh(rows.T @ rows / len(rows))
-        kept = sizes > self.tol * max(sizes[-1], 0)
-        roots, axes = np.sqrt(sizes[kept]), axes[:, kept]
-        whitened = (axes / roots).T @ crossed  # in the basis of the axes
+        is_full = sizes > self.tol * max(sizes[-1], 0)
+        roots = np.sqrt(sizes[is_full])
+        axes = axes[:, is_full]
+        # Whitened rows have equal variance along every axis: there the least change that
+        # erases is an orthogonal projection.
+        whitened = (axes / roots).T @ crossed
         left, strength, _ = np.linalg.svd(whitened, full_matrices=False)
         left = left[:, strength > self.tol * max(strength.max(initial=0), 1e-300)]
         left = left[:, : len(self.languages_) - 1]
@@ -67,12 +86,15 @@ class LEACE(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.writeback_ = ((axes * roots) @ left).T
         return self
 
-    def fit_transform(self, X, y=None, *, language=None):
+    def fit_transform(
+        self, X: ArrayLike, y: Any = None, *, language: ArrayLike | None = None
+    ) -> np.ndarray:
         """Fit on ``X`` and return it without its language."""
         return self.fit(X, language=language).transform(X)
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Return ``X`` without what tells its language."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
-        return (X - (X - self.mean_) @ self.readout_ @ self.writeback_).astype(X.dtype)
+        rows = validate_rows(self, X, dtype=(np.float64, np.float32), reset=False)
+        part = (rows - self.mean_) @ self.readout_ @ self.writeback_
+        return (rows - part).astype(rows.dtype)

@@ -1,9 +1,13 @@
 """Take away the few directions along which languages lie apart."""
 
-import numpy as np
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from typing import Any, Self
 
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from embetter_reg._validation import check_whole_number, validate_rows
 from embetter_reg.erase._languages import language_codes, language_means
 
 
@@ -46,49 +50,53 @@ class LSAR(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     """
 
-    def __init__(self, n_components=None):
+    def __init__(self, n_components: int | None = None) -> None:
         self.n_components = n_components
 
-    def fit(self, X, y=None, *, language=None):
+    def fit(
+        self, X: ArrayLike, y: Any = None, *, language: ArrayLike | None = None
+    ) -> Self:
         """Learn the subspace from ``X`` of shape (n_documents, n_features)."""
-        X = validate_data(self, X, dtype=(np.float64, np.float32))
-        self.languages_, codes = language_codes(language, len(X))
-        most = min(len(self.languages_) - 1, X.shape[1])
-        rank = (
-            most if self.n_components is None or language is None else self.n_components
-        )
-        if not 0 <= rank <= most:
+        rows = validate_rows(self, X, dtype=(np.float64, np.float32))
+        self.languages_, codes = language_codes(language, len(rows))
+        most = min(len(self.languages_) - 1, rows.shape[1])
+        rank = most
+        if self.n_components is not None and language is not None:
+            rank = check_whole_number("n_components", self.n_components, 0)
+        if rank > most:
             raise ValueError(
                 f"got n_components={self.n_components} for {len(self.languages_)} "
                 f"languages, expected at most {most}; "
                 "pass fewer"
             )
-        means = language_means(
-            X, codes, len(self.languages_)
-        ).T  # (n_features, n_languages)
+        means = language_means(rows, codes, len(self.languages_)).T
         center = means.mean(axis=1, keepdims=True)
         left, sizes, right = _leading(means - center, rank)
         approximation = center + left * sizes @ right
-        # The point of the means' affine hull that is nearest to the origin is orthogonal to the subspace.
+        # The point of the means' affine hull nearest to the origin is orthogonal to the
+        # subspace: it is what the languages share.
         weights = np.linalg.pinv(approximation).sum(axis=0)
         norm = weights @ weights
-        self.shared_ = weights / norm if norm > 0 else np.zeros(X.shape[1])
+        self.shared_ = np.zeros(rows.shape[1])
+        if norm > 0:
+            self.shared_ = weights / norm
         directions, sizes, _ = _leading(approximation - self.shared_[:, None], rank)
-        kept = sizes > 1e-10 * max(
-            sizes.max(initial=0), np.abs(means).max(initial=0), 1e-300
-        )
-        self.components_ = directions[:, kept].T
+        largest = max(sizes.max(initial=0), np.abs(means).max(initial=0), 1e-300)
+        self.components_ = directions[:, sizes > 1e-10 * largest].T
         return self
 
-    def fit_transform(self, X, y=None, *, language=None):
+    def fit_transform(
+        self, X: ArrayLike, y: Any = None, *, language: ArrayLike | None = None
+    ) -> np.ndarray:
         """Fit on ``X`` and return it without the subspace."""
         return self.fit(X, language=language).transform(X)
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Return ``X`` without its part in the subspace."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
-        return (X - X @ self.components_.T @ self.components_).astype(X.dtype)
+        rows = validate_rows(self, X, dtype=(np.float64, np.float32), reset=False)
+        part = rows @ self.components_.T @ self.components_
+        return (rows - part).astype(rows.dtype)
 
 
 def _leading(

@@ -13,7 +13,7 @@ from embetter_reg.analysis import Clustering, SphericalKMeans, cluster
 from embetter_reg.analysis.cluster import CLUSTERERS
 from embetter_reg.analysis.cluster import _cluster as door
 from embetter_reg.analysis.cluster import _kmeans as engine
-from embetter_reg.analysis.cluster._kernels import merge, split_few
+from embetter_reg.analysis.cluster._kernels import merge, split_lowdim
 from embetter_reg.analysis.cluster._kmeans import cluster_rows
 
 
@@ -95,7 +95,7 @@ def test_rows_of_zeros_and_too_few_rows():
 def ways(monkeypatch, way):
     """Take one of the engine's three ways whatever the shape."""
     if way != "bounds":
-        monkeypatch.setattr(engine, "_FEW_DIMS", 0)
+        monkeypatch.setattr(engine, "_LOW_DIMS", 0)
     if way == "products":
         monkeypatch.setattr(engine, "_GRAM_ROWS", 0)
 
@@ -198,7 +198,7 @@ def test_a_cluster_of_two_groups_is_split():
     )
     two = (y == 2).astype(np.int32)
     centers = np.array([X[two == c].mean(axis=0) for c in (0, 1)])
-    split = split_few(
+    split = split_lowdim(
         X,
         np.ascontiguousarray(X.T),
         np.ones(300),

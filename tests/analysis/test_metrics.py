@@ -156,6 +156,7 @@ def test_a_kernel_that_is_to_be_compiled_says_so(capsys, tmp_path):
     def loaded_anew(folder):
         return SimpleNamespace(
             __name__="agreement",
+            py_func=agreement.py_func,
             signatures=[],
             stats=SimpleNamespace(cache_path=folder),
         )

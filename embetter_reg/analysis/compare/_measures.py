@@ -15,11 +15,13 @@ from embetter_reg.analysis.metrics import (
     abroad_guesses,
     bras_samples,
     cilisi_samples,
+    clisi_samples,
     cross_guesses,
     find_neighbors,
     graph_connectivity,
+    ilisi_samples,
     kbet,
-    lisi,
+    mean_of_groups,
     purity_samples,
     register_purity,
     retrieval_samples,
@@ -112,42 +114,19 @@ def silhouette(space: Space, label: str) -> Measured:
 
 
 def bras(space: Space) -> Measured:
-    documents = []
-    pairs = []
-    for code, name in enumerate(np.unique(space.register)):
-        members = np.flatnonzero(space.register == name)
-        languages = space.language[members]
-        if 1 < len(np.unique(languages)) < len(members):
-            samples = bras_samples(space.X[members], languages)
-            documents.append(members)
-            pairs.append(np.stack([samples, np.full(len(members), code)], axis=1))
-    if not pairs:
-        raise ValueError(
-            "got no register in two languages, expected at least one to judge mixing; "
-            "pass more documents"
-        )
-    joined = np.concatenate(pairs)
-    return Measured(
-        _mean_of_groups(joined),
-        _NAN,
-        np.concatenate(documents),
-        joined,
-        _mean_of_groups,
-    )
+    samples = bras_samples(space.X, register=space.register, language=space.language)
+    documents = np.flatnonzero(~np.isnan(samples))
+    registers = np.unique(space.register[documents], return_inverse=True)[1]
+    pairs = np.stack([samples[documents], registers], axis=1)
+    return Measured(_mean_of_groups(pairs), _NAN, documents, pairs, _mean_of_groups)
 
 
 def clisi(space: Space) -> Measured:
-    n = len(np.unique(space.register))
-    near = space.neighbors
-    samples = (n - lisi(near.nearest, near.register)) / (n - 1)
-    return _median(near.queries, samples)
+    return _median(space.neighbors.queries, clisi_samples(space.neighbors))
 
 
 def ilisi(space: Space) -> Measured:
-    n = len(np.unique(space.language))
-    near = space.neighbors
-    samples = (lisi(near.nearest, near.language) - 1) / (n - 1)
-    return _median(near.queries, samples)
+    return _median(space.neighbors.queries, ilisi_samples(space.neighbors))
 
 
 def cilisi(space: Space) -> Measured:
@@ -208,10 +187,7 @@ def connectivity(space: Space) -> Measured:
 
 def _mean_of_groups(pairs: np.ndarray) -> float:
     """Return the mean over groups of the means of rows of (value, group)."""
-    codes = pairs[:, 1].astype(int)
-    sizes = np.bincount(codes)
-    sums = np.bincount(codes, pairs[:, 0])
-    return float((sums[sizes > 0] / sizes[sizes > 0]).mean())
+    return mean_of_groups(pairs[:, 0], pairs[:, 1].astype(int))
 
 
 def _macro_f1(pairs: np.ndarray, n: int) -> float:

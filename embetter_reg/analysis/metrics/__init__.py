@@ -17,8 +17,10 @@ from embetter_reg.analysis.metrics._mixing import (
     cilisi,
     cilisi_samples,
     clisi,
+    clisi_samples,
     graph_connectivity,
     ilisi,
+    ilisi_samples,
     kbet,
     lisi,
 )
@@ -40,6 +42,7 @@ from embetter_reg.analysis.metrics._retrieval import (
 from embetter_reg.analysis.metrics._silhouette import (
     bras,
     bras_samples,
+    mean_of_groups,
     silhouette_samples,
     silhouettes,
 )
@@ -61,6 +64,7 @@ __all__ = [
     "cilisi_samples",
     "classification_reports",
     "clisi",
+    "clisi_samples",
     "cluster_majority",
     "cluster_table",
     "cosine_silhouette",
@@ -70,9 +74,11 @@ __all__ = [
     "find_neighbors",
     "graph_connectivity",
     "ilisi",
+    "ilisi_samples",
     "kbet",
     "leave_one_language_out",
     "lisi",
+    "mean_of_groups",
     "parallel_retrieval",
     "probe_space",
     "purity_samples",

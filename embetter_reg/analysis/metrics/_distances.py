@@ -7,7 +7,8 @@ from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.preprocessing import normalize
 from sklearn.utils import gen_batches
 
-from embetter_reg._random import check_random_state
+from embetter_reg._random import RandomStateLike, check_random_state
+from embetter_reg._validation import check_choice, check_whole_number
 
 METRICS = ("cosine", "euclidean")
 _BLOCK = 16_000_000  # distances a block: 64 MB as float32
@@ -66,25 +67,18 @@ def _euclidean(rows: np.ndarray, squares: np.ndarray, own: np.ndarray) -> np.nda
 
 def check_metric(metric: str) -> None:
     """Refuse a metric that is neither cosine nor Euclidean."""
-    if metric not in METRICS:
-        raise ValueError(
-            f"got metric={metric!r}, expected one of {list(METRICS)}; pick one"
-        )
+    check_choice("metric", metric, METRICS)
 
 
 def draw_queries(
-    candidates: np.ndarray, max_queries: int | None, random_state
+    candidates: np.ndarray, max_queries: int | None, random_state: RandomStateLike
 ) -> np.ndarray:
     """Return the numbers of at most ``max_queries`` candidates, drawn with the seed
     where there are more, sorted.
     """
-    if max_queries is not None and max_queries < 1:
-        raise ValueError(
-            f"got max_queries={max_queries}, expected at least 1; pass more, or None "
-            "for all"
-        )
+    if max_queries is not None:
+        check_whole_number("max_queries", max_queries)
+    rng = check_random_state(random_state)
     if max_queries is None or len(candidates) <= max_queries:
         return candidates
-    return np.sort(
-        check_random_state(random_state).choice(candidates, max_queries, replace=False)
-    )
+    return np.sort(rng.choice(candidates, max_queries, replace=False))

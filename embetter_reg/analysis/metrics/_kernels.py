@@ -52,7 +52,7 @@ def _sum_of_distances(X, i, columns, first, last, work):
 
 
 @njit(**FAST)
-def silhouettes_few(X, codes, k, out):
+def silhouettes_lowdim(X, codes, k, out):
     """Write the silhouette of every row under one labeling (0 to k - 1) in few
     dimensions.
 

@@ -1,17 +1,25 @@
 """What neighborhoods are made of: LISI, kBET, connectivity. All read one `Neighbors`."""
 
+from numbers import Real
+
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.stats import chi2
 
-from embetter_reg._validation import check_labels
-from embetter_reg.analysis.metrics._neighbors import Neighbors, Ranking
+from embetter_reg._validation import check_labels, check_whole_number
+from embetter_reg.analysis.metrics._neighbors import (
+    Neighbors,
+    Ranking,
+    check_neighbors,
+)
 
-_SMALLEST = 10  # documents of a register below which CiLISI and kBET leave it out, as their sources do
+# Documents of a register below which CiLISI and kBET leave it out, as their sources do.
+_SMALLEST = 10
 
 
-def lisi(ranking: Ranking, labels, *, perplexity: float = 30) -> np.ndarray:
+def lisi(ranking: Ranking, labels: ArrayLike, *, perplexity: float = 30) -> np.ndarray:
     """Return the effective number of labels around each query, from 1 to the number of
     labels.
 
@@ -47,16 +55,26 @@ def lisi(ranking: Ranking, labels, *, perplexity: float = 30) -> np.ndarray:
     array([2.])
 
     """
-    documents, weights = ranking.documents, _weights(ranking, perplexity)
-    if len(labels) <= documents.max(initial=-1):
+    if not isinstance(ranking, Ranking):
+        raise TypeError(
+            f"got a ranking of type {type(ranking).__name__}, expected a Ranking; pass "
+            "one of find_neighbors, such as its .nearest"
+        )
+    if not np.ndim(labels):
+        raise TypeError(
+            f"got labels={labels!r}, expected one label a document; pass a 1-D array"
+        )
+    documents = ranking.documents
+    weights = _weights(ranking, perplexity)
+    n_labels = len(np.asarray(labels))
+    if n_labels <= documents.max(initial=-1):
         raise ValueError(
-            f"got {len(labels)} labels for neighbors up to document "
+            f"got {n_labels} labels for neighbors up to document "
             f"{documents.max()}, expected one label a "
             "document; align the two"
         )
-    names, codes = np.unique(
-        check_labels("neighbor", labels, len(labels)), return_inverse=True
-    )
+    checked = check_labels("neighbor", labels, n_labels)
+    names, codes = np.unique(checked, return_inverse=True)
     cells = np.arange(len(documents))[:, None] * len(names) + codes[documents]
     shares = np.bincount(
         cells.ravel(), weights.ravel(), len(documents) * len(names)
@@ -77,21 +95,23 @@ def clisi(neighbors: Neighbors, *, perplexity: float = 30) -> float:
     --------
     >>> import numpy as np
     >>> from embetter_reg.analysis import clisi, find_neighbors
-    >>> X, register = np.eye(2)[[0] * 6 + [1] * 6], ["NA"] * 6 + ["HI"] * 6
-    >>> round(clisi(find_neighbors(X, register=register, language=["en", "fi"] * 6, n_neighbors=5)), 2)
+    >>> X = np.eye(2)[[0] * 6 + [1] * 6]
+    >>> labels = {"register": ["NA"] * 6 + ["HI"] * 6, "language": ["en", "fi"] * 6}
+    >>> round(clisi(find_neighbors(X, **labels, n_neighbors=5)), 2)
     1.0
 
     """
-    n = len(np.unique(neighbors.register))
-    return float(
-        (
-            n
-            - np.nanmedian(
-                lisi(neighbors.nearest, neighbors.register, perplexity=perplexity)
-            )
-        )
-        / (n - 1)
-    )
+    return float(np.nanmedian(clisi_samples(neighbors, perplexity=perplexity)))
+
+
+def clisi_samples(neighbors: Neighbors, *, perplexity: float = 30) -> np.ndarray:
+    """Return each query's value of `clisi`, float64 (n_queries,), in [0, 1]; NaN for a
+    document without neighbors.
+    """
+    check_neighbors(neighbors)
+    n_registers = len(np.unique(neighbors.register))
+    values = lisi(neighbors.nearest, neighbors.register, perplexity=perplexity)
+    return (n_registers - values) / (n_registers - 1)
 
 
 def ilisi(neighbors: Neighbors, *, perplexity: float = 30) -> float:
@@ -106,21 +126,23 @@ def ilisi(neighbors: Neighbors, *, perplexity: float = 30) -> float:
     --------
     >>> import numpy as np
     >>> from embetter_reg.analysis import find_neighbors, ilisi
-    >>> X, language = np.eye(2)[[0] * 6 + [1] * 6], ["en"] * 6 + ["fi"] * 6
-    >>> round(ilisi(find_neighbors(X, register=["NA", "HI"] * 6, language=language, n_neighbors=5)), 2)
+    >>> X = np.eye(2)[[0] * 6 + [1] * 6]
+    >>> labels = {"register": ["NA", "HI"] * 6, "language": ["en"] * 6 + ["fi"] * 6}
+    >>> round(ilisi(find_neighbors(X, **labels, n_neighbors=5)), 2)
     0.0
 
     """
-    n = len(np.unique(neighbors.language))
-    return float(
-        (
-            np.nanmedian(
-                lisi(neighbors.nearest, neighbors.language, perplexity=perplexity)
-            )
-            - 1
-        )
-        / (n - 1)
-    )
+    return float(np.nanmedian(ilisi_samples(neighbors, perplexity=perplexity)))
+
+
+def ilisi_samples(neighbors: Neighbors, *, perplexity: float = 30) -> np.ndarray:
+    """Return each query's value of `ilisi`, float64 (n_queries,), in [0, 1]; NaN for a
+    document without neighbors.
+    """
+    check_neighbors(neighbors)
+    n_languages = len(np.unique(neighbors.language))
+    values = lisi(neighbors.nearest, neighbors.language, perplexity=perplexity)
+    return (values - 1) / (n_languages - 1)
 
 
 def cilisi(neighbors: Neighbors, *, perplexity: float = 30) -> float:
@@ -149,17 +171,18 @@ def cilisi(neighbors: Neighbors, *, perplexity: float = 30) -> float:
 
 
 def cilisi_samples(neighbors: Neighbors, *, perplexity: float = 30) -> np.ndarray:
-    """Return each query's share of `cilisi`, float64 (n_queries,); NaN where its
+    """Return each query's value of `cilisi`, float64 (n_queries,); NaN where its
     register is left out.
     """
-    _, codes, sizes = _table(neighbors)
-    n_languages = (sizes > 0).sum(axis=1)[codes[neighbors.queries]]
-    kept = _judged(sizes)[codes[neighbors.queries]]
-    ranking = Ranking(*(array[kept] for array in neighbors.same_register))
-    samples = np.full(len(kept), np.nan)
-    samples[kept] = (lisi(ranking, neighbors.language, perplexity=perplexity) - 1) / (
-        n_languages[kept] - 1
-    )
+    check_neighbors(neighbors)
+    _, registers, sizes = _table(neighbors)
+    own_register = registers[neighbors.queries]
+    n_languages = (sizes > 0).sum(axis=1)[own_register]
+    judged = _judged(sizes)[own_register]
+    ranking = Ranking(*(array[judged] for array in neighbors.same_register))
+    values = lisi(ranking, neighbors.language, perplexity=perplexity)
+    samples = np.full(len(judged), np.nan)
+    samples[judged] = (values - 1) / (n_languages[judged] - 1)
     return samples
 
 
@@ -191,14 +214,15 @@ def kbet(neighbors: Neighbors, *, alpha: float = 0.05) -> float:
     >>> import numpy as np
     >>> from embetter_reg.analysis import find_neighbors, kbet
     >>> X = np.random.default_rng(0).normal(size=(400, 5))
-    >>> neighbors = find_neighbors(X, register=["NA", "NA", "HI", "HI"] * 100, language=["en", "fi"] * 200)
-    >>> kbet(neighbors) > 0.9
+    >>> labels = {"register": ["NA", "NA", "HI", "HI"] * 100, "language": ["en", "fi"] * 200}
+    >>> kbet(find_neighbors(X, **labels)) > 0.9
     True
 
     """
-    if not 0 < alpha < 1:
+    check_neighbors(neighbors)
+    if not isinstance(alpha, Real) or not 0 < alpha < 1:
         raise ValueError(
-            f"got alpha={alpha}, expected between 0 and 1; pass for example 0.05"
+            f"got alpha={alpha!r}, expected between 0 and 1; pass for example 0.05"
         )
     languages, codes, sizes = _table(neighbors)
     judged = _judged(sizes)
@@ -264,6 +288,8 @@ def graph_connectivity(neighbors: Neighbors, *, n_neighbors: int = 15) -> float:
     0.5
 
     """
+    check_neighbors(neighbors)
+    check_whole_number("n_neighbors", n_neighbors)
     n = len(neighbors.register)
     if len(neighbors.queries) < n:
         raise ValueError(
@@ -293,9 +319,9 @@ def _weights(ranking: Ranking, perplexity: float) -> np.ndarray:
     """Return the weights of neighbors, adding up to 1, whose entropy is that of
     ``perplexity`` equal ones.
     """
-    if perplexity < 1:
+    if not isinstance(perplexity, Real) or not 1 <= perplexity < np.inf:
         raise ValueError(
-            f"got perplexity={perplexity}, expected at least 1; pass for example 30"
+            f"got perplexity={perplexity!r}, expected at least 1; pass for example 30"
         )
     there = ranking.documents >= 0
     n_there = there.sum(axis=1)

@@ -4,9 +4,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from embetter_reg._validation import check_groups, check_space
-from embetter_reg.analysis.metrics._distances import distance_blocks, draw_queries
+from embetter_reg._random import RandomStateLike
+from embetter_reg._validation import check_groups, check_space, check_whole_number
+from embetter_reg.analysis.metrics._distances import (
+    check_metric,
+    distance_blocks,
+    draw_queries,
+)
 
 
 class Ranking(NamedTuple):
@@ -50,15 +56,24 @@ class Neighbors:
     metric: str
 
 
+def check_neighbors(neighbors: Neighbors) -> None:
+    """Raise TypeError unless these are the neighbors that `find_neighbors` returns."""
+    if not isinstance(neighbors, Neighbors):
+        raise TypeError(
+            f"got neighbors of type {type(neighbors).__name__}, expected Neighbors; "
+            "pass what find_neighbors returns"
+        )
+
+
 def find_neighbors(
-    X,
+    X: ArrayLike,
     *,
-    register,
-    language,
+    register: ArrayLike,
+    language: ArrayLike,
     n_neighbors: int = 90,
     metric: str = "cosine",
     max_queries: int | None = 20_000,
-    random_state=0,
+    random_state: RandomStateLike = 0,
 ) -> Neighbors:
     """Return exact nearest neighbors: of all documents, within the register, and in
     other languages.
@@ -95,9 +110,8 @@ def find_neighbors(
     >>> import numpy as np
     >>> from embetter_reg.analysis import find_neighbors
     >>> X = np.array([[0.0], [1.0], [3.0], [7.0]])
-    >>> neighbors = find_neighbors(
-    ...     X, register=["NA", "NA", "HI", "HI"], language=["en", "fi", "en", "fi"], metric="euclidean"
-    ... )
+    >>> labels = {"register": ["NA", "NA", "HI", "HI"], "language": ["en", "fi"] * 2}
+    >>> neighbors = find_neighbors(X, **labels, metric="euclidean")
     >>> neighbors.nearest.documents
     array([[1, 2, 3],
            [0, 2, 3],
@@ -107,15 +121,13 @@ def find_neighbors(
     array([ 1,  3, -1], dtype=int32)
 
     """
-    X = check_space("X", X)
-    registers = check_groups("register", register, len(X))
-    languages = check_groups("language", language, len(X))
-    if n_neighbors < 1:
-        raise ValueError(
-            f"got n_neighbors={n_neighbors}, expected at least 1; pass more"
-        )
-    queries = draw_queries(np.arange(len(X)), max_queries, random_state)
-    k = min(n_neighbors, len(X) - 1)
+    rows = check_space("X", X)
+    registers = check_groups("register", register, len(rows))
+    languages = check_groups("language", language, len(rows))
+    check_whole_number("n_neighbors", n_neighbors)
+    check_metric(metric)
+    queries = draw_queries(np.arange(len(rows)), max_queries, random_state)
+    k = min(n_neighbors, len(rows) - 1)
     nearest, same_register, other_language = (
         Ranking(
             np.empty((len(queries), k), np.int32),
@@ -126,7 +138,7 @@ def find_neighbors(
     codes = [
         np.unique(labels, return_inverse=True)[1] for labels in (registers, languages)
     ]
-    for batch, block in distance_blocks(X, queries, metric):
+    for batch, block in distance_blocks(rows, queries, metric):
         own = queries[batch]
         block[np.arange(len(own)), own] = np.inf
         register_is_own, language_is_own = (

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.sparse import csr_matrix
 from sklearn.preprocessing import normalize
 from sklearn.utils import gen_batches
@@ -13,11 +14,11 @@ from sklearn.utils import gen_batches
 from embetter_reg._validation import check_groups, check_labels, check_space
 from embetter_reg.analysis.metrics._distances import check_metric, distance_blocks
 
-_FEW_DIMS = 16
+_LOW_DIMS = 16
 
 
 def silhouettes(
-    X, labelings: Sequence[Any], *, metric: str = "euclidean"
+    X: ArrayLike, labelings: Sequence[Any], *, metric: str = "euclidean"
 ) -> np.ndarray:
     """Return the mean silhouette of each labeling, in [-1, 1]; higher means tighter and
     better apart.
@@ -60,7 +61,7 @@ def silhouettes(
 
 
 def silhouette_samples(
-    X, labelings: Sequence[Any], *, metric: str = "euclidean"
+    X: ArrayLike, labelings: Sequence[Any], *, metric: str = "euclidean"
 ) -> np.ndarray:
     """Return each document's silhouette under each labeling, float64 ``(n_labelings,
     n_documents)``, in [-1, 1].
@@ -80,7 +81,9 @@ def silhouette_samples(
     return _samples(check_space("X", X), labelings, metric, "nearest")
 
 
-def bras(X, *, register, language, metric: str = "cosine") -> float:
+def bras(
+    X: ArrayLike, *, register: ArrayLike, language: ArrayLike, metric: str = "cosine"
+) -> float:
     """Return how well languages mix inside registers, in [0, 1]; higher mixes better.
 
     Batch-removal-adapted silhouette (Rautenstrauch & Ohler 2025). Inside each register,
@@ -113,27 +116,55 @@ def bras(X, *, register, language, metric: str = "cosine") -> float:
     0.0
 
     """
-    X = check_space("X", X)
-    registers = check_labels("register", register, len(X))
-    languages = check_groups("language", language, len(X))
-    means = []
+    samples = bras_samples(X, register=register, language=language, metric=metric)
+    judged = ~np.isnan(samples)
+    groups = np.unique(np.asarray(register)[judged].astype(str), return_inverse=True)[1]
+    return mean_of_groups(samples[judged], groups)
+
+
+def bras_samples(
+    X: ArrayLike, *, register: ArrayLike, language: ArrayLike, metric: str = "cosine"
+) -> np.ndarray:
+    """Return how well languages mix around each document inside its register, float64
+    ``(n_documents,)``, in [0, 1]; NaN for documents of registers that `bras` leaves out.
+
+    Parameters and errors are those of `bras`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from embetter_reg.analysis import bras_samples
+    >>> X = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    >>> language = ["en", "en", "fi", "fi", "fi"]
+    >>> bras_samples(X, register=["NA"] * 4 + ["HI"], language=language)
+    array([0.5, 0.5, 0.5, 0.5, nan])
+
+    """
+    rows = check_space("X", X)
+    registers = check_labels("register", register, len(rows))
+    languages = check_groups("language", language, len(rows))
+    samples = np.full(len(rows), np.nan)
     for name in np.unique(registers):
-        chosen = registers == name
-        if 1 < len(np.unique(languages[chosen])) < chosen.sum():
-            means.append(bras_samples(X[chosen], languages[chosen], metric).mean())
-    if not means:
+        members = np.flatnonzero(registers == name)
+        n_languages = len(np.unique(languages[members]))
+        if 1 < n_languages < len(members):
+            widths = _samples(rows[members], [languages[members]], metric, "all")[0]
+            samples[members] = 1 - np.abs(widths)
+    if np.isnan(samples).all():
         raise ValueError(
             "got no register in two languages, expected at least one to judge mixing; "
             "pass more documents"
         )
-    return float(np.mean(means))
+    return samples
 
 
-def bras_samples(
-    X: np.ndarray, language: np.ndarray, metric: str = "cosine"
-) -> np.ndarray:
-    """Return how well languages mix around each document of one register, in [0, 1]."""
-    return 1 - np.abs(_samples(X, [language], metric, "all")[0])
+def mean_of_groups(values: np.ndarray, groups: np.ndarray) -> float:
+    """Return the mean over groups (whole numbers from 0) of the means of their values;
+    numbers that no value has are left out.
+    """
+    sizes = np.bincount(groups)
+    sums = np.bincount(groups, values)
+    return float((sums[sizes > 0] / sizes[sizes > 0]).mean())
 
 
 def _samples(
@@ -145,8 +176,8 @@ def _samples(
         raise ValueError(
             "got no labelings, expected at least one; pass a list of label arrays"
         )
-    if metric == "euclidean" and others == "nearest" and X.shape[1] <= _FEW_DIMS:
-        return _few_dims(X, coded)
+    if metric == "euclidean" and others == "nearest" and X.shape[1] <= _LOW_DIMS:
+        return _lowdim_silhouettes(X, coded)
     from embetter_reg._compiled import announce
     from embetter_reg.analysis.metrics._kernels import silhouettes_of_sums
 
@@ -204,18 +235,18 @@ def label_codes(labels, n_documents: int) -> np.ndarray:
     return np.unique(values, return_inverse=True)[1]
 
 
-def _few_dims(X: np.ndarray, coded: list[np.ndarray]) -> np.ndarray:
+def _lowdim_silhouettes(X: np.ndarray, coded: list[np.ndarray]) -> np.ndarray:
     """Return silhouettes where bounds on mean distances leave out most clusters of a
     document.
     """
     from embetter_reg._compiled import announce
-    from embetter_reg.analysis.metrics._kernels import silhouettes_few
+    from embetter_reg.analysis.metrics._kernels import silhouettes_lowdim
 
-    announce(silhouettes_few)
+    announce(silhouettes_lowdim)
     rows = X - X.mean(axis=0, dtype=np.float64)
     scores = np.empty((len(coded), len(X)))
     for codes, out in zip(coded, scores, strict=True):
-        silhouettes_few(rows, codes, codes.max() + 1, out)
+        silhouettes_lowdim(rows, codes, codes.max() + 1, out)
     return scores
 
 
