@@ -51,7 +51,7 @@ def remove_drafts(folder: Path) -> None:
     """
     for draft in folder.glob(".*.tmp"):
         process = draft.name.split(".")[-2].partition("-")[0]
-        if not (process.isdigit() and _runs(int(process))):
+        if not (process.isdigit() and process_runs(int(process))):
             draft.unlink(missing_ok=True)
 
 
@@ -129,7 +129,7 @@ def unescape_formula(value: Any) -> Any:
     return value
 
 
-def _runs(process: int) -> bool:
+def process_runs(process: int) -> bool:
     """Return whether a process of this machine still runs."""
     if os.name != "posix":  # elsewhere the signal 0 would end it
         return process == os.getpid()
