@@ -34,7 +34,7 @@ def read_sweeps(runs: str | Path | Iterable[str | Path]) -> pd.DataFrame:
 
     """
     if isinstance(runs, str | Path) or not isinstance(runs, Iterable):
-        runs = [runs]  # type: ignore[list-item]
+        runs = [runs]
     tables = []
     for number, run in enumerate(runs):
         if not isinstance(run, str | Path):

@@ -201,7 +201,7 @@ def _check_reducers(reducers: Reducers) -> dict[str, dict[str, Any]]:
 
 def _check_sizes(n_components: int | Iterable[int]) -> list[int]:
     if not isinstance(n_components, Iterable) or isinstance(n_components, str):
-        n_components = [n_components]  # type: ignore[list-item]
+        n_components = [n_components]
     sizes = [check_whole_number("n_components", size) for size in n_components]
     if not sizes:
         raise ValueError(
