@@ -382,7 +382,7 @@ def speed(rounds: int = 5) -> None:
 
     compare(
         f"ContrastiveTuner, {len(X)} × 384, cosine loss, 20 epochs of batches of 256",
-        lambda: PeerContrastive(n_epochs=20).fit(X, codes),
+        lambda: PeerContrastive(epochs=20).fit(X, codes),
         lambda: ContrastiveTuner(
             50,
             3,

@@ -27,9 +27,9 @@ _HOME = {
     "compare_documents": "analysis",
     "compare_spaces": "analysis",
     "write_report": "report",
-    "TRUSTED": "_skops",
-    "dump_estimator": "_skops",
-    "load_estimator": "_skops",
+    "dump_estimator": "utils",
+    "load_estimator": "utils",
+    "trusted_types": "utils",
 }
 __all__ = ["__version__", *_HOME]
 

@@ -39,6 +39,22 @@ TRUSTED = (
 )
 
 
+def trusted_types() -> list[str]:
+    """Return the classes that an estimator's file may hold, for ``skops.io.load``.
+
+    They are this library's estimators; skops itself adds types of numpy, scipy and
+    scikit-learn.
+
+    Examples
+    --------
+    >>> from embetter_reg import trusted_types
+    >>> "embetter_reg.text._lite.LiteTextEncoder" in trusted_types()
+    True
+
+    """
+    return list(TRUSTED)
+
+
 def dump_estimator(estimator: BaseEstimator, path: str | Path) -> None:
     """Write an estimator with skops; equal estimators give equal bytes.
 
@@ -46,6 +62,16 @@ def dump_estimator(estimator: BaseEstimator, path: str | Path) -> None:
     ------
     OSError
         If the file cannot be written; an old one stays.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from embetter_reg import dump_estimator, load_estimator
+    >>> from embetter_reg.text import SurfaceEncoder
+    >>> with TemporaryDirectory() as folder:
+    ...     dump_estimator(SurfaceEncoder(), f"{folder}/encoder.skops")
+    ...     load_estimator(f"{folder}/encoder.skops")
+    SurfaceEncoder()
 
     """
     from skops.io import dumps
@@ -66,6 +92,11 @@ def load_estimator(path: str | Path, kind: type = BaseEstimator) -> Any:
         If there is no such file.
     ValueError
         If the file is no skops file, or holds other types.
+
+    Examples
+    --------
+    >>> from embetter_reg import load_estimator
+    >>> pipeline = load_estimator("pipeline.skops")  # doctest: +SKIP
 
     """
     from skops.io import get_untrusted_types, loads

@@ -69,7 +69,7 @@ def test_a_pipeline_through_skops(tuner, labels, tmp_path):
     dump(pipeline, tmp_path / "pipeline.skops")
     strange = get_untrusted_types(file=tmp_path / "pipeline.skops")
     assert strange == [f"{type(tuner).__module__}.{type(tuner).__name__}"]
-    trusted = list(embetter_reg.TRUSTED)
+    trusted = embetter_reg.trusted_types()
     again = load(tmp_path / "pipeline.skops", trusted=trusted)
     np.testing.assert_array_equal(again[:2].transform(X), pipeline[:2].transform(X))
     if labels.ndim == 1:

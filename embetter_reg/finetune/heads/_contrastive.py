@@ -93,8 +93,8 @@ class ContrastiveTuner(Tuner):
     --------
     >>> import numpy as np
     >>> from embetter_reg.finetune import ContrastiveTuner
-    >>> X = np.random.RandomState(0).normal(size=(60, 8)) + np.repeat([[0], [2]], 30, axis=0)
-    >>> tuner = ContrastiveTuner(hidden_dim=4, n_epochs=5, random_state=0)
+    >>> X = np.random.RandomState(0).normal(size=(60, 8)) + np.repeat([[0], [5]], 30, axis=0)
+    >>> tuner = ContrastiveTuner(hidden_dim=4, n_epochs=20, random_state=0)
     >>> tuner = tuner.fit(X, np.repeat(["NA", "HI"], 30))
     >>> tuner.transform(X).shape
     (60, 4)

@@ -83,7 +83,7 @@ class ContrastiveLearner(Head):
     >>> import numpy as np
     >>> from embetter_reg.finetune import ContrastiveLearner, pairs
     >>> y = np.repeat(["NA", "HI"], 30)
-    >>> X = np.random.RandomState(0).normal(size=(60, 8)) + np.repeat([[0], [1]], 30, axis=0)
+    >>> X = np.random.RandomState(0).normal(size=(60, 8)) + np.repeat([[0], [5]], 30, axis=0)
     >>> first, second, similarity = pairs.from_labels(y, random_state=0).draw()
     >>> learner = ContrastiveLearner(4, n_epochs=30, random_state=0)
     >>> learner = learner.fit(X[first], X[second], similarity)
