@@ -52,17 +52,15 @@ def find_targets(model, method: str) -> tuple[str, str]:
     Raises
     ------
     ValueError
-        If the model is of no known family.
+        If the model is of another family.
 
     """
     names = [name for name, _ in model.named_modules()]
     for mark, lora, ia3, feedforward in _FAMILIES:
         if any(re.search(rf"{mark}$", name) for name in names):
-            return (
-                (rf".*{lora}", "")
-                if method == "lora"
-                else (rf".*({ia3}|{feedforward})", rf".*{feedforward}")
-            )
+            if method == "lora":
+                return rf".*{lora}", ""
+            return rf".*({ia3}|{feedforward})", rf".*{feedforward}"
     raise ValueError(
         f"got a {model.config.model_type} model, whose modules to adapt are not known "
         "here, expected one such as BERT, "
@@ -93,7 +91,7 @@ def apply_method(
     ValueError
         If the model has no biases, or the modules to adapt cannot be found.
     ImportError
-        If ``"lora"`` or ``"ia3"`` is asked for without the extra ``adapters``.
+        If the method is ``"lora"`` or ``"ia3"`` and the extra ``adapters`` is missing.
 
     """
     if method == "full":
@@ -105,27 +103,28 @@ def apply_method(
         if not any(name.startswith(model.base_model_prefix) for name in biases):
             raise ValueError(
                 f"got a {model.config.model_type} model without biases for bitfit, "
-                "expected one that has some; pick "
-                "another method"
+                "expected one that has some; pick another method"
             )
-        for name, parameter in model.named_parameters():
-            parameter.requires_grad_(
-                name in biases
-                or name.startswith(tuple(f"{module}." for module in head))
-            )
+        prefixes = tuple(f"{module}." for module in head)
+        for name, weights in model.named_parameters():
+            weights.requires_grad_(name in biases or name.startswith(prefixes))
         return model
     peft = optional_import(
         "peft", package="embetter-reg[adapters]", purpose=f"method {method!r}"
     )
-    found, feedforward = (
-        find_targets(model, method) if target_modules is None else (target_modules, "")
-    )
-    is_causal = type(model).__name__.endswith(("ForCausalLM", "LMHeadModel"))
+    targets = target_modules
+    feedforward = ""
+    if targets is None:
+        targets, feedforward = find_targets(model, method)
+    elif not isinstance(targets, str):
+        targets = list(targets)
+    # That of classifiers takes heads of one layer only.
+    task_type = None
+    if type(model).__name__.endswith(("ForCausalLM", "LMHeadModel")):
+        task_type = "CAUSAL_LM"
     shared = {
-        "task_type": "CAUSAL_LM"
-        if is_causal
-        else None,  # peft's for classifiers takes heads of one layer only
-        "target_modules": found if isinstance(found, str) else list(found),
+        "task_type": task_type,
+        "target_modules": targets,
         "modules_to_save": head or None,
         "fan_in_fan_out": any(
             type(module).__name__ == "Conv1D" for module in model.modules()
@@ -165,10 +164,10 @@ def _head(model, new: Sequence[str], is_classifier: bool) -> list[str]:
         for name in leaves
         if name.split(".")[0] != model.base_model_prefix or "pooler" in name.split(".")
     }
-    return sorted(
-        (outside if is_classifier else set())
-        | (leaves & {name.rpartition(".")[0] for name in new})
-    )
+    head = leaves & {name.rpartition(".")[0] for name in new}
+    if is_classifier:
+        head |= outside
+    return sorted(head)
 
 
 def count_parameters(model) -> tuple[int, int]:
@@ -177,21 +176,22 @@ def count_parameters(model) -> tuple[int, int]:
 
     The frozen original that peft keeps of a trained head is not counted.
     """
-    own = [
-        (name, p)
-        for name, p in model.named_parameters()
+    parameters = [
+        weights
+        for name, weights in model.named_parameters()
         if ".original_module." not in name
     ]
-    return sum(p.numel() for _, p in own if p.requires_grad), sum(
-        p.numel() for _, p in own
-    )
+    n_trainable = sum(w.numel() for w in parameters if w.requires_grad)
+    return n_trainable, sum(w.numel() for w in parameters)
 
 
 def plain(model) -> Any:
     """Return the transformers model in which adapters work, whether or not there are
     any.
     """
-    return model.get_base_model() if hasattr(model, "peft_config") else model
+    if hasattr(model, "peft_config"):
+        return model.get_base_model()
+    return model
 
 
 def save_model(model, folder: str | Path, *, merge: bool) -> None:

@@ -2,11 +2,16 @@
 
 import json
 import math
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from embetter_reg.corpus.registers import NAMES
+
+if TYPE_CHECKING:
+    from embetter_reg.finetune.models._register_trainer import RegisterTrainer
 
 RECORD = "training.json"
 _METHODS = {
@@ -20,7 +25,7 @@ _OBJECTIVES = {
     "mlm": "a masked language model",
     "clm": "a causal language model",
 }
-_NOT_TOLD = {
+_NOT_SHOWN = {
     "model",
     "checkpoint_folder",
     "log_folder",
@@ -31,52 +36,91 @@ _NOT_TOLD = {
 
 
 def write_card(
-    trainer, folder: Path, *, figures: pd.DataFrame | None, about: str, merged: bool
+    trainer: "RegisterTrainer",
+    folder: Path,
+    *,
+    figures: pd.DataFrame | None,
+    about: str,
+    merged: bool,
 ) -> None:
     """Write ``README.md`` and ``training.json`` for a fitted `RegisterTrainer`."""
-    base = Path(str(trainer.model))
-    base_name = base.name if base.is_dir() else str(trainer.model)
-    record = {
-        "base_model": base_name,
+    record = _record(trainer, figures, merged)
+    # JSON has no NaN, which the loss of a run that diverged is.
+    text = json.dumps(_finite(record), indent=1, ensure_ascii=False)
+    (folder / RECORD).write_text(text, encoding="utf-8")
+    (folder / "README.md").write_text(_card(record, about), encoding="utf-8")
+
+
+def _record(
+    trainer: "RegisterTrainer", figures: pd.DataFrame | None, merged: bool
+) -> dict[str, Any]:
+    base_model = str(trainer.model)
+    if Path(base_model).is_dir():  # whose path is nobody's business
+        base_model = Path(base_model).name
+    adapters = "beside the weights"
+    if trainer.method in ("full", "bitfit"):
+        adapters = "none"
+    elif merged:
+        adapters = "merged"
+    threshold = None
+    if trainer.is_multi_label_:
+        threshold = trainer.threshold_
+    rows = []
+    if figures is not None:
+        rows = figures.to_dict("records")
+    return {
+        "base_model": base_model,
         "objective": trainer.objective,
         "method": trainer.method,
-        "adapters": "none"
-        if trainer.method in ("full", "bitfit")
-        else "merged"
-        if merged
-        else "beside the weights",
+        "adapters": adapters,
         "trained_parameters": trainer.n_trainable_,
         "parameters": trainer.n_parameters_,
-        "settings": {
-            name: value
-            if isinstance(value, str | int | float | bool | list | dict | None)
-            else str(value)
-            for name, value in trainer.get_params().items()
-            if name not in _NOT_TOLD
-        },
+        "settings": _settings(trainer),
         "learning_rate": trainer.learning_rate_,
         "documents": {
             "number": trainer.n_documents_,
             "held_back": len(trainer.validation_rows_),
             "languages": trainer.languages_,
-            "labels": getattr(trainer, "label_counts_", {}),
+            "labels": trainer.label_counts_,
         },
-        "threshold": trainer.threshold_ if trainer.is_multi_label_ else None,
+        "threshold": threshold,
         "seconds": round(trainer.seconds_, 1),
         "history": trainer.history_,
-        "figures": [] if figures is None else figures.to_dict("records"),
+        "figures": rows,
     }
-    (folder / RECORD).write_text(
-        json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8"
-    )
-    (folder / "README.md").write_text(_card(record, about), encoding="utf-8")
+
+
+def _settings(trainer: "RegisterTrainer") -> dict[str, Any]:
+    settings = {}
+    for name, value in trainer.get_params().items():
+        if name in _NOT_SHOWN:
+            continue
+        if not isinstance(value, str | int | float | bool | list | dict | None):
+            value = str(value)
+        settings[name] = value
+    return settings
+
+
+def _finite(value: Any) -> Any:
+    """Return a record with None in place of NaN and infinity."""
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def _card(record: dict, about: str) -> str:
-    documents, registers = record["documents"], record["objective"] == "register"
+    documents = record["documents"]
     share = record["trained_parameters"] / record["parameters"]
-    steps = record["history"][-1]["step"] if record["history"] else 0
-    chosen = " and the threshold" if record["threshold"] is not None else ""
+    steps = 0
+    if record["history"]:
+        steps = record["history"][-1]["step"]
+    chosen = "the best weights"
+    if record["threshold"] is not None:
+        chosen = "the best weights and the threshold"
     parts = [
         _front_matter(record),
         f"# {record['base_model']}, trained as {_OBJECTIVES[record['objective']]}",
@@ -90,23 +134,20 @@ def _card(record: dict, about: str) -> str:
         "## Data",
         f"Trained on {documents['number']:,} documents, of which "
         f"{documents['held_back']:,} were held back to choose "
-        f"the best weights{chosen}. {about}".strip(),
+        f"{chosen}. {about}".strip(),
     ]
     if documents["languages"]:
-        parts.append(
-            _table(
-                [
-                    {"language": name, "documents": n}
-                    for name, n in documents["languages"].items()
-                ]
-            )
-        )
-    if registers:
-        named = [
+        rows = [
+            {"language": name, "documents": n}
+            for name, n in documents["languages"].items()
+        ]
+        parts.append(_table(rows))
+    if documents["labels"]:
+        rows = [
             {"label": label, "name": NAMES.get(label, ""), "documents": n}
             for label, n in documents["labels"].items()
         ]
-        parts.append(_table(named))
+        parts.append(_table(rows))
     if record["figures"]:
         parts += [
             "## Figures",
@@ -141,53 +182,55 @@ def _front_matter(record: dict) -> str:
         f"pipeline_tag: {task}",
         f"base_model: {json.dumps(record['base_model'])}",
     ]
-    known = [
+    codes = [
         name
         for name in record["documents"]["languages"]
         if len(name) in (2, 3) and name != "und"
     ]
-    if known:
-        lines += ["language:", *(f"- {json.dumps(name)}" for name in known)]
+    if codes:
+        lines += ["language:", *(f"- {json.dumps(code)}" for code in codes)]
     return "\n".join([*lines, "tags:", "- register", "- embetter_reg", "---"])
 
 
 def _use(record: dict) -> str:
-    kind = "CausalLMEncoder" if record["objective"] == "clm" else "RegisterEncoder"
-    length = (
-        ""
-        if record["settings"]["max_length"] is None
-        else f", max_length={record['settings']['max_length']}"
-    )
-    lines = ["```python", f"from embetter_reg.text import {kind}", ""]
-    lines.append(f'encoder = {kind}("this folder", layer="half"{length})')
-    lines += ['texts = ["Mix the flour with milk."]', "X = encoder.transform(texts)"]
-    if record["objective"] == "register":
-        best = "" if record["threshold"] is None else ', "best"'
-        lines.append(f"labels = encoder.predict(texts{best})")
+    kind = "RegisterEncoder"
+    if record["objective"] == "clm":
+        kind = "CausalLMEncoder"
+    options = 'layer="half"'
+    if record["settings"]["max_length"] is not None:
+        options += f", max_length={record['settings']['max_length']}"
+    lines = [
+        "```python",
+        f"from embetter_reg.text import {kind}",
+        "",
+        f'encoder = {kind}("this folder", {options})',
+        'texts = ["Mix the flour with milk."]',
+        "X = encoder.transform(texts)",
+    ]
+    if record["threshold"] is not None:
+        lines.append('labels = encoder.predict(texts, "best")')
+    elif record["objective"] == "register":
+        lines.append("labels = encoder.predict(texts)")
     return "\n".join([*lines, "```"])
 
 
 def _table(rows: list[dict]) -> str:
     names = list(rows[0])
-    lines = [
-        "| " + " | ".join(name.replace("_", " ") for name in names) + " |",
-        "|---" * len(names) + "|",
-    ]
-    return "\n".join(
-        lines
-        + ["| " + " | ".join(_cell(row[name]) for name in names) + " |" for row in rows]
-    )
+    lines = [_row(name.replace("_", " ") for name in names), "|---" * len(names) + "|"]
+    lines += [_row(_cell(row[name]) for name in names) for row in rows]
+    return "\n".join(lines)
 
 
-def _cell(value) -> str:
+def _row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _cell(value: Any) -> str:
+    """Return a value as a cell shows it, with no sign that would end the cell."""
     if isinstance(value, float):
-        return (
-            f"{value:.3f}"
-            if math.isfinite(value) and (value == 0 or abs(value) >= 0.01)
-            else f"{value:g}"
-        )
-    return (
-        f"{value:,}"
-        if isinstance(value, int) and not isinstance(value, bool)
-        else str(value)
-    )
+        if math.isfinite(value) and (value == 0 or abs(value) >= 0.01):
+            return f"{value:.3f}"
+        return f"{value:g}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")

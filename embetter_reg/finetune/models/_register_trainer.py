@@ -512,8 +512,9 @@ class RegisterTrainer(
         if len(held_out):
             classifier = self._classifier()
             probabilities = classifier.predict_proba(held_out.texts)
-            self.threshold_ = classifier.best_threshold(probabilities, held_out.labels)
-        plain(self.model_).config.threshold = float(self.threshold_)
+            threshold = classifier.best_threshold(probabilities, held_out.labels)
+            self.threshold_ = float(threshold)
+        plain(self.model_).config.threshold = self.threshold_
 
     def _count(self, documents: Documents) -> None:
         """Record what the model card reports of the documents."""
