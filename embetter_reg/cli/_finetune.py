@@ -1,10 +1,11 @@
 """Command ``finetune``: a model of one's own."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from embetter_reg.cli._app import (
     Debug,
@@ -21,6 +22,9 @@ from embetter_reg.cli._app import (
     output,
 )
 from embetter_reg.cli._inputs import column_names, read_docs
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @app.command()
@@ -151,9 +155,11 @@ def finetune(
 
     columns = column_names(text_column, labels_column, lang_column, id_column)
 
-    def read(paths):
+    def read(paths: list[Path]) -> "pd.DataFrame":
         documents = read_docs(paths, language, skip_bad_rows, columns)
-        return select_group(documents, group) if objective == "register" else documents
+        if objective == "register":
+            return select_group(documents, group)
+        return documents
 
     trainer = RegisterTrainer(
         model,
@@ -181,7 +187,9 @@ def finetune(
         show_progress=True,
     )
     documents = read(docs)
-    test_documents = read(test) if test else None
+    test_documents = None
+    if test:
+        test_documents = read(test)
     figures = finetune_documents(
         documents,
         trainer,
@@ -205,7 +213,7 @@ def split_names(names: str | None) -> list[str] | None:
     return [name.strip() for name in names.split(",") if name.strip()]
 
 
-def print_figures(figures, where: str) -> None:
+def print_figures(figures: "pd.DataFrame", where: str) -> None:
     """Print the mean of every figure over models, with its standard deviation where
     there are several.
     """
@@ -214,19 +222,18 @@ def print_figures(figures, where: str) -> None:
     averaged = average_folds(figures)
     names = [str(name) for name in averaged if f"{name}_sd" in averaged]
     n_models = int(averaged["n_folds"].max())
-    table = Table(
-        title="On test documents"
-        + (f", mean ± standard deviation of {n_models} models" * (n_models > 1))
-    )
-    for name in ("language", *names):
-        table.add_column(
-            name.replace("_", " "), justify="left" if name == "language" else "right"
-        )
+    title = "On test documents"
+    if n_models > 1:
+        title += f", mean ± standard deviation of {n_models} models"
+    table = Table(title=title)
+    table.add_column("language")
+    for name in names:
+        table.add_column(name.replace("_", " "), justify="right")
     for row in averaged.to_dict("records"):
-        shown = [
-            f"{row[name]:.3f}" + (f" ± {row[f'{name}_sd']:.3f}" * (n_models > 1))
-            for name in names
-        ]
-        table.add_row(row["language"], *shown)
+        cells = [f"{row[name]:.3f}" for name in names]
+        if n_models > 1:
+            cells = [f"{row[name]:.3f} ± {row[f'{name}_sd']:.3f}" for name in names]
+        # A language is a name, not markup.
+        table.add_row(Text(str(row["language"])), *cells)
     output.print(table, soft_wrap=False)
     output.print(where)
