@@ -87,7 +87,7 @@ class SharedNeighbors:
         n_neighbors: int,
         *,
         metric: str = "cosine",
-        seed: int | None = None,
+        random_state: int | None = None,
     ) -> NeighborGraph:
         """Return the ``n_neighbors`` nearest of each row of ``X`` (n_documents,
         n_dims), the row itself among them.
@@ -106,12 +106,12 @@ class SharedNeighbors:
         is_exact = len(rows) <= _EXACT_ROWS and metric in VALID_METRICS["brute"]
         key: tuple = (joblib.hash(rows), n_neighbors, metric)
         if not is_exact:
-            key = (*key, seed)
+            key = (*key, random_state)
         if key not in self._graphs:
             if is_exact:
                 graph = _exact(rows, n_neighbors, metric)
             else:
-                graph = _approximate(rows, n_neighbors, metric, seed)
+                graph = _approximate(rows, n_neighbors, metric, random_state)
             self._graphs[key] = graph
             self.n_searches += 1
             for oldest in list(self._graphs)[: -self.n_kept]:
@@ -147,12 +147,12 @@ def _exact(rows: np.ndarray, n_neighbors: int, metric: str) -> NeighborGraph:
 
 
 def _approximate(
-    rows: np.ndarray, n_neighbors: int, metric: str, seed: int | None
+    rows: np.ndarray, n_neighbors: int, metric: str, random_state: int | None
 ) -> NeighborGraph:
     from umap.umap_ import nearest_neighbors
 
     n_jobs = -1
-    if seed is not None:
+    if random_state is not None:
         n_jobs = 1
     with process_unchanged():
         indices, distances, index = nearest_neighbors(
@@ -161,7 +161,7 @@ def _approximate(
             metric,
             {},
             False,
-            check_random_state(seed),
+            check_random_state(random_state),
             n_jobs=n_jobs,
         )
     return NeighborGraph(indices, distances, index)

@@ -194,7 +194,7 @@ class UMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             rows,
             settings["n_neighbors"],
             metric=self.metric,
-            seed=settings["random_state"],
+            random_state=settings["random_state"],
         )
 
     def _start(
