@@ -209,8 +209,9 @@ class View:
     def _show_title(self) -> None:
         session = self.session
         details = ""
-        if session.unticked:
-            details += f", {len(session.unticked):,} of them unticked"
+        n_unticked = len(session.listed) - session.n_ticked
+        if n_unticked:
+            details += f", {n_unticked:,} of them unticked"
         if session.n_hidden:
             details += f", {session.n_hidden:,} hidden by the search"
         title = f"{session.n_selected:,} selected<span class='dim'>{details}</span>"

@@ -115,7 +115,7 @@ class Controls:
         self.counts = self.div()
         self.tuning = self.div()
         self.pages = self.div(styles={"text-align": "center"})
-        self.list_title = self.div()
+        self.list_title = self.div(styles={"flex": "1 1 200px"})
         self.hint = self.note(_HINT)
         self.keys = TextInput(visible=False)
 
@@ -135,7 +135,7 @@ class Controls:
         self.labels = CheckboxButtonGroup(
             labels=[], active=[], sizing_mode="stretch_width"
         )
-        self.typed = TextInput(placeholder="Other labels: ne, rv, …", width=150)
+        self.typed = TextInput(placeholder="Other labels: ne, rv, …", width=180)
         self.apply = Button(label="Apply", button_type="primary", width=70)
         self.take_off = Button(label="Take off", width=75)
         self.undo = Button(label="Undo", width=55)
