@@ -24,7 +24,8 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def server(embeddings, tmp_path):
-    with serving(embeddings / "embeddings", "--out", tmp_path / "labels.jsonl") as one:
+    arguments = ["--reducer", "pca", "--out", tmp_path / "labels.jsonl"]
+    with serving(embeddings / "embeddings", *arguments) as one:
         yield one
 
 
