@@ -132,7 +132,8 @@ def label_regions(
                 "map": name,
                 "user": user,
                 "actions": n_actions,
-                "labeled": n_labeled / max(sum(not label for label in work.first_labels), 1),
+                "labeled": n_labeled
+                / max(sum(not label for label in work.first_labels), 1),
                 "right": n_right / max(n_labeled, 1),
                 "right_an_action": n_right / max(n_actions, 1),
                 "right_a_document_read": n_right / n_read,

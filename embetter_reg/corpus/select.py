@@ -14,6 +14,7 @@ from embetter_reg.corpus._labels import (
     check_names,
     label_matrix,
     label_sets,
+    split_labels,
 )
 from embetter_reg.corpus.registers import GROUPS, LEVELS, MAIN, PARENT, mains
 
@@ -174,11 +175,10 @@ def balanced_sample(
     random_state: RandomStateLike = None,
     on_short: str = "raise",
 ) -> pd.DataFrame:
-    """Draw ``n_per_language`` documents of each language, with its own shares of the
-    registers.
+    """Draw ``n_per_language`` documents of each language, with its shares of registers.
 
-    No document is drawn twice. ``on_short="all"`` takes all documents of a language
-    that has fewer, and warns.
+    Labels of a scheme other than CORE are registers too. No document is drawn twice.
+    ``on_short="all"`` takes all documents of a language that has fewer, and warns.
 
     Raises
     ------
@@ -194,7 +194,9 @@ def balanced_sample(
     check_documents(documents, "labels", "lang")
     rng = check_random_state(random_state)
     languages = check_labels("language", documents["lang"], len(documents))
-    registers = pd.Series(list(map(_mains_text, label_sets(documents["labels"]))))
+    # Labels of another scheme than CORE count as they are.
+    label_lists = map(split_labels, documents["labels"])
+    registers = pd.Series([" ".join(mains(labels) or labels) for labels in label_lists])
     chosen: list[int] = []
     for language, rows in registers.groupby(languages):
         if len(rows) < n_per_language:

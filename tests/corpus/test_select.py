@@ -156,7 +156,6 @@ def test_a_string_is_one_cell_and_not_letters(documents):
         lambda table: select_group(table, "all"),
         lambda table: hybrids(table, "drop"),
         lambda table: hybrids(table, "explode"),
-        lambda table: balanced_sample(table, 1),
     ],
 )
 def test_unknown_codes_never_become_no_label(documents, call, code):
@@ -261,3 +260,11 @@ def test_no_documents(documents):
     assert indicator(documents[:0])[0].shape == (0, 0)
     assert balanced_sample(documents[:0], 1).empty
     assert select_group(documents[:0], "main").empty
+
+
+def test_a_sample_keeps_the_shares_of_labels_of_any_scheme():
+    documents = pd.DataFrame(
+        {"lang": "en", "labels": [["spam"]] * 30 + [["ham"]] * 10, "text": "x"}
+    )
+    sample = balanced_sample(documents, 20, random_state=0)
+    assert sample["labels"].str[0].value_counts().to_dict() == {"spam": 15, "ham": 5}
