@@ -165,24 +165,13 @@ def check_head(name: str) -> None:
         )
 
 
-def make_head(name: str, *, random_state: int | None = 0) -> Any:
-    """Return the head called ``name``: "linear", "feedforward" or "contrastive"."""
-    check_head(name)
-    return _head_classes()[HEADS.index(name)](random_state=random_state)
-
-
 def load_head(folder: Path) -> Any:
     """Return the head that a round was made with."""
+    from embetter_reg.finetune import heads
+
     config = json.loads((folder / "head.json").read_text(encoding="utf-8"))
-    names = {head.__name__: head for head in _head_classes()}
+    names = {head.__name__: head for head in heads.HEADS.values()}
     return names[config["class"]].load(folder)
-
-
-def _head_classes() -> tuple[Any, ...]:
-    from embetter_reg.finetune import ContrastiveTuner, FeedForwardTuner
-    from embetter_reg.finetune.heads import LinearTuner
-
-    return LinearTuner, FeedForwardTuner, ContrastiveTuner
 
 
 def tune_round(
@@ -237,7 +226,10 @@ def tune_round(
         the arrays do not belong together.
 
     """
+    from embetter_reg.finetune import make_head
+
     callback = callback or (lambda step, share: None)
+    check_head(head)
     tuner = make_head(head, random_state=random_state)
     X = check_space("X", X)
     places = check_places("places", places, len(X))
