@@ -292,3 +292,11 @@ def validate_rows(estimator: Any, X: Any, **options: Any) -> Any:
             f"got X that {type(estimator).__name__} cannot take ({reason}), expected "
             "finite numbers of shape (n_documents, n_dims); pass one vector a document"
         ) from error
+
+
+def check_sequence(name: str, value: Any) -> None:
+    """Raise TypeError unless ``value`` is a list, an array or the like; a str is none."""
+    if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
+        raise TypeError(
+            f"got {name}={value!r}, expected a sequence; pass a list or an array"
+        )

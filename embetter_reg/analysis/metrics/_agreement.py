@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.special import gammaln, xlogy
 
-from embetter_reg._validation import check_labels, check_space
+from embetter_reg._validation import check_labels, check_sequence, check_space
 from embetter_reg.analysis.metrics._silhouette import label_codes, silhouettes
 from embetter_reg.erase import LanguageCentering
 
@@ -44,6 +45,8 @@ def agreements(labels, labelings: Sequence) -> pd.DataFrame:
     from embetter_reg.analysis.metrics._kernels import agreement
 
     announce(agreement)
+    check_sequence("labels", labels)
+    check_sequence("labelings", labelings)
     codes = label_codes(labels, len(labels))
     logs = _logs(len(codes))
     rows = [
@@ -88,6 +91,11 @@ def agreement_table(
     1           2  language -0.5 -0.5  0.0        0.0
 
     """
+    if not isinstance(clusterings, Mapping):
+        raise TypeError(
+            f"got clusterings of type {type(clusterings).__name__}, expected a dict of "
+            "arrays by name; pass {8: clusters}"
+        )
     tables = []
     for label, values in (("register", register), ("language", language)):
         figures = agreements(values, list(clusterings.values()))
@@ -159,12 +167,20 @@ def cluster_table(clusters, labels, *, normalize: bool = True) -> pd.DataFrame:
     With ``normalize`` each row sums to 1 (the make-up of a cluster); else the cells are
     counts.
     """
-    clusters = np.asarray(clusters)
+    clusters = _check_clusters(clusters)
     labels = check_labels("true", labels, len(clusters))
     counts = pd.crosstab(
         pd.Series(clusters, name="cluster"), pd.Series(labels, name="label")
     )
     return counts.div(counts.sum(axis=1), axis=0) if normalize else counts
+
+
+def _check_clusters(clusters: ArrayLike) -> np.ndarray:
+    """Return the cluster of each document as an array of its own type."""
+    check_sequence("clusters", clusters)
+    array = np.asarray(clusters)
+    check_labels("cluster", array, len(array))
+    return array
 
 
 @dataclass(frozen=True)
@@ -209,7 +225,7 @@ def cluster_majority(clusters, labels) -> Majority:
     (['NA', 'HI'], 0.8)
 
     """
-    clusters = np.asarray(clusters)
+    clusters = _check_clusters(clusters)
     counts = cluster_table(clusters, labels, normalize=False)
     size, most = counts.sum(axis=1), counts.max(axis=1)
     table = pd.DataFrame(

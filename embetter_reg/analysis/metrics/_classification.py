@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import precision_recall_fscore_support
 
-from embetter_reg._validation import check_labels, check_same_length
+from embetter_reg._validation import check_labels, check_same_length, check_sequence
 from embetter_reg.corpus import registers, split_labels
 
 
@@ -52,6 +52,10 @@ def classification_reports(
     0.5
 
     """
+    check_sequence("gold", gold)
+    check_sequence("predicted", predicted)
+    if classes is not None:
+        check_sequence("classes", classes)
     right = [split_labels(labels) for labels in gold]
     guessed = [split_labels(labels) for labels in predicted]
     check_same_length(gold=right, predicted=guessed)

@@ -12,7 +12,12 @@ from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
 from embetter_reg._random import check_random_state, draw_seed
-from embetter_reg._validation import check_groups, check_space
+from embetter_reg._validation import (
+    check_groups,
+    check_sequence,
+    check_space,
+    check_whole_number,
+)
 from embetter_reg.analysis.metrics._distances import draw_queries
 
 PROBES = ("linear", "mlp")
@@ -80,6 +85,7 @@ def probe_space(
         "register": check_groups("register", register, len(X)),
         "language": check_groups("language", language, len(X)),
     }
+    check_sequence("probes", probes)
     if not set(probes) <= set(PROBES) or not probes:
         raise ValueError(
             f"got probes={list(probes)}, expected some of {list(PROBES)}; pick one"
@@ -261,11 +267,7 @@ def _folds(labels: np.ndarray, n_folds: int, rng) -> list[np.ndarray]:
     """Return a training mask a fold; every fold holds out its share of each label, even
     of rare ones.
     """
-    if not 2 <= n_folds <= len(labels):
-        raise ValueError(
-            f"got n_folds={n_folds} for {len(labels)} documents, expected from 2 to "
-            "as many; pass another"
-        )
+    check_whole_number("n_folds", n_folds, 2, len(labels))
     fold = np.empty(len(labels), int)
     fold[np.lexsort((rng.random_sample(len(labels)), labels))] = (
         np.arange(len(labels)) % n_folds

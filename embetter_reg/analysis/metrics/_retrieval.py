@@ -7,9 +7,18 @@ import pandas as pd
 from scipy.special import digamma
 
 from embetter_reg._random import check_random_state
-from embetter_reg._validation import check_groups, check_labels, check_space
-from embetter_reg.analysis.metrics._distances import distance_blocks, draw_queries
-from embetter_reg.analysis.metrics._neighbors import Neighbors
+from embetter_reg._validation import (
+    check_groups,
+    check_labels,
+    check_space,
+    check_whole_number,
+)
+from embetter_reg.analysis.metrics._distances import (
+    check_metric,
+    distance_blocks,
+    draw_queries,
+)
+from embetter_reg.analysis.metrics._neighbors import Neighbors, check_neighbors
 
 
 def register_purity(
@@ -67,11 +76,9 @@ def register_purity(
     (1.0, 0.5, 1.0)
 
     """
-    if min(n_neighbors, n_permutations) < 1:
-        raise ValueError(
-            f"got n_neighbors={n_neighbors}, n_permutations={n_permutations}, "
-            "expected at least 1 of each; pass more"
-        )
+    check_neighbors(neighbors)
+    check_whole_number("n_neighbors", n_neighbors)
+    check_whole_number("n_permutations", n_permutations)
     registers, languages = (
         np.unique(labels, return_inverse=True)[1]
         for labels in (neighbors.register, neighbors.language)
@@ -348,10 +355,8 @@ def parallel_retrieval(
 
     """
     X = check_space("X", X)
-    if n_neighbors < 1:
-        raise ValueError(
-            f"got n_neighbors={n_neighbors}, expected at least 1; pass more"
-        )
+    check_whole_number("n_neighbors", n_neighbors)
+    check_metric(metric)
     languages = check_groups("language", language, len(X))
     registers = check_groups("register", register, len(X))
     texts, language_codes, register_codes = (

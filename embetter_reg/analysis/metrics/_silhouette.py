@@ -11,7 +11,12 @@ from scipy.sparse import csr_matrix
 from sklearn.preprocessing import normalize
 from sklearn.utils import gen_batches
 
-from embetter_reg._validation import check_groups, check_labels, check_space
+from embetter_reg._validation import (
+    check_groups,
+    check_labels,
+    check_sequence,
+    check_space,
+)
 from embetter_reg.analysis.metrics._distances import check_metric, distance_blocks
 
 _LOW_DIMS = 16
@@ -171,6 +176,7 @@ def _samples(
     X: np.ndarray, labelings: Sequence[Any], metric: str, others: str
 ) -> np.ndarray:
     check_metric(metric)
+    check_sequence("labelings", labelings)
     coded = [_codes(labels, len(X), place) for place, labels in enumerate(labelings)]
     if not coded:
         raise ValueError(

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.neighbors import VALID_METRICS, NearestNeighbors
 
 from embetter_reg._random import check_random_state
-from embetter_reg._validation import check_space, check_whole_number
+from embetter_reg._validation import check_choice, check_space, check_whole_number
 from embetter_reg.analysis.reduce._process import process_unchanged
 
 _EXACT_ROWS = 10_000
@@ -32,6 +32,13 @@ class NeighborGraph:
     indices: np.ndarray
     distances: np.ndarray
     index: Any
+
+
+def check_metric_name(metric: str) -> None:
+    """Raise ValueError unless umap-learn or scikit-learn's search has the metric."""
+    from umap.distances import named_distances
+
+    check_choice("metric", metric, sorted({*VALID_METRICS["brute"], *named_distances}))
 
 
 class SharedNeighbors:
@@ -103,6 +110,7 @@ class SharedNeighbors:
         """
         rows = check_space("X", X)
         check_whole_number("n_neighbors", n_neighbors, 1, len(rows))
+        check_metric_name(metric)
         is_exact = len(rows) <= _EXACT_ROWS and metric in VALID_METRICS["brute"]
         key: tuple = (joblib.hash(rows), n_neighbors, metric)
         if not is_exact:

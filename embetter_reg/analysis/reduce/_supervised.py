@@ -183,6 +183,11 @@ class LabelAppended(_NeedsLabels):
             raise ValueError(
                 f"got weight={self.weight!r}, expected 0 or more; pass for example 1"
             )
+        if not hasattr(self.reducer, "fit_transform"):
+            raise TypeError(
+                f"got {type(self.reducer).__name__}, expected a reducer with "
+                "fit_transform; pass for example make_reducer('pca')"
+            )
         rows, codes = self._averages(X, y)
         codes = np.where(codes < 0, self._nearest(rows), codes)
         joined = self.centers_

@@ -117,7 +117,13 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             "negative_gradient_method": gradient,
             **options,
         }
-        self.embedding_ = library.TSNE(**settings).fit(self._unit_rows(rows))
+        try:
+            self.embedding_ = library.TSNE(**settings).fit(self._unit_rows(rows))
+        except ValueError as error:
+            raise ValueError(
+                f"got settings that openTSNE refuses ({error}), expected those of its "
+                "own; change metric or options"
+            ) from error
         self._n_features_out = self.n_components
         return np.array(self.embedding_)
 

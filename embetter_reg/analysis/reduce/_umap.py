@@ -24,6 +24,7 @@ from embetter_reg.analysis.reduce._process import process_unchanged
 from embetter_reg.analysis.reduce._shared_neighbors import (
     NeighborGraph,
     SharedNeighbors,
+    check_metric_name,
 )
 
 _N_EPOCHS = 500  # of umap-learn's layout, at most, where options do not say
@@ -172,12 +173,20 @@ class UMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 f"got min_dist={self.min_dist!r}, expected a number of at least 0; "
                 "pass for example 0.1"
             )
+        own = self.get_params(deep=False)
+        options = check_options("UMAP", self.options, library, own)
+        if self.min_dist > options.get("spread", 1.0):
+            raise ValueError(
+                f"got min_dist={self.min_dist!r}, expected at most the option spread "
+                "(1 where it is left out); pass less, or a larger spread"
+            )
+        if not callable(self.metric):
+            check_metric_name(self.metric)
         if self.neighbors is not None and not hasattr(self.neighbors, "find"):
             raise TypeError(
                 f"got neighbors of type {type(self.neighbors).__name__}, expected "
                 "SharedNeighbors or None; pass SharedNeighbors()"
             )
-        check_options("UMAP", self.options, library, self.get_params(deep=False))
 
     def _graph(
         self, rows: np.ndarray, settings: dict[str, Any]
