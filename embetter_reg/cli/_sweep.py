@@ -1,12 +1,12 @@
 """Commands ``sweep`` and ``average``: many clusterings, and means over runs."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
-from embetter_reg._files import slug
+from embetter_reg._files import slug, write_atomically, write_csv
 from embetter_reg.cli._app import (
     Debug,
     RandomState,
@@ -16,6 +16,12 @@ from embetter_reg.cli._app import (
 )
 from embetter_reg.cli._finetune import print_figures
 from embetter_reg.cli._inputs import parse_numbers, read_spaces
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    import pandas as pd
 
 
 @app.command()
@@ -70,48 +76,59 @@ def sweep(
     """
     from embetter_reg import analysis
 
-    chosen = layers.split(",") if layers else None
-    spaces, documents = read_spaces(embeddings, chosen, _labeled(group, hybrids))
-    found = analysis.sweep(
+    sizes = parse_numbers("--n-components", n_components)
+    ks = parse_numbers("--k", k) if k else None
+    requested = layers.split(",") if layers else None
+    spaces, documents = read_spaces(embeddings, requested, _labeled(group, hybrids))
+    combinations = out / "combinations"
+    table = analysis.sweep(
         spaces,
         register=documents["register"],
         language=documents["lang"],
         reducers=reducers.split(","),
-        n_components=parse_numbers("--n-components", n_components),
-        k=parse_numbers("--k", k) if k else None,
+        n_components=sizes,
+        k=ks,
         clusterers=clusterers.split(","),
         n_seeds=n_seeds,
         random_state=random_state,
-        out=out / "combinations",
+        out=combinations,
         show_progress=True,
     )
-    _write_sweep(found, out)
-    for (space, reducer), rows in found[found["n_components"] == 2].groupby(
-        ["space", "reducer"], sort=False
-    ):
-        first = rows[rows["combination"] == rows["combination"].iloc[0]]
-        clusters, points = analysis.read_combination(
-            out / "combinations", first["combination"].iloc[0]
-        )
-        labelings = {
-            "language": documents["lang"].to_numpy(str),
-            "register": documents["register"].to_numpy(str),
-        }
-        for clusterer, group_rows in first.groupby("clusterer", sort=False):
-            best = group_rows.loc[group_rows["silhouette"].idxmax()]
-            heading = (
-                f"{clusterer}, k = {best['k']} (silhouette {best['silhouette']:.2f})"
-            )
-            labelings[heading] = clusters[clusterer, best["k"]]
-        title = f"{space}: {reducer}, seed {first['seed'].iloc[0]}"
-        _save(
+    _write_sweep(table, out)
+    maps = table[table["n_components"] == 2]
+    for (space, reducer), rows in maps.groupby(["space", "reducer"], sort=False):
+        combination = rows["combination"].iloc[0]
+        _draw_map(
+            rows[rows["combination"] == combination],
+            analysis.read_combination(combinations, combination),
+            documents,
             out / f"map_{slug(str(space))}_{reducer}.png",
-            "plot_labeled_map",
-            points,
-            labelings,
-            title,
         )
-    _summarize_sweep(found, out)
+    _summarize_sweep(table, out)
+
+
+def _draw_map(
+    rows: "pd.DataFrame",
+    stored: "tuple[dict[tuple[str, int], np.ndarray], np.ndarray | None]",
+    documents: "pd.DataFrame",
+    path: Path,
+) -> None:
+    """Draw one map by both labels and by each clusterer's tightest clusters."""
+    clusters, points = stored
+    labelings = {
+        "language": documents["lang"].to_numpy(str),
+        "register": documents["register"].to_numpy(str),
+    }
+    for clusterer, group in rows.groupby("clusterer", sort=False):
+        if group["silhouette"].isna().all():
+            continue
+        best = group.iloc[int(group["silhouette"].argmax())]
+        k = int(best["k"])
+        heading = f"{clusterer}, k = {k} (silhouette {best['silhouette']:.2f})"
+        labelings[heading] = clusters[str(clusterer), k]
+    first = rows.iloc[0]
+    title = f"{first['space']}: {first['reducer']}, seed {first['seed']}"
+    _save(path, "plot_labeled_map", points, labelings, title)
 
 
 @app.command()
@@ -133,9 +150,9 @@ def average(
     if all((run / "split.csv").is_file() for run in runs):
         _average_models(runs, out)
         return
-    found = read_sweeps(runs)
-    _write_sweep(found, out)
-    _summarize_sweep(found, out)
+    table = read_sweeps(runs)
+    _write_sweep(table, out)
+    _summarize_sweep(table, out)
 
 
 def _average_models(runs: list[Path], out: Path) -> None:
@@ -143,100 +160,92 @@ def _average_models(runs: list[Path], out: Path) -> None:
 
     figures = read_figures(runs)
     out.mkdir(parents=True, exist_ok=True)
-    average_folds(figures).to_csv(out / "average.csv", index=False)
+    write_csv(average_folds(figures), out / "average.csv")
     print_figures(figures, f"Means and standard deviations: {out / 'average.csv'}")
 
 
-def _labeled(group: str, policy: str):
-    """Return what chooses the documents of a group and gives them one register each."""
+def _labeled(group: str, policy: str) -> "Callable[[pd.DataFrame], pd.DataFrame]":
+    """Return what selects the documents of a group and gives them one register each."""
     from embetter_reg.corpus import hybrids, label_column, select_group
 
-    def choose(documents):
-        chosen = hybrids(
-            select_group(documents[documents["labels"].map(len) > 0], group), policy
-        )
-        if chosen.empty:
+    def select(documents: "pd.DataFrame") -> "pd.DataFrame":
+        labeled = documents[documents["labels"].map(len) > 0]
+        selected = hybrids(select_group(labeled, group), policy)
+        if selected.empty:
             raise ValueError(
                 f"got no document of the group {group!r}, expected some; check "
                 "--group and --hybrids"
             )
         console.print(
-            f"{len(documents):,} documents read, {len(chosen):,} kept ({group}, "
+            f"{len(documents):,} documents read, {len(selected):,} kept ({group}, "
             f"{policy} hybrids)"
         )
-        return chosen.assign(register=label_column(chosen))
+        return selected.assign(register=label_column(selected))
 
-    return choose
+    return select
 
 
-def _write_sweep(found, out: Path) -> None:
+def _write_sweep(table: "pd.DataFrame", out: Path) -> None:
     """Write the tables of a sweep and draw its curves."""
     from embetter_reg.analysis import average as mean
     from embetter_reg.analysis import best_k
 
     out.mkdir(parents=True, exist_ok=True)
-    averaged = mean(found)
-    found.to_parquet(out / "sweep.parquet")
-    for name, table in (
-        ("sweep", found),
-        ("average", averaged),
-        ("best_k", best_k(averaged)),
-    ):
-        table.to_csv(out / f"{name}.csv", index=False)
+    averaged = mean(table)
+    write_atomically(out / "sweep.parquet", table.to_parquet)
+    write_csv(table, out / "sweep.csv")
+    write_csv(averaged, out / "average.csv")
+    write_csv(best_k(averaged), out / "best_k.csv")
     # The space itself has dimensions of its own in each space; they share a picture.
-    averaged["shown"] = averaged["n_components"].where(averaged["reducer"] != "none", 0)
-    for (reducer, size), rows in averaged.groupby(["reducer", "shown"], sort=False):
-        what = (
-            "the spaces themselves"
-            if reducer == "none"
-            else f"{reducer} to {size} dimensions"
-        )
-        title = f"{what}; means and standard deviations of {rows['n_runs'].max()} runs"
-        name = reducer if reducer == "none" else f"{reducer}_{size}"
+    is_reduced = averaged["reducer"] != "none"
+    averaged["size"] = averaged["n_components"].where(is_reduced, 0)
+    for (reducer, size), rows in averaged.groupby(["reducer", "size"], sort=False):
+        name = f"{reducer}_{size}"
+        subject = f"{reducer} to {size} dimensions"
+        if reducer == "none":
+            name = "none"
+            subject = "the spaces themselves"
+        n_runs = rows["n_runs"].max()
+        title = f"{subject}; means and standard deviations of {n_runs} runs"
         _save(out / f"curves_{name}.png", "plot_sweep", rows, title)
 
 
-def _save(path: Path, plot: str, *arguments) -> None:
+def _save(path: Path, plot: str, *arguments: Any) -> None:
     from embetter_reg import plots
 
     getattr(plots, plot)(*arguments).savefig(path, dpi=130)
 
 
-def _summarize_sweep(found, out: Path) -> None:
+def _summarize_sweep(table: "pd.DataFrame", out: Path) -> None:
+    """Print the agreement at the numbers of languages and of registers."""
     from embetter_reg.analysis import average as mean
+    from embetter_reg.analysis.compare import LABELS
 
-    averaged = mean(found)
-    table = Table(
-        title="AMI of clusters with each label, at the numbers of languages and of registers"
+    averaged = mean(table)
+    printed = Table(
+        title="AMI of clusters with each label, at the numbers of languages and of "
+        "registers"
     )
-    for name in (
-        "space",
-        "reducer",
-        "clusterer",
-        "k",
-        "register",
-        "language",
-        "explained by",
-    ):
-        table.add_column(
-            name,
-            justify="right" if name == "k" else "left",
-            no_wrap=name in ("register", "language"),
-        )
-    marks = {averaged["n_registers"].iloc[0], averaged["n_languages"].iloc[0]}
+    for name in ("space", "reducer", "clusterer"):
+        printed.add_column(name)
+    printed.add_column("k", justify="right")
+    for name in LABELS:
+        printed.add_column(name, no_wrap=True)
+    printed.add_column("explained by")
+    marks = [averaged["n_registers"].iloc[0], averaged["n_languages"].iloc[0]]
     for row in averaged[averaged["k"].isin(marks)].to_dict("records"):
-        figures = [
+        amis = [
             f"{row[f'{label}_ami']:.2f} ± {row[f'{label}_ami_sd']:.2f}"
-            for label in ("register", "language")
+            for label in LABELS
         ]
-        reducer = f"{row['reducer']}, {row['n_components']}"
-        table.add_row(
+        printed.add_row(
             row["space"],
-            reducer,
+            f"{row['reducer']}, {row['n_components']}",
             row["clusterer"],
             str(row["k"]),
-            *(text.removesuffix(" ± nan") for text in figures),
+            # One run has no deviation.
+            *(text.removesuffix(" ± nan") for text in amis),
             row["explains"],
         )
-    output.print(table, soft_wrap=False)
+    output.print(printed, soft_wrap=False)
     output.print(f"Tables, curves and maps: {out}")
