@@ -37,7 +37,9 @@ def agreements(labels, labelings: Sequence) -> pd.DataFrame:
     Examples
     --------
     >>> from embetter_reg.analysis import agreements
-    >>> agreements(["NA"] * 3 + ["HI"] * 3, [[1, 1, 1, 0, 0, 0], [0, 0, 1, 1, 1, 1]]).round(2).values.tolist()
+    >>> labels = ["NA"] * 3 + ["HI"] * 3
+    >>> table = agreements(labels, [[1, 1, 1, 0, 0, 0], [0, 0, 1, 1, 1, 1]])
+    >>> table.round(2).values.tolist()
     [[1.0, 1.0, 1.0, 1.0], [0.32, 0.36, 0.48, 0.48]]
 
     """
@@ -84,7 +86,8 @@ def agreement_table(
     Examples
     --------
     >>> from embetter_reg.analysis import agreement_table
-    >>> table = agreement_table({2: [1, 1, 0, 0]}, register=["NA", "NA", "HI", "HI"], language=["en", "fi"] * 2)
+    >>> labels = {"register": ["NA", "NA", "HI", "HI"], "language": ["en", "fi"] * 2}
+    >>> table = agreement_table({2: [1, 1, 0, 0]}, **labels)
     >>> table.round(2)
        clustering     label  ari  ami  nmi  v_measure
     0           2  register  1.0  1.0  1.0        1.0
@@ -154,7 +157,8 @@ def cosine_silhouette(X, labels) -> float:
     --------
     >>> import numpy as np
     >>> from embetter_reg.analysis import cosine_silhouette
-    >>> round(cosine_silhouette(np.array([[1.0, 0.0], [2.0, 0.0], [0.0, 3.0]]), ["NA", "NA", "HI"]), 2)
+    >>> X = np.array([[1.0, 0.0], [2.0, 0.0], [0.0, 3.0]])
+    >>> round(cosine_silhouette(X, ["NA", "NA", "HI"]), 2)
     0.67
 
     """

@@ -75,7 +75,8 @@ def probe_space(
     >>> import numpy as np
     >>> from embetter_reg.analysis import probe_space
     >>> X = np.eye(2)[[0] * 20 + [1] * 20]
-    >>> table = probe_space(X, register=["NA"] * 20 + ["HI"] * 20, language=["en", "fi"] * 20, probes=["linear"])
+    >>> labels = {"register": ["NA"] * 20 + ["HI"] * 20, "language": ["en", "fi"] * 20}
+    >>> table = probe_space(X, **labels, probes=["linear"])
     >>> print(*table.loc[0, ["label", "accuracy", "majority"]])
     register 1.0 0.5
 

@@ -70,8 +70,9 @@ def register_purity(
     --------
     >>> import numpy as np
     >>> from embetter_reg.analysis import find_neighbors, register_purity
-    >>> X, register = np.eye(2)[[0] * 20 + [1] * 20], ["NA"] * 20 + ["HI"] * 20
-    >>> figures = register_purity(find_neighbors(X, register=register, language=["en", "fi"] * 20), n_neighbors=5)
+    >>> X = np.eye(2)[[0] * 20 + [1] * 20]
+    >>> labels = {"register": ["NA"] * 20 + ["HI"] * 20, "language": ["en", "fi"] * 20}
+    >>> figures = register_purity(find_neighbors(X, **labels), n_neighbors=5)
     >>> figures["purity"], figures["chance"], figures["null"]
     (1.0, 0.5, 1.0)
 
@@ -187,11 +188,12 @@ def cross_language_retrieval(
         One row ``"all"`` (the mean over queries) and one a register, with ``n_queries``
         and
 
-        - ``average_precision``, in [0, 1], higher is better: among documents in other languages, those of the
-          query's register should stand first (mean average precision);
+        - ``average_precision``, in [0, 1], higher is better: among documents in other
+          languages, those of the query's register should stand first (mean average precision);
         - ``chance``: its expectation for a random order;
-        - ``wrong_beats_right``, in [0, 1], lower is better: how often a document of the *same language and another
-          register* is nearer than one of *another language and the same register*, over
+        - ``wrong_beats_right``, in [0, 1], lower is better: how often a document of the
+          *same language and another register* is nearer than one of *another
+          language and the same register*, over
           all such pairs; 0.5 where neither label counts, near 1 in a space by language.
           NaN where a query has no such pair.
 
@@ -212,8 +214,8 @@ def cross_language_retrieval(
     >>> import numpy as np
     >>> from embetter_reg.analysis import cross_language_retrieval
     >>> X = np.array([[0.0], [1.0], [9.0], [9.5]])
-    >>> register, language = ["NA", "NA", "HI", "HI"], ["en", "fi", "en", "fi"]
-    >>> table = cross_language_retrieval(X, register=register, language=language, metric="euclidean")
+    >>> labels = {"register": ["NA", "NA", "HI", "HI"], "language": ["en", "fi"] * 2}
+    >>> table = cross_language_retrieval(X, **labels, metric="euclidean")
     >>> table.loc["all", ["average_precision", "chance", "wrong_beats_right"]].tolist()
     [1.0, 0.75, 0.0]
 
@@ -319,12 +321,14 @@ def parallel_retrieval(
         One row ``"all"`` and one a language of the query, with ``n_queries`` and, each
         in [0, 1],
 
-        - ``translation_nearest``: how often a translation is nearer than every other text, in whatever language
-          (higher: content counts more than language);
-        - ``translation_nearest_abroad``: the same, where only texts in other languages compete, as in bitext mining;
+        - ``translation_nearest``: how often a translation is nearer than every other
+          text, in whatever language (higher: content counts more than language);
+        - ``translation_nearest_abroad``: the same, where only texts in other languages
+          compete, as in bitext mining;
         - ``reciprocal_rank``: the mean of 1 / rank of the nearest translation among all;
-        - ``same_register`` and ``same_language``: the share of the nearest other texts that have the query's
-          register, or its language, beside ``register_chance`` and ``language_chance``,
+        - ``same_register`` and ``same_language``: the share of the nearest other texts
+          that have the query's register, or its language, beside
+          ``register_chance`` and ``language_chance``,
           the shares among all other texts.
 
         In a space by register ``same_register`` lies far above its chance and
@@ -348,7 +352,11 @@ def parallel_retrieval(
     >>> from embetter_reg.analysis import parallel_retrieval
     >>> X = np.array([[0.0], [0.1], [5.0], [5.1]])
     >>> table = parallel_retrieval(
-    ...     X, pair_ids=[1, 1, 2, 2], language=["en", "fi"] * 2, register=["NA", "NA", "HI", "HI"], metric="euclidean"
+    ...     X,
+    ...     pair_ids=[1, 1, 2, 2],
+    ...     language=["en", "fi"] * 2,
+    ...     register=["NA", "NA", "HI", "HI"],
+    ...     metric="euclidean",
     ... )
     >>> table.loc["all", ["n_queries", "translation_nearest", "same_register"]].tolist()
     [4.0, 1.0, 0.0]
