@@ -1,6 +1,5 @@
 """`compare_documents`: from documents to a comparison in one call."""
 
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,11 @@ from embetter_reg.analysis.compare._checks import LABEL_SOURCES, check_settings
 from embetter_reg.analysis.compare._compare import compare_spaces
 from embetter_reg.analysis.compare._comparison import Comparison
 from embetter_reg.analysis.compare._figures import USUAL_GROUPS
+from embetter_reg.analysis.compare._held_out import (
+    check_documents,
+    check_groups,
+    without_trained,
+)
 from embetter_reg.analysis.compare._sources import (
     Source,
     encode_sources,
@@ -27,8 +31,6 @@ from embetter_reg.analysis.compare._sources import (
 from embetter_reg.analysis.compare._verdict import Verdict
 from embetter_reg.corpus import indicator, label_column, text_digest
 from embetter_reg.corpus.registers import is_hybrid, mains
-
-_COLUMNS = ("id", "lang", "labels", "text")
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ def compare_documents(
     if has_sources:
         tuner = _make_head(head, seed, show_progress)
     fits = bool(encoders) or tuner is not None
-    test = _check_documents("test", test)
+    test = check_documents("test", test)
     if train is None and fits:
         raise ValueError(
             "got no training documents for encoders or a head to be fitted on, "
@@ -167,14 +169,14 @@ def compare_documents(
         )
     if train is None:
         train = test[:0]
-    train = _check_documents("train", train)
+    train = check_documents("train", train)
     stored = read_stored(folders)
     made = make_encoders(encoders, seed, show_progress)
 
-    test = _without_trained(train, test, models)
+    test = without_trained(train, test, models)
     if label_source != "gold":
         test = predicted_labels(test, stored, label_source)
-    _check_groups(train, test, fits)
+    check_groups(train, test, fits)
     settings: dict[str, Any] = {
         "k": k,
         "clusterers": clusterers,
@@ -241,71 +243,6 @@ def _make_head(head: Any, seed: int, show_progress: bool) -> Any:
             "transform, or None; pass for example 'feedforward'"
         )
     return clone(head)
-
-
-def _check_documents(name: str, documents: Any) -> pd.DataFrame:
-    if not isinstance(documents, pd.DataFrame):
-        raise TypeError(
-            f"got {type(documents).__name__} as {name} documents, expected a DataFrame "
-            "of read_documents; pass one"
-        )
-    missing = [column for column in _COLUMNS if column not in documents]
-    if missing:
-        raise ValueError(
-            f"got {name} documents without the column {missing[0]!r}, expected "
-            f"{list(_COLUMNS)}; pass what read_documents returns"
-        )
-    return documents.reset_index(drop=True)
-
-
-def _without_trained(
-    train: pd.DataFrame, test: pd.DataFrame, models: tuple[str, str] | None
-) -> pd.DataFrame:
-    """Leave out documents that stand in ``train`` or trained a model, by their texts."""
-    from embetter_reg.finetune import trained_on
-
-    fitted = set(train["text"].map(text_digest))
-    shared = test["text"].map(text_digest).isin(fitted)
-    if shared.any():
-        warnings.warn(
-            f"{shared.sum():,} held-out documents have texts that are trained on too; "
-            "they are left out",
-            stacklevel=3,
-        )
-        test = test[~shared].reset_index(drop=True)
-    if models is not None and len(test):
-        seen = np.any([trained_on(model, test) for model in models], axis=0)
-        if seen.any():
-            warnings.warn(
-                f"{seen.sum():,} documents trained a model; they are left out",
-                stacklevel=3,
-            )
-        test = test[~seen].reset_index(drop=True)
-    if test.empty:
-        raise ValueError(
-            "got no held-out document, expected some that are not trained on; pass "
-            "others as test"
-        )
-    return test
-
-
-def _check_groups(train: pd.DataFrame, test: pd.DataFrame, fits: bool) -> None:
-    """Check that documents are of several registers, and test ones of several
-    languages.
-    """
-    groups = [
-        ("held-out", "register", label_column(test)),
-        ("held-out", "language", test["lang"]),
-    ]
-    if fits:
-        groups.insert(0, ("training", "register", label_column(train)))
-    for part, name, values in groups:
-        if values.nunique() < 2:
-            raise ValueError(
-                f"got {part} documents of one {name} "
-                f"({', '.join(values.astype(str)[:1])}), expected at least two {name}s "
-                "to compare; pass more documents"
-            )
 
 
 def _checked_once(
