@@ -101,6 +101,7 @@ def sweep(
     Examples
     --------
     >>> import numpy as np
+    >>> from embetter_reg.analysis import average, best_k, sweep
     >>> rng = np.random.default_rng(0)
     >>> register = np.repeat(["NA", "HI", "IN"], 40)
     >>> language = np.tile(["en", "fi"], 60)
