@@ -134,6 +134,38 @@ def test_compare_takes_folders_of_embeddings(folders, tmp_path):
     assert record["verdict"]["two original"]["word"] == "language"
 
 
+def test_files_of_equal_names_hold_different_documents(tmp_path):
+    """Row 1 of train/en.tsv and of test/en.tsv are two documents."""
+    corpus = load_registers().query("lang in ['en', 'fr']")
+    for name, part in (("train", corpus.iloc[::2]), ("test", corpus.iloc[1::2])):
+        (tmp_path / name).mkdir()
+        for language, rows in part.groupby("lang"):
+            lines = [
+                f"{' '.join(labels)}\t{' '.join(text.split())}\n"
+                for labels, text in zip(rows["labels"], rows["text"], strict=True)
+            ]
+            path = tmp_path / name / f"{language}.tsv"
+            path.write_text("".join(lines), encoding="utf-8")
+    options = ["--encoders", "surface", "--head", "none", "--figures", "none"]
+    done = invoke(
+        "compare",
+        tmp_path / "train",
+        "--test",
+        tmp_path / "test",
+        *options,
+        "--controls",
+        "none",
+        "--k",
+        "8",
+        "--out",
+        tmp_path / "r",
+    )
+    assert done.exit_code == 0, done.exception
+    record = json.loads((tmp_path / "r" / "report.json").read_text(encoding="utf-8"))
+    assert len(record["compared"]) == len(corpus) // 2
+    assert not set(record["compared"]) & set(record["fitted_on"])
+
+
 def test_plot_draws_a_page_or_a_picture(folders, tmp_path):
     spaces = [folders / "one", folders / "two"]
     page = tmp_path / "deep" / "map.html"
