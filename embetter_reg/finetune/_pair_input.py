@@ -93,7 +93,7 @@ def resolve(
 
 
 def names_and_codes(
-    name: str, values: ArrayLike, n_documents: int | None = None
+    name: str, values: Any, n_documents: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the labels that occur, sorted, and each document's number among them."""
     if isinstance(values, str) or not hasattr(values, "__len__"):

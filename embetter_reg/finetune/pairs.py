@@ -137,12 +137,12 @@ def from_labels(
     if language is not None:
         _, languages = names_and_codes("language", language, len(labels))
     several = languages.max() > 0
-    positives = resolve("positives", positives, "other", language, several)
-    negatives = resolve("negatives", negatives, "same", language, several)
-    positive = _positive_partners(positives, labels, languages)
+    positive_rule = resolve("positives", positives, "other", language, several)
+    negative_rule = resolve("negatives", negatives, "same", language, several)
+    positive = _positive_partners(positive_rule, labels, languages)
     if n_pos and not positive.able.all():
-        _warn_of_lonely(positives, names[labels[~positive.able]])
-    negative = _negative_partners(negatives, labels, languages)
+        _warn_of_lonely(positive_rule, names[labels[~positive.able]])
+    negative = _negative_partners(negative_rule, labels, languages)
     return PairSampler(positive, negative, n_pos, n_neg, _generator(random_state))
 
 

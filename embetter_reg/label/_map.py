@@ -338,10 +338,11 @@ def inside_box(
     places: ArrayLike, x0: float, x1: float, y0: float, y1: float
 ) -> np.ndarray:
     """Return which places lie inside a rectangle; bool (n_documents,)."""
-    places = np.asarray(places, np.float64)
+    points: np.ndarray = np.asarray(places, np.float64)
     low = [min(x0, x1), min(y0, y1)]
     high = [max(x0, x1), max(y0, y1)]
-    return ((places >= low) & (places <= high)).all(axis=1)
+    is_inside = np.asarray((points >= low) & (points <= high))
+    return np.all(is_inside, axis=1)
 
 
 def nearest_place(

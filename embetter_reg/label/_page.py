@@ -104,8 +104,8 @@ class Page:
         ]
         for place, card in enumerate(c.cards):
             changes.append((card.box, "active", partial(self.tick, place)))
-        for widget, name, action in changes:
-            widget.on_change(name, partial(self._changed, action))
+        for widget, name, change in changes:
+            widget.on_change(name, partial(self._changed, change))
         figure = self.view.map.figure
         figure.on_event(PanStart, self.hold)
         figure.on_event(SelectionGeometry, self._event(self.draw_shape))
@@ -156,8 +156,9 @@ class Page:
         if shape["type"] == "poly":
             self.session.lasso(shape["x"], shape["y"], mode)
         elif shape["type"] == "rect":
-            corners = (shape[name] for name in ("x0", "x1", "y0", "y1"))
-            self.session.box(*corners, mode=mode)
+            x0, x1 = shape["x0"], shape["x1"]
+            y0, y1 = shape["y0"], shape["y1"]
+            self.session.box(x0, x1, y0, y1, mode)
         else:
             return
         self.view.show_list()

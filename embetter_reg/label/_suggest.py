@@ -48,7 +48,7 @@ class Vote(NamedTuple):
         for share, top in zip(self.shares, largest, strict=True):
             chosen = np.flatnonzero(share >= 0.5)
             if not len(chosen):
-                chosen = [top]
+                chosen = np.array([top])
             winners.append(tuple(self.labels[n] for n in chosen))
         return winners
 

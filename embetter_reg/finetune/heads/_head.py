@@ -40,8 +40,8 @@ class Head(Saved, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         n_tuned_dims)``.
         """
         check_is_fitted(self)
-        X = check_vectors(self, X, reset=False)
-        return self.network_.embed(self._tensor(X)).cpu().numpy()
+        vectors = check_vectors(self, X, reset=False)
+        return self.network_.embed(self._tensor(vectors)).cpu().numpy()
 
     # -- for the subclasses --------------------------------------------------------
 

@@ -81,15 +81,15 @@ class LinearTuner(
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Fit on labels, or on a binary indicator matrix."""
         check_parameters(self, weight=AT_LEAST_0, C=ABOVE_0)
-        X, y = check_vectors(self, X, y, reset=True)
-        several = check_targets(y)
-        find_classes(y, several)
+        vectors, labels = check_vectors(self, X, y, reset=True)
+        several = check_targets(labels)
+        find_classes(labels, several)
         scorer = LogisticRegression(C=self.C, class_weight="balanced", max_iter=2000)
         if several:
-            fitted = OneVsRestClassifier(scorer).fit(normalize(X), y)
+            fitted = OneVsRestClassifier(scorer).fit(normalize(vectors), labels)
             parts = fitted.estimators_
         else:
-            fitted = scorer.fit(normalize(X), np.ravel(y))
+            fitted = scorer.fit(normalize(X), np.ravel(labels))
             parts = [fitted]
         self.classes_ = fitted.classes_
         # A label that every document has is a constant, which says nothing.

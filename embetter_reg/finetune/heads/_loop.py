@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -100,7 +101,7 @@ class Trainer:
         epochs, and restore the best weights.
         """
         best = _Best()
-        held = None
+        held: Any = None
         if validation is not None:
             held = validation.everything()
         bar = tqdm(

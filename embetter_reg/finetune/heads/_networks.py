@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -109,7 +110,7 @@ class HeadNetwork(nn.Module):
     @torch.no_grad()
     def embed(self, X: Tensor) -> Tensor:
         """Return the tuned space of vectors, shape (n_documents, widths[-1])."""
-        first = self.layers[0]
+        first: Any = self.layers[0]
         # Folding the scale into the first layer saves a copy of all vectors.
         weight = first.weight / self.scale
         hidden = torch.addmm(first.bias - weight @ self.offset, X, weight.T)

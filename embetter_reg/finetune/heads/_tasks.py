@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -12,7 +12,8 @@ from embetter_reg.finetune.heads._losses import weighted_mean
 from embetter_reg.finetune.heads._networks import HeadNetwork
 from embetter_reg.finetune.pairs import Pairs
 
-Columns = tuple[Tensor | None, ...]
+# Columns of a batch, the last of which, weights, may be None.
+Columns = tuple[Any, ...]
 # Embeddings of both sides (n_pairs, n_dims) and similarities (n_pairs,) to losses (n_pairs,).
 PairLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
 # Tuned space, outputs and targets, a row a document each, to losses (n_documents,).
@@ -75,7 +76,8 @@ class Labeled:
     def loss(self, network, batch, rng=None) -> Tensor:
         """Return the weighted mean of the criterion."""
         rows, targets, weight = batch
-        losses = self.criterion(*network.propagate(rows, rng), targets)
+        embedding, outputs = network.propagate(rows, rng)
+        losses = self.criterion(embedding, outputs, targets)
         return weighted_mean(losses, weight)
 
     def _mix(self, batch: Columns, chosen: Tensor, rng: np.random.Generator) -> Columns:
@@ -126,7 +128,8 @@ class Paired:
         first, second, similarity, weight = batch
         rows = self.rows.index_select(0, torch.cat([first, second]))
         embedding, _ = network.propagate(rows, rng)
-        losses = self.criterion(*embedding.chunk(2), similarity)
+        one, other = embedding.chunk(2)
+        losses = self.criterion(one, other, similarity)
         if losses.shape != similarity.shape:
             raise ValueError(
                 f"got a loss of shape {tuple(losses.shape)} for {len(similarity)} "

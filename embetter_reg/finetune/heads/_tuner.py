@@ -1,5 +1,6 @@
 """Heads that learn from labels: what `FeedForwardTuner` and `ContrastiveTuner` share."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Self
 
@@ -109,7 +110,7 @@ class Tuner(Head):
     ) -> Task:
         raise NotImplementedError
 
-    def _classifier(self) -> LabelLoss:
+    def _classifier(self) -> Callable[[Tensor, Tensor], Tensor]:
         """Return the loss of outputs and targets."""
         if not self._multilabel:
             return partial(cross_entropy, smoothing=self.label_smoothing)
@@ -170,7 +171,7 @@ class Tuner(Head):
             np.unique(classes), self.classes_
         ):
             raise ValueError(
-                f"got classes {list(classes)}, expected {self.classes_.tolist()} as "
+                f"got classes {np.unique(classes).tolist()}, expected {self.classes_.tolist()} as "
                 "at the first call; "
                 "call fit to start afresh"
             )
@@ -203,7 +204,7 @@ class Tuner(Head):
                 "(in a pipeline by set_fit_request(language=True) with metadata "
                 "routing enabled)"
             )
-        groups = language
+        groups: Any = language
         if not self.language_weight:
             groups = find_regions(X, self.n_regions, self._seed)
         kinds = y
