@@ -24,6 +24,7 @@ ORDER = [
     "_class_weights",
     "_compiled",
     "corpus",
+    "_scores",
     "store",
     "grab",
     "text",

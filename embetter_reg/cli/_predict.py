@@ -60,7 +60,10 @@ def predict(
     language: Language = None,
     skip_bad_rows: SkipBadRows = False,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for predictions.jsonl and reports.csv.")
+        Path | None,
+        typer.Option(
+            help="Folder for predictions.jsonl, reports.csv and label_reports.csv."
+        ),
     ] = None,
     debug: Debug = False,
 ) -> None:
@@ -68,7 +71,7 @@ def predict(
     apart.
     """
     from embetter_reg._files import check_folder, write_atomically, write_csv
-    from embetter_reg.analysis import classification_reports
+    from embetter_reg.analysis import classification_reports, label_reports
 
     limit = parse_threshold(threshold)
     if out:
@@ -110,15 +113,16 @@ def predict(
     if labeled.empty:
         console.print("no gold labels to report on; predictions were written")
         return
-    reports = classification_reports(
-        labeled["labels"],
-        labeled["predicted"],
-        language=labeled["lang"],
-        classes=classes,
-    )
+    gold = labeled["labels"].tolist()
+    guesses = labeled["predicted"].tolist()
+    languages = labeled["lang"].to_numpy()
+    reports = classification_reports(gold, guesses, language=languages, classes=classes)
+    by_label = label_reports(gold, guesses, language=languages, classes=classes)
     if out:
         write_csv(reports, out / "reports.csv")
-    _print_reports(reports, labeled)
+        write_csv(by_label, out / "label_reports.csv")
+    output.print(_language_table(reports))
+    output.print(_label_table(by_label))
 
 
 def parse_threshold(text: str) -> float | str:
@@ -252,36 +256,26 @@ def _stored_predictions(
     return documents, stored.manifest.get("classes")
 
 
-def _print_reports(reports: "pd.DataFrame", documents: "pd.DataFrame") -> None:
-    output.print(_by_language(reports, documents))
-    output.print(_by_label(reports))
-
-
-def _by_language(reports: "pd.DataFrame", documents: "pd.DataFrame") -> Table:
-    from embetter_reg.corpus.registers import is_hybrid
-
+def _language_table(reports: "pd.DataFrame") -> Table:
     table = Table(title="F1 against gold labels")
     table.add_column("language")
     table.add_column("documents")
     for name in ("number", "micro F1", "macro F1"):
         table.add_column(name, justify="right")
-    hybrid = documents["labels"].map(is_hybrid)
-    masks = {"all": hybrid | True, "hybrid": hybrid, "single": ~hybrid}
-    f1 = reports.set_index(["language", "documents", "label"])["f1"]
-    groups = zip(reports["language"], reports["documents"], strict=True)
-    for language, kind in dict.fromkeys(groups):
-        mask = masks[kind]
-        if language != "all":
-            mask = mask & documents["lang"].eq(language)
-        micro = f1[language, kind, "micro"]
-        macro = f1[language, kind, "macro"]
-        table.add_row(language, kind, f"{mask.sum():,}", f"{micro:.3f}", f"{macro:.3f}")
+    for row in reports.to_dict("records"):
+        table.add_row(
+            row["language"],
+            row["documents"],
+            f"{row['n_documents']:,}",
+            f"{row['micro_f1']:.3f}",
+            f"{row['macro_f1']:.3f}",
+        )
     return table
 
 
-def _by_label(reports: "pd.DataFrame") -> Table:
+def _label_table(reports: "pd.DataFrame") -> Table:
     table = Table(title="F1 of each label, all documents")
-    rows = reports.query("documents == 'all' and label not in ('micro', 'macro')")
+    rows = reports[reports["documents"] == "all"]
     wide = rows.pivot_table(index="label", columns="language", values="f1")
     table.add_column("label")
     for language in wide.columns:

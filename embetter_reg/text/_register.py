@@ -400,6 +400,9 @@ class RegisterEncoder(PretrainedEncoder):
 
     def _probabilities(self, values: Any) -> np.ndarray:
         """Return probabilities that were passed, of the shape that this model gives."""
+        no_documents = (0, len(self.classes_))
+        if np.shape(values) == no_documents:
+            return np.empty(no_documents)
         probabilities = check_space("probabilities", values)
         if probabilities.shape[1] != len(self.classes_):
             raise ValueError(

@@ -164,6 +164,16 @@ CASES = {
             "classes": {"number": 5, "str": "NA", "empty": []},
         },
     ),
+    "label_reports": (
+        analysis.label_reports,
+        {"gold": [["NA"]] * 2, "predicted": [["NA"]] * 2, "language": ["en"] * 2},
+        {
+            "gold": {"None": None, "short": [["NA"]], "unlabeled": [["NA"], []]},
+            "predicted": {"None": None, "short": [["NA"]]},
+            "language": {"None": None, "short": ["en"], "missing": [None] * 2},
+            "classes": {"number": 5, "str": "NA", "empty": []},
+        },
+    ),
     "cluster": (
         analysis.cluster,
         {"X": X, "name": "kmeans", "k": 3},

@@ -44,11 +44,7 @@ from embetter_reg.finetune.models._register_documents import (
     hold_out,
     make_windows,
 )
-from embetter_reg.finetune.models._register_labels import (
-    language_f1,
-    read_labels,
-    targets,
-)
+from embetter_reg.finetune.models._register_labels import read_labels, targets
 from embetter_reg.store import encode_documents, read_embeddings
 from embetter_reg.text import CausalLMEncoder, Encoded, RegisterEncoder, encode_layers
 
@@ -421,24 +417,6 @@ def test_balanced_weights_are_those_of_scikit_learn():
         weigh_classes("balanced", np.eye(20)[[0] * 19 + [1]], list("a" * 20)).max()
         == 10
     )
-
-
-def test_f1_by_language_is_scikit_learns():
-    rng = np.random.default_rng(0)
-    names = ["NA", "OP", "HI"]
-    truth, guess = rng.random((60, 3)) < 0.5, rng.random((60, 3)) < 0.5
-    language = rng.choice(["en", "fi"], 60)
-    sets = [
-        [[names[i] for i in np.flatnonzero(row)] for row in matrix]
-        for matrix in (truth, guess)
-    ]
-    table = language_f1(*sets, language).set_index("language")
-    for name in ("en", "fi", "all"):
-        chosen = (language == name) | (name == "all")
-        assert table.loc[name, "n_documents"] == chosen.sum()
-        for mean in ("micro", "macro"):
-            expected = f1_score(truth[chosen], guess[chosen], average=mean)
-            assert table.loc[name, f"{mean}_f1"] == pytest.approx(expected)
 
 
 def test_labels_are_read_as_elsewhere():

@@ -12,7 +12,10 @@ from embetter_reg.analysis.metrics._agreement import (
     cosine_silhouette,
     expected_information,
 )
-from embetter_reg.analysis.metrics._classification import classification_reports
+from embetter_reg.analysis.metrics._classification import (
+    classification_reports,
+    label_reports,
+)
 from embetter_reg.analysis.metrics._mixing import (
     cilisi,
     cilisi_samples,
@@ -76,6 +79,7 @@ __all__ = [
     "ilisi",
     "ilisi_samples",
     "kbet",
+    "label_reports",
     "leave_one_language_out",
     "lisi",
     "mean_of_groups",

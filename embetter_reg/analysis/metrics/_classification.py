@@ -1,24 +1,27 @@
 """How well predicted registers agree with gold ones, by language and by label."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import precision_recall_fscore_support
+from numpy.typing import ArrayLike
 
+from embetter_reg._scores import scores_by_label, scores_by_language
 from embetter_reg._validation import check_labels, check_same_length, check_sequence
 from embetter_reg.corpus import registers, split_labels
+
+_SCHEME = [*registers.MAIN, *registers.PARENT]
 
 
 def classification_reports(
     gold: Iterable[Sequence[str]],
     predicted: Iterable[Sequence[str]],
     *,
-    language,
+    language: ArrayLike,
     classes: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return precision, recall and F1 of predicted label sets, for each language and
-    for hybrids apart.
+    """Return precision, recall and F1 of predicted label sets by language.
 
     Parameters
     ----------
@@ -32,12 +35,13 @@ def classification_reports(
     Returns
     -------
     DataFrame
-        One row for each language (and ``"all"``), kind of documents (``"all"``,
-        ``"single"``, ``"hybrid"``: two or more main registers) and label, with
-        ``precision, recall, f1`` (0 to 1, higher is better) and ``support``, the number
-        of gold labels. The label ``"micro"`` counts all decisions together; ``"macro"``
-        is the mean over the labels that stand in gold or predictions of these
-        documents.
+        One row for ``"all"`` languages and each ``language``, and kind of
+        ``documents``: ``"all"``, ``"single"``, or ``"hybrid"``, those of two or more
+        main registers. Columns are ``n_documents``, ``micro_precision``,
+        ``micro_recall``, ``micro_f1``, ``macro_precision``, ``macro_recall`` and
+        ``macro_f1`` (0 to 1, higher is better). ``micro`` counts all decisions
+        together; ``macro`` is the mean over the labels that stand in gold or
+        predictions of these documents.
 
     Raises
     ------
@@ -45,86 +49,136 @@ def classification_reports(
         If lengths differ, a document has no gold label, or none of the gold labels is
         among ``classes``.
 
+    See Also
+    --------
+    label_reports : The same by label.
+
     Examples
     --------
-    >>> reports = classification_reports([["NA"], ["OP"]], [["NA"], ["NA"]], language=["en", "fi"])
-    >>> reports.query("language == 'all' and documents == 'all' and label == 'micro'")["f1"].item()
-    0.5
+    >>> gold = [["NA"], ["OP"]]
+    >>> reports = classification_reports(gold, [["NA"], ["NA"]], language=["en", "fi"])
+    >>> reports.query("documents == 'all'")[["language", "n_documents", "micro_f1"]]
+      language  n_documents  micro_f1
+    0      all            2       0.5
+    2       en            1       1.0
+    4       fi            1       0.0
 
     """
+    return _reports(scores_by_language, gold, predicted, language, classes)
+
+
+def label_reports(
+    gold: Iterable[Sequence[str]],
+    predicted: Iterable[Sequence[str]],
+    *,
+    language: ArrayLike,
+    classes: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Return precision, recall and F1 of each label by language.
+
+    Parameters and errors are those of `classification_reports`.
+
+    Parameters
+    ----------
+    gold, predicted : iterables of label lists
+    language : array-like of str, shape (n_documents,)
+    classes : sequence of str or None
+
+    Returns
+    -------
+    DataFrame
+        One row for ``"all"`` languages and each ``language``, kind of ``documents``
+        (``"all"``, ``"single"`` or ``"hybrid"``) and ``label`` in gold or predictions
+        of these documents, with ``precision``, ``recall`` and ``f1`` (0 to 1, higher is
+        better) and ``support``, the number of documents whose gold labels have it.
+
+    Examples
+    --------
+    >>> gold = [["NA"], ["OP"]]
+    >>> reports = label_reports(gold, [["NA"], ["NA"]], language=["en", "fi"])
+    >>> overall = reports.query("language == 'all' and documents == 'all'")
+    >>> overall[["label", "precision", "recall", "support"]].round(2)
+      label  precision  recall  support
+    0    NA        0.5     1.0        1
+    1    OP        0.0     0.0        1
+
+    """
+    return _reports(scores_by_label, gold, predicted, language, classes)
+
+
+def _reports(
+    score: Callable[..., pd.DataFrame],
+    gold: Any,
+    predicted: Any,
+    language: ArrayLike,
+    classes: Sequence[str] | None,
+) -> pd.DataFrame:
+    """Return the tables of all kinds of documents, ordered by language and kind."""
+    gold_sets, predicted_sets = _read_label_sets(gold, predicted)
+    languages = check_labels("language", language, len(gold_sets))
+    scored = _scored_labels(gold_sets, predicted_sets, classes)
+    is_hybrid = np.array([registers.is_hybrid(labels) for labels in gold_sets])
+    masks = {
+        "all": np.ones(len(gold_sets), bool),
+        "single": ~is_hybrid,
+        "hybrid": is_hybrid,
+    }
+    tables = []
+    for kind, mask in masks.items():
+        if not mask.any():
+            continue
+        rows = np.flatnonzero(mask)
+        table = score(
+            [gold_sets[row] for row in rows],
+            [predicted_sets[row] for row in rows],
+            languages[rows],
+            scored,
+        )
+        table.insert(1, "documents", kind)
+        tables.append(table)
+    order = ["all", *sorted(set(languages))]
+    return pd.concat(tables).sort_values(
+        "language",
+        key=lambda names: names.map(order.index),
+        kind="stable",
+        ignore_index=True,
+    )
+
+
+def _read_label_sets(
+    gold: Iterable[Sequence[str]], predicted: Iterable[Sequence[str]]
+) -> tuple[list[list[str]], list[list[str]]]:
     check_sequence("gold", gold)
     check_sequence("predicted", predicted)
-    if classes is not None:
+    gold_sets = [split_labels(labels) for labels in gold]
+    predicted_sets = [split_labels(labels) for labels in predicted]
+    check_same_length(gold=gold_sets, predicted=predicted_sets)
+    for position, labels in enumerate(gold_sets):
+        if not labels:
+            raise ValueError(
+                f"got no gold label at position {position}, expected one for every "
+                "document; drop it"
+            )
+    return gold_sets, predicted_sets
+
+
+def _scored_labels(
+    gold: list[list[str]],
+    predicted: list[list[str]],
+    classes: Sequence[str] | None,
+) -> list[str]:
+    """Return the labels that are scored, in the order of the scheme; others last."""
+    gold_labels = {label for labels in gold for label in labels}
+    if classes is None:
+        occurring = gold_labels.union(*predicted)
+    else:
         check_sequence("classes", classes)
-    right = [split_labels(labels) for labels in gold]
-    guessed = [split_labels(labels) for labels in predicted]
-    check_same_length(gold=right, predicted=guessed)
-    languages = check_labels("language", language, len(right))
-    empty = next((place for place, labels in enumerate(right) if not labels), None)
-    if empty is not None:
-        raise ValueError(
-            f"got no gold label at position {empty}, expected one for every document; "
-            "drop it"
-        )
-    order = [*registers.MAIN, *registers.PARENT]
-    found = {label for labels in (*right, *guessed) for label in labels}
-    scored = sorted(
-        found if classes is None else set(classes),
-        key=lambda c: (order.index(c) if c in order else 99, c),
-    )
-    if not {label for labels in right for label in labels} & set(scored):
+        occurring = set(classes)
+    strange = sorted(occurring.difference(_SCHEME))
+    scored = [label for label in _SCHEME if label in occurring] + strange
+    if not gold_labels & occurring:
         raise ValueError(
             f"got gold labels of which none is among the model's {scored}, expected "
             "some; map its labels"
         )
-    truth, guess = _matrix(right, scored), _matrix(guessed, scored)
-    is_hybrid = np.array([registers.is_hybrid(labels) for labels in right])
-    kinds = {
-        "all": np.ones(len(right), bool),
-        "single": ~is_hybrid,
-        "hybrid": is_hybrid,
-    }
-    rows = []
-    for name in ["all", *sorted(set(languages))]:
-        spoken = np.ones(len(right), bool) if name == "all" else languages == name
-        for kind, chosen in kinds.items():
-            if (spoken & chosen).any():
-                rows += [
-                    {"language": name, "documents": kind, **row}
-                    for row in _rows(truth, guess, spoken & chosen, scored)
-                ]
-    return pd.DataFrame(rows)
-
-
-def _rows(truth: np.ndarray, guess: np.ndarray, chosen: np.ndarray, scored: list[str]):
-    truth, guess = truth[chosen], guess[chosen]
-    seen = np.flatnonzero(truth.any(axis=0) | guess.any(axis=0))
-    truth, guess = truth[:, seen], guess[:, seen]
-    precision, recall, f1, support = precision_recall_fscore_support(
-        truth, guess, zero_division=0
-    )
-    for average in ("micro", "macro"):
-        p, r, f, _ = precision_recall_fscore_support(
-            truth, guess, average=average, zero_division=0
-        )
-        yield {
-            "label": average,
-            "precision": p,
-            "recall": r,
-            "f1": f,
-            "support": int(truth.sum()),
-        }
-    for place, column in enumerate(seen):
-        yield {
-            "label": scored[column],
-            "precision": precision[place],
-            "recall": recall[place],
-            "f1": f1[place],
-            "support": int(support[place]),
-        }
-
-
-def _matrix(label_sets: list[list[str]], scored: list[str]) -> np.ndarray:
-    return np.array(
-        [[label in labels for label in scored] for labels in label_sets], dtype=np.int8
-    )
+    return scored

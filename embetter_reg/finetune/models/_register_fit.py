@@ -10,11 +10,9 @@ import torch
 
 from embetter_reg._class_weights import weigh_classes
 from embetter_reg._devices import pick_dtype
+from embetter_reg._scores import f1_by_language
 from embetter_reg.finetune.models._register_documents import Documents, make_windows
-from embetter_reg.finetune.models._register_labels import (
-    language_f1,
-    targets,
-)
+from embetter_reg.finetune.models._register_labels import targets
 from embetter_reg.text import GRID, raise_parents
 
 if TYPE_CHECKING:
@@ -171,7 +169,7 @@ def _measure(
         predicted = [
             [classes[column] for column in np.flatnonzero(row)] for row in predictions
         ]
-        return language_f1(gold, predicted, held_out.language_names)
+        return f1_by_language(gold, predicted, held_out.language_names)
 
     def best_table(logits: np.ndarray) -> pd.DataFrame:
         if not trainer.is_multi_label_:

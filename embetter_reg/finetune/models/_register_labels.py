@@ -1,6 +1,4 @@
-"""Register labels as targets of a classifier, and how well they are predicted in each
-language.
-"""
+"""Register labels as targets of a classifier."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -112,36 +110,3 @@ def targets(
             )
     numbers = {name: number for number, name in enumerate(classes)}
     return np.array([numbers[label] for (label,) in label_sets], dtype=np.int64)
-
-
-def language_f1(
-    gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]], language: Any
-) -> pd.DataFrame:
-    """Return F1 by language: one row each and one for ``"all"``.
-
-    Columns ``language, n_documents, micro_f1, macro_f1``, the latter two in [0, 1],
-    higher is better. With one label a document micro F1 is accuracy. The macro mean is
-    over labels in gold or predictions of the language.
-    """
-    languages = np.asarray(language).astype(str)
-    classes = sorted({label for labels in (*gold, *predicted) for label in labels})
-    truth = label_matrix(gold, classes).astype(bool)
-    guess = label_matrix(predicted, classes).astype(bool)
-    rows = []
-    for name in [*sorted(set(languages)), "all"]:
-        mask = languages == name
-        if name == "all":
-            mask = np.ones(len(languages), dtype=bool)
-        # F1 is 2 TP / (2 TP + FP + FN), of which the latter is gold plus predictions.
-        doubled_hits = 2 * (truth & guess)[mask].sum(axis=0)
-        totals = truth[mask].sum(axis=0) + guess[mask].sum(axis=0)
-        occurs = totals > 0
-        rows.append(
-            {
-                "language": name,
-                "n_documents": int(mask.sum()),
-                "micro_f1": float(doubled_hits.sum() / totals.sum()),
-                "macro_f1": float((doubled_hits[occurs] / totals[occurs]).mean()),
-            }
-        )
-    return pd.DataFrame(rows)

@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from embetter_reg._optional import optional_import
 from embetter_reg._parameters import ABOVE_0, one_of, optional
 from embetter_reg._random import draw_seed
+from embetter_reg._scores import f1_by_language
 from embetter_reg.corpus import registers
 from embetter_reg.finetune.models._adapters import (
     LEARNING_RATES,
@@ -35,11 +36,7 @@ from embetter_reg.finetune.models._register_documents import (
     hold_out,
 )
 from embetter_reg.finetune.models._register_fit import text_figures, train_on
-from embetter_reg.finetune.models._register_labels import (
-    find_classes,
-    language_f1,
-    targets,
-)
+from embetter_reg.finetune.models._register_labels import find_classes, targets
 from embetter_reg.finetune.models._register_model import (
     OBJECTIVES,
     load_model,
@@ -395,7 +392,7 @@ class RegisterTrainer(
         if documents.labels is None:
             return text_figures(self, documents)
         predicted = self._predicted_sets(documents.texts)
-        return language_f1(documents.labels, predicted, documents.language_names)
+        return f1_by_language(documents.labels, predicted, documents.language_names)
 
     def save(
         self,
