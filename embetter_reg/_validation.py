@@ -267,12 +267,13 @@ def validate_rows(estimator: Any, X: Any, **options: Any) -> Any:
     """Return what scikit-learn's ``validate_data`` returns; its errors in one sentence.
 
     Its own message stays in ours without the array that it may print, since
-    scikit-learn's checks of estimators look for it.
+    scikit-learn's checks of estimators look for it. ``y`` is one of the options.
 
     Raises
     ------
     ValueError
-        If ``X`` is no 2-D array of finite numbers, or of another width than at `fit`.
+        If ``X`` is no 2-D array of finite numbers, or of another width than at `fit`,
+        or ``y`` does not fit it.
     TypeError
         If it is sparse and may not be, or of no type of numbers.
 
@@ -283,14 +284,19 @@ def validate_rows(estimator: Any, X: Any, **options: Any) -> Any:
         return validate_data(estimator, X, **options)
     except (ValueError, TypeError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        lines = [line.strip() for line in str(error).splitlines()]
-        words = [
-            line for line in lines if line and not line.startswith(("array=", "["))
-        ]
+        # A printed array goes on in indented lines.
+        printed = ("array=", "[", " ")
+        lines = str(error).strip().splitlines()
+        words = [line for line in lines if line and not line.startswith(printed)]
         reason = " ".join(words).rstrip(".")
+        names = "X"
+        advice = "pass one vector a document"
+        if "y" in options:
+            names = "X or y"
+            advice = "pass one vector and one label a document"
         raise kind(
-            f"got X that {type(estimator).__name__} cannot take ({reason}), expected "
-            "finite numbers of shape (n_documents, n_dims); pass one vector a document"
+            f"got {names} that {type(estimator).__name__} cannot take ({reason}), "
+            f"expected finite numbers of shape (n_documents, n_dims); {advice}"
         ) from error
 
 

@@ -173,14 +173,14 @@ OURS = r"^got .*, expected .*; .*$"
 @pytest.mark.parametrize(
     ("vectors", "labels", "message"),
     [
-        (None, Y, "got vectors or labels that do not fit"),
-        ("text", Y, "got vectors or labels that do not fit"),
+        (None, Y, r"got X or y that \w+ cannot take"),
+        ("text", Y, r"got X or y that \w+ cannot take"),
         (X[0], Y, "Expected 2D array"),
         (X[None], Y, "dim 3"),
         (np.zeros((0, 6)), [], "0 sample"),
         (np.zeros((40, 0)), Y, "0 feature"),
         (HOLE, Y, "NaN"),
-        (np.full((40, 6), "word"), Y, "got vectors or labels that do not fit"),
+        (np.full((40, 6), "word"), Y, r"got X or y that \w+ cannot take"),
         (X.astype(complex), Y, "Complex data not supported"),
         (X, None, "target y is None"),
         (X, Y[:7], "inconsistent numbers of samples"),
@@ -193,7 +193,7 @@ OURS = r"^got .*, expected .*; .*$"
         (
             X,
             np.zeros((40, 2, 2)),
-            "got vectors or labels that do not fit|got y of shape",
+            r"got X or y that \w+ cannot take|got y of shape",
         ),
     ],
 )
@@ -286,7 +286,7 @@ S = np.linspace(0, 1, 40)
 @pytest.mark.parametrize(
     ("first", "second", "similarity", "message"),
     [
-        (None, X, S, "got vectors or labels that do not fit"),
+        (None, X, S, "got X that ContrastiveLearner cannot take"),
         (X, X[0], S, "Expected 2D array"),
         (X, HOLE, S, "NaN"),
         (X, X[:5], S, "got different lengths"),

@@ -1,6 +1,6 @@
 """Agreement with and without documents of several registers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from embetter_reg._validation import check_same_length
 from embetter_reg.analysis.compare._resample import Resampler, interval
 from embetter_reg.analysis.metrics import agreements
+from embetter_reg.corpus import split_labels
 from embetter_reg.corpus.registers import PARENT
 
 
@@ -37,7 +38,7 @@ class Hybrids:
             If it is neither a matrix nor lists of labels.
 
         """
-        sets = _label_sets(hybrids)
+        sets = _read_label_sets(hybrids)
         check_same_length(documents=range(n_documents), hybrids=sets)
         sizes = np.array([len(labels) for labels in sets])
         if not sizes.all():
@@ -84,22 +85,29 @@ class Hybrids:
             yield row
 
 
-def _label_sets(hybrids: Any) -> list[list[str]]:
+def _read_label_sets(hybrids: Any) -> list[list[str]]:
     if getattr(hybrids, "ndim", 1) == 2:
-        matrix = np.asarray(hybrids).astype(bool)
-        names = np.array(getattr(hybrids, "columns", range(matrix.shape[1])), dtype=str)
-        return [names[row].tolist() for row in matrix]
-    try:
-        sets = [None if isinstance(labels, str) else set(labels) for labels in hybrids]
-    except TypeError:
-        sets = [None]
-    if None in sets:
+        return _label_sets_of(hybrids)
+    entries = [None]
+    if isinstance(hybrids, Iterable):
+        entries = list(hybrids)
+    # A str is a cell elsewhere; here it would be a column of single labels.
+    if any(entry is None or isinstance(entry, str) for entry in entries):
         raise TypeError(
             "got hybrids that are no lists of labels, expected a list of labels a "
             "document or an indicator matrix; pass for example documents['labels']"
         )
-    # A sub-register beside its main register is no second register.
-    return [
-        [label for label in labels if PARENT.get(label) not in labels]
-        for labels in hybrids
-    ]
+    return [_without_nested(split_labels(entry)) for entry in entries]
+
+
+def _label_sets_of(indicator: Any) -> list[list[str]]:
+    """Return the names of the columns that are set in each row of a matrix."""
+    matrix = np.asarray(indicator).astype(bool)
+    columns = getattr(indicator, "columns", range(matrix.shape[1]))
+    names = np.array(columns, dtype=str)
+    return [names[row].tolist() for row in matrix]
+
+
+def _without_nested(labels: list[str]) -> list[str]:
+    """Leave out sub-registers that stand beside their main register."""
+    return [label for label in labels if PARENT.get(label) not in labels]

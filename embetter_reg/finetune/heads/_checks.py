@@ -1,11 +1,12 @@
-"""Input of heads, checked by scikit-learn and refused in this library's words."""
+"""Input of heads: vectors, labels and weights of documents."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import validate_data
+
+from embetter_reg._validation import validate_rows
 
 
 def check_vectors(
@@ -16,34 +17,13 @@ def check_vectors(
     Raises
     ------
     ValueError, TypeError
-        As `sklearn.utils.validation.validate_data` does, whose message is quoted.
+        As `validate_rows` does.
 
     """
-    try:
-        return validate_data(
-            head, X, y, reset=reset, dtype=np.float32, **_options_of(y)
-        )
-    except (ValueError, TypeError) as error:
-        raise type(error)(
-            f"got vectors or labels that do not fit ({_in_words(error)}), expected finite "
-            "numbers of shape (n_documents, n_dims), as wide as at fit, and as many "
-            "labels; align them"
-        ) from error
-
-
-def _options_of(y: Any) -> dict[str, bool]:
-    if isinstance(y, str):
-        return {}
-    return {"multi_output": True}
-
-
-def _in_words(error: Exception) -> str:
-    """Return scikit-learn's message without the array that it may print."""
-    lines = str(error).strip().splitlines()
-    words = [
-        line for line in lines if line and not line.startswith(("array=", "[", " "))
-    ]
-    return " ".join(words).rstrip(".")
+    options: dict[str, Any] = {"reset": reset, "dtype": np.float32}
+    if not isinstance(y, str):
+        options |= {"y": y, "multi_output": True}
+    return validate_rows(head, X, **options)
 
 
 def check_weights(sample_weight: ArrayLike | None, n_documents: int) -> np.ndarray:
