@@ -67,7 +67,6 @@ def test_it_can_say_undecided(planted, kind):
         register=planted["register"],
         language=planted["language"],
         **QUICK,
-        n_init=10,  # from one start, k-means of the joined spaces often ends early
     )
     assert result.verdict.word == "undecided"
 

@@ -61,7 +61,7 @@ def compare_spaces(
     figures: str | Iterable[str] = USUAL_GROUPS,
     controls: str | Iterable[str] = (CENTERED,),
     n_seeds: int = 5,
-    n_init: int = 1,
+    n_init: int = 10,
     n_bootstrap: int = 200,
     n_null: int = 200,
     confidence: float = 0.95,
@@ -116,7 +116,7 @@ def compare_spaces(
     n_seeds : int
         Clusterings at each k, each with a seed of its own.
     n_init : int
-        Starts of each clustering.
+        Starts of each clustering, of which the best counts; as many as in `sweep`.
     n_bootstrap, n_null : int
         Resamples of documents, and shuffles of labels.
     confidence : float

@@ -79,7 +79,7 @@ def compare_documents(
     figures: str | Iterable[str] = USUAL_GROUPS,
     controls: str | Iterable[str] = "all",
     n_seeds: int = 5,
-    n_init: int = 1,
+    n_init: int = 10,
     n_bootstrap: int = 200,
     n_null: int = 200,
     confidence: float = 0.95,
