@@ -19,8 +19,8 @@ def language_codes(
     if language is None:
         warnings.warn(
             "got no language, expected one a document; nothing is erased (pass "
-            "language=, in a pipeline by "
-            "set_fit_request(language=True) with metadata routing enabled)",
+            "language=, in a pipeline by set_fit_request(language=True) with metadata "
+            "routing enabled)",
             stacklevel=3,
         )
         return np.array([""]), np.zeros(n_documents, dtype=np.intp)

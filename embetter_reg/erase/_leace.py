@@ -1,4 +1,4 @@
-"""Take away everything linear that tells a language, and as little else as possible."""
+"""Take away what is linear in the language, and as little else as possible."""
 
 from numbers import Real
 from typing import Any, Self
@@ -13,8 +13,7 @@ from embetter_reg.erase._languages import language_codes
 
 
 class LEACE(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Least-squares concept erasure: no linear classifier can tell the language any
-    more.
+    """Least-squares concept erasure: no linear classifier can find the language.
 
     Among all affine maps after which no linear probe beats the majority language, the
     one that moves the vectors least (Belrose et al. 2023, "LEACE: Perfect linear
@@ -72,18 +71,19 @@ class LEACE(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         rows -= self.mean_
         members = np.eye(len(self.languages_))[codes]
         crossed = rows.T @ (members - members.mean(axis=0)) / len(rows)
-        sizes, axes = np.linalg.eigh(rows.T @ rows / len(rows))
-        is_full = sizes > self.tol * max(sizes[-1], 0)
-        roots = np.sqrt(sizes[is_full])
+        variances, axes = np.linalg.eigh(rows.T @ rows / len(rows))
+        is_full = variances > self.tol * max(variances[-1], 0)
+        roots = np.sqrt(variances[is_full])
         axes = axes[:, is_full]
         # Whitened rows have equal variance along every axis: there the least change that
         # erases is an orthogonal projection.
         whitened = (axes / roots).T @ crossed
-        left, strength, _ = np.linalg.svd(whitened, full_matrices=False)
-        left = left[:, strength > self.tol * max(strength.max(initial=0), 1e-300)]
-        left = left[:, : len(self.languages_) - 1]
-        self.readout_ = (axes / roots) @ left
-        self.writeback_ = ((axes * roots) @ left).T
+        directions, strengths, _ = np.linalg.svd(whitened, full_matrices=False)
+        smallest = self.tol * max(strengths.max(initial=0), 1e-300)
+        directions = directions[:, strengths > smallest]
+        directions = directions[:, : len(self.languages_) - 1]
+        self.readout_ = (axes / roots) @ directions
+        self.writeback_ = ((axes * roots) @ directions).T
         return self
 
     def fit_transform(

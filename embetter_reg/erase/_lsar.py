@@ -66,13 +66,12 @@ class LSAR(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if rank > most:
             raise ValueError(
                 f"got n_components={self.n_components} for {len(self.languages_)} "
-                f"languages, expected at most {most}; "
-                "pass fewer"
+                f"languages, expected at most {most}; pass fewer"
             )
         means = language_means(rows, codes, len(self.languages_)).T
         center = means.mean(axis=1, keepdims=True)
-        left, sizes, right = _leading(means - center, rank)
-        approximation = center + left * sizes @ right
+        directions, sizes, loadings = _leading(means - center, rank)
+        approximation = center + directions * sizes @ loadings
         # The point of the means' affine hull nearest to the origin is orthogonal to the
         # subspace: it is what the languages share.
         weights = np.linalg.pinv(approximation).sum(axis=0)
@@ -102,5 +101,6 @@ class LSAR(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 def _leading(
     matrix: np.ndarray, rank: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    left, sizes, right = np.linalg.svd(matrix, full_matrices=False)
-    return left[:, :rank], sizes[:rank], right[:rank]
+    """Return the leading singular vectors and values of a matrix."""
+    directions, sizes, loadings = np.linalg.svd(matrix, full_matrices=False)
+    return directions[:, :rank], sizes[:rank], loadings[:rank]

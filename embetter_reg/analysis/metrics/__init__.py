@@ -16,6 +16,7 @@ from embetter_reg.analysis.metrics._classification import (
     classification_reports,
     label_reports,
 )
+from embetter_reg.analysis.metrics._lisi import lisi
 from embetter_reg.analysis.metrics._mixing import (
     cilisi,
     cilisi_samples,
@@ -25,21 +26,18 @@ from embetter_reg.analysis.metrics._mixing import (
     ilisi,
     ilisi_samples,
     kbet,
-    lisi,
 )
 from embetter_reg.analysis.metrics._neighbors import Neighbors, Ranking, find_neighbors
-from embetter_reg.analysis.metrics._probes import (
+from embetter_reg.analysis.metrics._parallel import parallel_retrieval
+from embetter_reg.analysis.metrics._probe_fits import (
     PROBES,
     abroad_guesses,
     cross_guesses,
-    leave_one_language_out,
-    probe_space,
 )
+from embetter_reg.analysis.metrics._probes import leave_one_language_out, probe_space
+from embetter_reg.analysis.metrics._purity import purity_samples, register_purity
 from embetter_reg.analysis.metrics._retrieval import (
     cross_language_retrieval,
-    parallel_retrieval,
-    purity_samples,
-    register_purity,
     retrieval_samples,
 )
 from embetter_reg.analysis.metrics._silhouette import (

@@ -36,32 +36,35 @@ def distance_blocks(
         rows = (X - X.mean(axis=0, dtype=np.float64)).astype(np.float32)
         squares = np.einsum("ij,ij->i", rows, rows)
     for batch in gen_batches(len(queries), max(1, _BLOCK // len(X))):
-        own = queries[batch]
-        block = (
-            rows[own] @ rows.T if metric == "cosine" else _euclidean(rows, squares, own)
-        )
+        documents = queries[batch]
         if metric == "cosine":
+            block = rows[documents] @ rows.T
             np.maximum(np.subtract(1, block, out=block), 0, out=block)
-        block[np.arange(len(own)), own] = 0
+        else:
+            block = _euclidean(rows, squares, documents)
+        block[np.arange(len(documents)), documents] = 0
         yield batch, block
 
 
-def _euclidean(rows: np.ndarray, squares: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """Return the distances of the rows numbered ``own`` to all.
+def _euclidean(
+    rows: np.ndarray, squares: np.ndarray, documents: np.ndarray
+) -> np.ndarray:
+    """Return the distances of the rows numbered ``documents`` to all.
 
     In float32 the difference of two large squares says little about near rows. Rows
     that have such neighbors, as most have in few dimensions, are computed in float64.
     """
     if rows.shape[1] <= 16:
-        return euclidean_distances(rows[own], rows)
-    block = (-2 * rows[own]) @ rows.T
+        return euclidean_distances(rows[documents], rows)
+    # |x - y|² = |x|² - 2 xy + |y|², from one product of matrices.
+    block = (-2 * rows[documents]) @ rows.T
     block += squares
-    block += squares[own, None]
-    block[np.arange(len(own)), own] = np.inf
-    near = (block < 0.01 * squares[own, None]).any(axis=1)
+    block += squares[documents, None]
+    block[np.arange(len(documents)), documents] = np.inf
+    has_near = (block < 0.01 * squares[documents, None]).any(axis=1)
     np.sqrt(np.maximum(block, 0, out=block), out=block)
-    if near.any():
-        block[near] = euclidean_distances(rows[own[near]], rows)
+    if has_near.any():
+        block[has_near] = euclidean_distances(rows[documents[has_near]], rows)
     return block
 
 

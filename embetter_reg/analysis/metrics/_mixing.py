@@ -1,95 +1,35 @@
-"""What neighborhoods are made of: LISI, kBET, connectivity. All read one `Neighbors`."""
+"""What neighborhoods are made of: scaled LISI, kBET and graph connectivity.
+
+All of them read one `Neighbors`.
+"""
 
 from numbers import Real
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.stats import chi2
 
-from embetter_reg._validation import check_labels, check_whole_number
+from embetter_reg._validation import check_whole_number
+from embetter_reg.analysis.metrics._lisi import lisi
 from embetter_reg.analysis.metrics._neighbors import (
     Neighbors,
     Ranking,
     check_neighbors,
+    label_codes,
 )
 
 # Documents of a register below which CiLISI and kBET leave it out, as their sources do.
 _SMALLEST = 10
 
 
-def lisi(ranking: Ranking, labels: ArrayLike, *, perplexity: float = 30) -> np.ndarray:
-    """Return the effective number of labels around each query, from 1 to the number of
-    labels.
-
-    Local inverse Simpson's index (Korsunsky et al. 2019): neighbors are weighted by a
-    Gaussian-like kernel whose width is set for each document so that the entropy of the
-    weights equals that of ``perplexity`` neighbors; the index is 1 / the chance that
-    two neighbors so drawn share the label.
-
-    Parameters
-    ----------
-    ranking : Ranking
-        Of `find_neighbors`; the document itself is not among them.
-    labels : array of labels (n_documents,)
-    perplexity : float
-        Effective neighbors, at least 1; at most a third of those that a document has.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_queries,)
-        NaN for a document without neighbors.
-
-    Raises
-    ------
-    ValueError
-        If the perplexity is below 1, or a label is missing.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from embetter_reg.analysis import Ranking, lisi
-    >>> around = Ranking(np.array([[1, 2, 3, 4, 5, 6]]), np.ones((1, 6)))
-    >>> lisi(around, ["en", "en", "fi", "en", "fi", "en", "fi"])
-    array([2.])
-
-    """
-    if not isinstance(ranking, Ranking):
-        raise TypeError(
-            f"got a ranking of type {type(ranking).__name__}, expected a Ranking; pass "
-            "one of find_neighbors, such as its .nearest"
-        )
-    if not np.ndim(labels):
-        raise TypeError(
-            f"got labels={labels!r}, expected one label a document; pass a 1-D array"
-        )
-    documents = ranking.documents
-    weights = _weights(ranking, perplexity)
-    n_labels = len(np.asarray(labels))
-    if n_labels <= documents.max(initial=-1):
-        raise ValueError(
-            f"got {n_labels} labels for neighbors up to document "
-            f"{documents.max()}, expected one label a "
-            "document; align the two"
-        )
-    checked = check_labels("neighbor", labels, n_labels)
-    names, codes = np.unique(checked, return_inverse=True)
-    cells = np.arange(len(documents))[:, None] * len(names) + codes[documents]
-    shares = np.bincount(
-        cells.ravel(), weights.ravel(), len(documents) * len(names)
-    ).reshape(-1, len(names))
-    same = (shares**2).sum(axis=1)
-    return np.divide(1, same, out=np.full(len(same), np.nan), where=same > 0)
-
-
 def clisi(neighbors: Neighbors, *, perplexity: float = 30) -> float:
-    """Return how far neighbors share the register, in [0, 1]; higher keeps registers
-    apart better.
+    """Return how far neighbors share the register.
 
-    The median LISI of register, turned round and scaled: ``(n_registers - LISI) /
-    (n_registers - 1)`` (Korsunsky et al. 2019; scaled as in scIB, Luecken et al. 2022).
-    Neighbors may all be of the same language: read it beside `ilisi`.
+    It lies in [0, 1]; higher keeps registers apart better. The median LISI of register,
+    turned round and scaled: ``(n_registers - LISI) / (n_registers - 1)`` (Korsunsky et
+    al. 2019; scaled as in scIB, Luecken et al. 2022). Neighbors may all be of the same
+    language: read it beside `ilisi`.
 
     Examples
     --------
@@ -105,8 +45,9 @@ def clisi(neighbors: Neighbors, *, perplexity: float = 30) -> float:
 
 
 def clisi_samples(neighbors: Neighbors, *, perplexity: float = 30) -> np.ndarray:
-    """Return each query's value of `clisi`, float64 (n_queries,), in [0, 1]; NaN for a
-    document without neighbors.
+    """Return each query's value of `clisi`, float64 (n_queries,), in [0, 1].
+
+    NaN for a document without neighbors.
     """
     check_neighbors(neighbors)
     n_registers = len(np.unique(neighbors.register))
@@ -115,12 +56,12 @@ def clisi_samples(neighbors: Neighbors, *, perplexity: float = 30) -> np.ndarray
 
 
 def ilisi(neighbors: Neighbors, *, perplexity: float = 30) -> float:
-    """Return how far neighbors are of all languages, in [0, 1]; higher mixes languages
-    better.
+    """Return how far neighbors are of all languages.
 
-    The median LISI of language, scaled: ``(LISI - 1) / (n_languages - 1)`` (Korsunsky
-    et al. 2019; scaled as in scIB, Luecken et al. 2022). 1 needs languages of equal
-    size; a space without any structure mixes too.
+    It lies in [0, 1]; higher mixes languages better. The median LISI of language,
+    scaled: ``(LISI - 1) / (n_languages - 1)`` (Korsunsky et al. 2019; scaled as in
+    scIB, Luecken et al. 2022). 1 needs languages of equal size; a space without any
+    structure mixes too.
 
     Examples
     --------
@@ -136,8 +77,9 @@ def ilisi(neighbors: Neighbors, *, perplexity: float = 30) -> float:
 
 
 def ilisi_samples(neighbors: Neighbors, *, perplexity: float = 30) -> np.ndarray:
-    """Return each query's value of `ilisi`, float64 (n_queries,), in [0, 1]; NaN for a
-    document without neighbors.
+    """Return each query's value of `ilisi`, float64 (n_queries,), in [0, 1].
+
+    NaN for a document without neighbors.
     """
     check_neighbors(neighbors)
     n_languages = len(np.unique(neighbors.language))
@@ -150,7 +92,7 @@ def cilisi(neighbors: Neighbors, *, perplexity: float = 30) -> float:
 
     LISI of language among the nearest documents of the *same register*, scaled by the
     number of languages in that register, and averaged over documents (CiLISI, Andreatta
-    et al. 2024). Unlike `ilisi`, it gains nothing from throwing registers together.
+    et al. 2024). Unlike `ilisi`, it gains nothing from mixing registers.
     Registers in one language or of fewer than ten documents are left out.
 
     Raises
@@ -163,7 +105,8 @@ def cilisi(neighbors: Neighbors, *, perplexity: float = 30) -> float:
     >>> import numpy as np
     >>> from embetter_reg.analysis import cilisi, find_neighbors
     >>> X, register = np.eye(2)[[0] * 12 + [1] * 12], ["NA"] * 12 + ["HI"] * 12
-    >>> round(cilisi(find_neighbors(X, register=register, language=["en", "fi"] * 12)), 2)
+    >>> neighbors = find_neighbors(X, register=register, language=["en", "fi"] * 12)
+    >>> round(cilisi(neighbors), 2)
     0.98
 
     """
@@ -171,32 +114,37 @@ def cilisi(neighbors: Neighbors, *, perplexity: float = 30) -> float:
 
 
 def cilisi_samples(neighbors: Neighbors, *, perplexity: float = 30) -> np.ndarray:
-    """Return each query's value of `cilisi`, float64 (n_queries,); NaN where its
-    register is left out.
+    """Return each query's value of `cilisi`, float64 (n_queries,).
+
+    NaN where its register is left out.
     """
     check_neighbors(neighbors)
-    _, registers, sizes = _table(neighbors)
-    own_register = registers[neighbors.queries]
-    n_languages = (sizes > 0).sum(axis=1)[own_register]
-    judged = _judged(sizes)[own_register]
-    ranking = Ranking(*(array[judged] for array in neighbors.same_register))
+    languages = label_codes(neighbors.language)
+    registers = label_codes(neighbors.register)
+    sizes = _cross_sizes(registers, languages)
+    query_registers = registers[neighbors.queries]
+    is_scored = _find_scored(sizes)[query_registers]
+    n_languages = (sizes > 0).sum(axis=1)[query_registers[is_scored]]
+    ranking = Ranking(
+        neighbors.same_register.documents[is_scored],
+        neighbors.same_register.distances[is_scored],
+    )
     values = lisi(ranking, neighbors.language, perplexity=perplexity)
-    samples = np.full(len(judged), np.nan)
-    samples[judged] = (values - 1) / (n_languages[judged] - 1)
+    samples = np.full(len(is_scored), np.nan)
+    samples[is_scored] = (values - 1) / (n_languages - 1)
     return samples
 
 
 def kbet(neighbors: Neighbors, *, alpha: float = 0.05) -> float:
-    """Return the share of neighborhoods whose languages look like the register's, in
-    [0, 1]; higher mixes better.
+    """Return the share of neighborhoods whose languages look like the register's.
 
-    A chi-squared test of each document: are the languages of its nearest documents of
-    the same register those that the register has (kBET, Büttner et al. 2019; by
-    register and as the acceptance rate as in scIB, Luecken et al. 2022)? The
-    neighborhood is a quarter of the register's mean language, from 10 to 70 documents.
-    The mean over registers; those in one language or of fewer than ten documents are
-    left out. Perfect mixing reaches about ``1 - alpha``. It is strict: with large
-    registers a faint language difference is enough to reject.
+    It lies in [0, 1]; higher mixes better. A chi-squared test of each document: are the
+    languages of its nearest documents of the same register those that the register has
+    (kBET, Büttner et al. 2019; by register and as the acceptance rate as in scIB,
+    Luecken et al. 2022)? The neighborhood is a quarter of the register's mean language,
+    from 10 to 70 documents. The mean over registers; those in one language or of fewer
+    than ten documents are left out. Perfect mixing reaches about ``1 - alpha``. It is
+    strict: with large registers a faint language difference is enough to reject.
 
     Parameters
     ----------
@@ -214,8 +162,8 @@ def kbet(neighbors: Neighbors, *, alpha: float = 0.05) -> float:
     >>> import numpy as np
     >>> from embetter_reg.analysis import find_neighbors, kbet
     >>> X = np.random.default_rng(0).normal(size=(400, 5))
-    >>> labels = {"register": ["NA", "NA", "HI", "HI"] * 100, "language": ["en", "fi"] * 200}
-    >>> kbet(find_neighbors(X, **labels)) > 0.9
+    >>> register, language = ["NA", "NA", "HI", "HI"] * 100, ["en", "fi"] * 200
+    >>> kbet(find_neighbors(X, register=register, language=language)) > 0.9
     True
 
     """
@@ -224,41 +172,58 @@ def kbet(neighbors: Neighbors, *, alpha: float = 0.05) -> float:
         raise ValueError(
             f"got alpha={alpha!r}, expected between 0 and 1; pass for example 0.05"
         )
-    languages, codes, sizes = _table(neighbors)
-    judged = _judged(sizes)
-    own, own_language = codes[neighbors.queries], languages[neighbors.queries]
-    documents = neighbors.same_register.documents
+    languages = label_codes(neighbors.language)
+    registers = label_codes(neighbors.register)
+    sizes = _cross_sizes(registers, languages)
+    scored_registers = np.flatnonzero(_find_scored(sizes))
+    query_registers = registers[neighbors.queries]
+    query_languages = languages[neighbors.queries]
     n_languages = (sizes > 0).sum(axis=1)
-    totals = sizes.sum(axis=1)
-    reach = np.clip(totals // np.maximum(n_languages, 1) // 4, 10, 70)[own]
-    inside = (documents >= 0) & (np.arange(documents.shape[1]) < reach[:, None])
-    cells = np.arange(len(documents))[:, None] * sizes.shape[1] + languages[documents]
-    seen = np.bincount(
-        cells[inside], minlength=len(documents) * sizes.shape[1]
-    ).reshape(len(documents), -1)
-    others = sizes[own] - (np.arange(sizes.shape[1]) == own_language[:, None])
-    expected = others * (inside.sum(axis=1) / np.maximum(totals[own] - 1, 1))[:, None]
-    surprise = np.divide(
-        (seen - expected) ** 2,
+    counts = _count_around(neighbors, languages, sizes)
+    # A document is no neighbor of its own, so its register has one less for it.
+    is_query_language = np.arange(sizes.shape[1]) == query_languages[:, None]
+    others = sizes[query_registers] - is_query_language
+    n_others = np.maximum(sizes.sum(axis=1)[query_registers] - 1, 1)
+    expected = others * (counts.sum(axis=1) / n_others)[:, None]
+    deviations = np.divide(
+        (counts - expected) ** 2,
         expected,
         out=np.zeros(expected.shape),
         where=expected > 0,
     )
-    accepted = chi2.sf(surprise.sum(axis=1), n_languages[own] - 1) >= alpha
-    return float(
-        np.mean(
-            [
-                accepted[own == code].mean()
-                for code in np.flatnonzero(judged)
-                if (own == code).any()
-            ]
-        )
-    )
+    p_values = chi2.sf(deviations.sum(axis=1), n_languages[query_registers] - 1)
+    is_accepted = p_values >= alpha
+    rates = []
+    for register in scored_registers:
+        is_member = query_registers == register
+        if is_member.any():
+            rates.append(is_accepted[is_member].mean())
+    return float(np.mean(rates))
+
+
+def _count_around(
+    neighbors: Neighbors, languages: np.ndarray, sizes: np.ndarray
+) -> np.ndarray:
+    """Return how many documents of each language are in each query's neighborhood.
+
+    A neighborhood is of the same register and as large as kBET takes it; ``sizes`` are
+    of register × language.
+    """
+    n_languages = np.maximum((sizes > 0).sum(axis=1), 1)
+    reach = np.clip(sizes.sum(axis=1) // n_languages // 4, 10, 70)
+    registers = label_codes(neighbors.register)[neighbors.queries]
+    documents = neighbors.same_register.documents
+    is_inside = np.arange(documents.shape[1]) < reach[registers][:, None]
+    is_inside &= documents >= 0
+    # One cell for each pair of a query and a language.
+    shape = (len(documents), sizes.shape[1])
+    cells = np.arange(shape[0])[:, None] * shape[1] + languages[documents]
+    counts = np.bincount(cells[is_inside], minlength=shape[0] * shape[1])
+    return counts.reshape(shape)
 
 
 def graph_connectivity(neighbors: Neighbors, *, n_neighbors: int = 15) -> float:
-    """Return how far each register hangs together, in (0, 1]; higher means in one
-    piece.
+    """Return how far each register hangs together, from 0 to 1, where it is one piece.
 
     In the graph of nearest neighbors, taken without direction and cut down to one
     register: the share of its documents in the largest connected piece, averaged over
@@ -284,93 +249,48 @@ def graph_connectivity(neighbors: Neighbors, *, n_neighbors: int = 15) -> float:
     >>> from embetter_reg.analysis import find_neighbors, graph_connectivity
     >>> X = np.eye(4)[[0, 0, 1, 1, 2, 2, 3, 3]]
     >>> register, language = ["NA"] * 4 + ["HI"] * 4, ["en", "en", "fi", "fi"] * 2
-    >>> graph_connectivity(find_neighbors(X, register=register, language=language), n_neighbors=1)
+    >>> neighbors = find_neighbors(X, register=register, language=language)
+    >>> graph_connectivity(neighbors, n_neighbors=1)
     0.5
 
     """
     check_neighbors(neighbors)
     check_whole_number("n_neighbors", n_neighbors)
-    n = len(neighbors.register)
-    if len(neighbors.queries) < n:
+    n_documents = len(neighbors.register)
+    if len(neighbors.queries) < n_documents:
         raise ValueError(
-            f"got neighbors of {len(neighbors.queries)} of {n} documents, expected "
-            "those of all; "
-            "pass find_neighbors max_queries=None"
+            f"got neighbors of {len(neighbors.queries)} of {n_documents} documents, "
+            "expected those of all; pass find_neighbors max_queries=None"
         )
-    codes = np.unique(neighbors.register, return_inverse=True)[1]
+    registers = label_codes(neighbors.register)
     ends = neighbors.nearest.documents[:, :n_neighbors]
-    starts = np.broadcast_to(np.arange(n)[:, None], ends.shape)
-    kept = codes[starts] == codes[ends]
-    graph = coo_matrix(
-        (np.ones(kept.sum(), bool), (starts[kept], ends[kept])), shape=(n, n)
-    )
+    starts = np.broadcast_to(np.arange(n_documents)[:, None], ends.shape)
+    is_edge = registers[starts] == registers[ends]
+    edges = (starts[is_edge], ends[is_edge])
+    weights = np.ones(is_edge.sum(), bool)
+    graph = coo_matrix((weights, edges), shape=(n_documents, n_documents))
     _, pieces = connected_components(graph, directed=False)
-    return float(
-        np.mean(
-            [
-                np.bincount(pieces[codes == code]).max() / (codes == code).sum()
-                for code in set(codes)
-            ]
-        )
-    )
+    shares = []
+    for register in range(registers.max() + 1):
+        sizes = np.bincount(pieces[registers == register])
+        shares.append(sizes.max() / sizes.sum())
+    return float(np.mean(shares))
 
 
-def _weights(ranking: Ranking, perplexity: float) -> np.ndarray:
-    """Return the weights of neighbors, adding up to 1, whose entropy is that of
-    ``perplexity`` equal ones.
-    """
-    if not isinstance(perplexity, Real) or not 1 <= perplexity < np.inf:
-        raise ValueError(
-            f"got perplexity={perplexity!r}, expected at least 1; pass for example 30"
-        )
-    there = ranking.documents >= 0
-    n_there = there.sum(axis=1)
-    # Only gaps to the nearest matter, on any scale; the mean gap is a good one to start from.
-    distances = np.where(there, ranking.distances, 0).astype(np.float64)
-    gaps = np.where(there, distances - distances[:, :1], 0)
-    gaps /= np.maximum(gaps.sum(axis=1) / np.maximum(n_there, 1), 1e-300)[:, None]
-    target = np.log(np.clip(n_there / 3, 1, perplexity))
-    low, high, beta = (
-        np.zeros(len(gaps)),
-        np.full(len(gaps), np.inf),
-        np.ones(len(gaps)),
-    )
-    for _ in range(60):
-        weights = np.exp(-beta[:, None] * gaps) * there
-        weights /= np.maximum(weights.sum(axis=1), 1e-300)[:, None]
-        entropy = -np.log(np.maximum(weights[:, 0], 1e-300)) + beta * (
-            weights * gaps
-        ).sum(axis=1)
-        wide = entropy > target
-        if (np.abs(entropy - target) < 1e-6).all():
-            break
-        low, high = np.where(wide, beta, low), np.where(wide, high, beta)
-        beta = np.where(np.isinf(high), beta * 2, (low + high) / 2)
-    return weights
+def _cross_sizes(registers: np.ndarray, languages: np.ndarray) -> np.ndarray:
+    """Return the numbers of documents by register × language, from codes of both."""
+    shape = (registers.max() + 1, languages.max() + 1)
+    cells = registers * shape[1] + languages
+    return np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
 
 
-def _table(neighbors: Neighbors) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return codes of languages and of registers, and the register × language counts."""
-    languages, registers = (
-        np.unique(labels, return_inverse=True)[1]
-        for labels in (neighbors.language, neighbors.register)
-    )
-    shape = registers.max() + 1, languages.max() + 1
-    return (
-        languages,
-        registers,
-        np.bincount(registers * shape[1] + languages, minlength=np.prod(shape)).reshape(
-            shape
-        ),
-    )
-
-
-def _judged(sizes: np.ndarray) -> np.ndarray:
-    judged = ((sizes > 0).sum(axis=1) > 1) & (sizes.sum(axis=1) >= _SMALLEST)
-    if not judged.any():
+def _find_scored(sizes: np.ndarray) -> np.ndarray:
+    """Return a mask of the registers that are large enough and in two languages."""
+    is_large = sizes.sum(axis=1) >= _SMALLEST
+    is_scored = is_large & ((sizes > 0).sum(axis=1) > 1)
+    if not is_scored.any():
         raise ValueError(
             f"got no register of at least {_SMALLEST} documents in two languages, "
-            "expected one to judge mixing; "
-            "pass more documents"
+            "expected one to judge mixing; pass more documents"
         )
-    return judged
+    return is_scored

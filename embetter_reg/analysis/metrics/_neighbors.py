@@ -56,6 +56,11 @@ class Neighbors:
     metric: str
 
 
+def label_codes(labels: ArrayLike) -> np.ndarray:
+    """Return each document's label as its number in the sorted order of labels."""
+    return np.unique(labels, return_inverse=True)[1]
+
+
 def check_neighbors(neighbors: Neighbors) -> None:
     """Raise TypeError unless these are the neighbors that `find_neighbors` returns."""
     if not isinstance(neighbors, Neighbors):
@@ -135,19 +140,17 @@ def find_neighbors(
         )
         for _ in range(3)
     )
-    codes = [
-        np.unique(labels, return_inverse=True)[1] for labels in (registers, languages)
-    ]
+    register_codes = label_codes(registers)
+    language_codes = label_codes(languages)
     for batch, block in distance_blocks(rows, queries, metric):
-        own = queries[batch]
-        block[np.arange(len(own)), own] = np.inf
-        register_is_own, language_is_own = (
-            code[own][:, None] == code for code in codes
-        )
+        documents = queries[batch]
+        block[np.arange(len(documents)), documents] = np.inf
+        is_same_register = register_codes[documents][:, None] == register_codes
+        is_same_language = language_codes[documents][:, None] == language_codes
         for ranking, allowed in (
             (nearest, block),
-            (same_register, np.where(register_is_own, block, np.inf)),
-            (other_language, np.where(language_is_own, np.inf, block)),
+            (same_register, np.where(is_same_register, block, np.inf)),
+            (other_language, np.where(is_same_language, np.inf, block)),
         ):
             ranking.documents[batch], ranking.distances[batch] = _nearest(allowed, k)
     return Neighbors(
