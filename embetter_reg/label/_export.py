@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from embetter_reg._files import escape_formula, unescape_formula
-from embetter_reg.label._labels import Labels, parse_label
+from embetter_reg.label._labels import Labels, count_ids, parse_label
 from embetter_reg.label._workspace import Workspace
 
 KINDS = ("jsonl", "csv", "bulk")
@@ -190,22 +190,14 @@ class Imported(NamedTuple):
             )
         if self.other_texts:
             parts.append(
-                f"{_named(self.other_texts)} with the text of another document, left out"
+                f"{count_ids(self.other_texts)} with the text of another document, left out"
             )
         if self.conflicts:
             parts.append(
-                f"{_named(self.conflicts)} with several labels in the file, left as "
+                f"{count_ids(self.conflicts)} with several labels in the file, left as "
                 "they are"
             )
         return "; ".join(parts) + "."
-
-
-def _named(ids: list[str]) -> str:
-    """Return how many ids there are, and the first ones."""
-    names = ", ".join(map(repr, ids[:3]))
-    more = ", …" if len(ids) > 3 else ""
-    plural = "id" if len(ids) == 1 else "ids"
-    return f"{len(ids):,} {plural} ({names}{more})"
 
 
 def import_labels(

@@ -96,6 +96,24 @@ def _is_code(part: str) -> bool:
     return True
 
 
+def count_ids(ids: list[str]) -> str:
+    """Return how many ids there are, and the first three.
+
+    Examples
+    --------
+    >>> from embetter_reg.label._labels import count_ids
+    >>> count_ids(["a"]), count_ids(list("abcd"))
+    ("1 id ('a')", "4 ids ('a', 'b', 'c', …)")
+
+    """
+    names = ", ".join(map(repr, ids[:3]))
+    if len(ids) > 3:
+        names += ", …"
+    if len(ids) == 1:
+        return f"1 id ({names})"
+    return f"{len(ids):,} ids ({names})"
+
+
 def short(labels: Iterable[str]) -> Labels:
     """Return the main registers of a label; a label outside the scheme is kept as it
     is.

@@ -9,6 +9,7 @@ stand whole beside each other.
 import json
 import os
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -17,7 +18,8 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any, NamedTuple
 
-from embetter_reg.label._labels import Labels, read_label
+from embetter_reg.corpus import text_digest
+from embetter_reg.label._labels import Labels, count_ids, read_label
 
 try:
     import fcntl
@@ -52,6 +54,9 @@ class Event:
         Its name. Lines of one import share one, and are undone together.
     of : str or None
         The event that is undone or redone.
+    digest : list of str
+        The digest of each document's text (`text_digest`), in the order of ``id``;
+        empty where the texts were unknown, as in logs of earlier versions.
 
     """
 
@@ -64,10 +69,13 @@ class Event:
     by: str = ""
     event: str = ""
     of: str | None = None
+    digest: list[str] = field(default_factory=list)
 
     def line(self) -> bytes:
         """Return it as one line of JSON."""
         fields = {name: x for name, x in asdict(self).items() if x is not None}
+        if not self.digest:
+            del fields["digest"]
         return json.dumps(fields, ensure_ascii=False).encode() + b"\n"
 
     @classmethod
@@ -97,22 +105,23 @@ class Event:
         fields["id"] = [str(name) for name in ids]
         if fields["action"] in LABELING:
             fields["label"] = list(read_label(fields.get("label")))
-        return cls(
-            **{
-                name: x
-                for name, x in fields.items()
-                if name in cls.__dataclass_fields__
-            }
-        )
+        digests = fields.get("digest", [])
+        if not isinstance(digests, list) or len(digests) not in (0, len(ids)):
+            raise ValueError("no action with one digest for each document")
+        known = cls.__dataclass_fields__
+        return cls(**{name: x for name, x in fields.items() if name in known})
 
 
 class Assigned(NamedTuple):
-    """A label that an event gave to a document."""
+    """A label that an event gave to a document, and the digest of the text that the
+    document had then; empty where it is unknown.
+    """
 
     order: int
     event: str
     label: Labels
     by: str
+    digest: str
 
 
 class LabelState:
@@ -154,10 +163,12 @@ class LabelState:
         if event.action in LABELING:
             first = event.event not in self.events
             self.events.setdefault(event.event, []).append(event)
-            assigned = Assigned(
-                self.n_events, event.event, tuple(event.label), event.by
-            )
-            for name in event.id:
+            label = tuple(event.label)
+            digests = event.digest or [""] * len(event.id)
+            for name, digest in zip(event.id, digests, strict=True):
+                assigned = Assigned(
+                    self.n_events, event.event, label, event.by, digest
+                )
                 self._assigned.setdefault(name, []).append(assigned)
             self._settle(event.id)
             if first:
@@ -222,6 +233,22 @@ class LabelState:
                 names.append(name)
         return names
 
+    def with_other_texts(self, texts: Mapping[str, str]) -> list[str]:
+        """Return the documents that had another text when they were last labeled.
+
+        Parameters
+        ----------
+        texts : dict
+            The text of each document, by id; others are not checked.
+
+        """
+        names = []
+        for name, text in texts.items():
+            last = self.last(name)
+            if last is not None and last.digest and last.digest != text_digest(text):
+                names.append(name)
+        return names
+
     def _settle(self, names: Iterable[str]) -> None:
         for name in names:
             last = self.last(name)
@@ -253,11 +280,17 @@ class LabelLog:
     ----------
     path : path
         A file of JSON lines; it is made at the first action.
+    texts : dict or None
+        The text of each document, by id. Their digests are recorded with each action,
+        and an id that stands for another text than when it was labeled is reported by
+        a UserWarning.
 
     Attributes
     ----------
     state : LabelState
         Of all lines read so far; `refresh` reads those that others wrote since.
+    warning : str
+        The sentence about documents with other texts; empty where there are none.
 
     Raises
     ------
@@ -283,11 +316,21 @@ class LabelLog:
 
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path, texts: Mapping[str, str] | None = None):
         self.path = Path(path)
+        self._texts = texts or {}
         self._turn = threading.RLock()
         self._forget()
         self.refresh()
+        self.warning = ""
+        names = self.state.with_other_texts(self._texts)
+        if names:
+            self.warning = (
+                f"got the log {self.path.name} with labels of {count_ids(names)} whose "
+                "text was another one then, expected the documents that were labeled; "
+                "check these labels, which are kept, or pass another --out"
+            )
+            warnings.warn(self.warning, stacklevel=2)
 
     def _forget(self) -> None:
         self.state = LabelState()
@@ -458,7 +501,16 @@ class LabelLog:
                     ids, label, action, by, round, selection, name, of=None
                 ) -> Event:
                     event = Event(
-                        ids, label, action, _now(), round, selection, by, name, of
+                        ids,
+                        label,
+                        action,
+                        _now(),
+                        round,
+                        selection,
+                        by,
+                        name,
+                        of,
+                        self._digests(ids, action),
                     )
                     drafts.append(event.line())
                     return event
@@ -471,6 +523,11 @@ class LabelLog:
                     self.refresh()
             finally:
                 os.close(file)  # and with it the lock
+
+    def _digests(self, ids: list[str], action: str) -> list[str]:
+        if action not in LABELING or not self._texts:
+            return []
+        return [text_digest(self._texts[x]) if x in self._texts else "" for x in ids]
 
     def _open(self) -> int:
         try:

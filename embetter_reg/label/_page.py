@@ -67,10 +67,13 @@ class Page:
         document.add_periodic_callback(partial(self._try, self.poll), _POLL)
         self.view.show_map()
         self._seen = self._state
-        self.view.say(
-            f"{len(work.ids):,} documents. Draw a lasso around a region, pick a "
-            "label, apply it."
-        )
+        if work.log.warning:
+            self.view.say(work.log.warning, "bad")
+        else:
+            self.view.say(
+                f"{len(work.ids):,} documents. Draw a lasso around a region, pick a "
+                "label, apply it."
+            )
 
     def _listen(self) -> None:
         c = self.controls

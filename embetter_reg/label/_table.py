@@ -82,8 +82,9 @@ class LabelTable:
             )
         self.by = by
         self.scheme = check_scheme(scheme) or list(MAIN)
-        self.log = LabelLog(out)
-        self._first_labels: list[tuple[str, ...]] = [()] * len(self.ids)
+        texts = dict(zip(self.ids, documents["text"], strict=True))
+        self.log = LabelLog(out, texts)
+        self._first_labels = [()] * len(self.ids)
         if "labels" in documents:
             self._first_labels = [document_label(x) for x in documents["labels"]]
 

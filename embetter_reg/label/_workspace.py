@@ -101,7 +101,8 @@ class Workspace:
         self.reducer = reducer
         self.head = head
         self.random_state = random_state
-        self.log = LabelLog(out)
+        texts = dict(zip(self.ids, self.text, strict=True))
+        self.log = LabelLog(out, texts)
         self.folder = self.log.path.with_name(f"{self.log.path.name}.rounds")
         self._held = np.array([is_held_out(name) for name in self.ids])
         self._votes: dict[tuple[int, int], Vote | None] = {}

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from embetter_reg.corpus import text_digest
 from embetter_reg.label import Event, LabelLog
 from embetter_reg.label import _log as module
 
@@ -335,3 +336,50 @@ def test_each_document_may_get_a_label_of_its_own_in_one_action(log):
 def test_a_folder_in_place_of_a_log_is_one_sentence(tmp_path):
     with pytest.raises(OSError, match=r"which cannot be used .* pass another --out"):
         LabelLog(tmp_path)
+
+
+TEXTS = {"a": "The minister resigned.", "b": "Mix eggs.", "c": "Mix flour."}
+
+
+def test_an_id_that_stands_for_another_text_is_reported_and_nothing_is_lost(tmp_path):
+    path = tmp_path / "labels.jsonl"
+    LabelLog(path, TEXTS).apply(["a", "b", "c"], ["NA"])
+    LabelLog(path, TEXTS).apply(["c"], [])
+    (event, _) = lines(LabelLog(path))
+    assert event["digest"] == [text_digest(text) for text in TEXTS.values()]
+    changed = {**TEXTS, "b": "Another text.", "c": "A third."}
+    with pytest.warns(UserWarning, match=r"labels of 2 ids \('b', 'c'\)") as messages:
+        again = LabelLog(path, changed)
+    assert again.warning == str(messages[0].message)
+    assert "check these labels, which are kept" in again.warning
+    assert again.state.labels == {"a": ("NA",), "b": ("NA",)}
+    # Labeled again, and undone: the last word on "b" is of the text of now, on "c" not.
+    again.apply(["b", "c"], ["HI"], by="ann")
+    again.apply(["c"], ["LY"], by="bo")
+    assert LabelLog(path, changed).warning == ""
+    again.undo("bo")
+    again.undo("ann")
+    assert again.state.with_other_texts(changed) == ["b", "c"]
+
+
+def test_a_log_without_digests_is_read_and_reports_nothing(tmp_path):
+    path = tmp_path / "labels.jsonl"
+    log = LabelLog(path)
+    log.apply(["a"], ["NA"])
+    assert "digest" not in lines(log)[0]
+    assert LabelLog(path, {"a": "Any text."}).warning == ""
+    # Documents that a workspace does not hold have no digest, beside those that it does.
+    LabelLog(path, TEXTS).apply(["a", "elsewhere"], ["HI"])
+    assert lines(log)[1]["digest"] == [text_digest(TEXTS["a"]), ""]
+    assert LabelLog(path, {**TEXTS, "elsewhere": "Any."}).warning == ""
+
+
+@pytest.mark.parametrize("digest", ['"x"', '["x", "y"]'])
+def test_digests_that_fit_no_documents_are_refused(tmp_path, digest):
+    path = tmp_path / "l"
+    path.write_text(
+        '{"id": ["a"], "label": ["NA"], "action": "apply", "time": "", '
+        f'"digest": {digest}}}\n'
+    )
+    with pytest.raises(ValueError, match="l:1: .*one digest for each document"):
+        LabelLog(path)

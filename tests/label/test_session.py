@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from embetter_reg.label import Session
+from embetter_reg.label import Session, Workspace
 from embetter_reg.label._labels import HYBRID, NOT_LABELED, parse_label, short
 from embetter_reg.label._session import PAGE
 
@@ -367,3 +367,18 @@ def test_a_scheme_of_ones_own(make_work):
     assert work.scheme == ["spam", "ham"]
     work.log.apply([work.ids[0]], ["eggs"])
     assert work.scheme == ["spam", "ham", "eggs"]
+
+
+def test_a_workspace_of_other_texts_warns_and_keeps_the_labels(
+    documents, space, tmp_path
+):
+    path = tmp_path / "labels.jsonl"
+    places = documents[["x", "y"]].to_numpy()
+    unlabeled = documents.assign(labels=[[]] * len(documents))
+    work = Workspace(unlabeled, space, path, places=places)
+    work.log.apply(work.ids[:2], ["NA"])
+    changed = unlabeled.assign(text=["Another text.", *unlabeled["text"][1:]])
+    with pytest.warns(UserWarning, match=f"labels of 1 id \\('{work.ids[0]}'\\)"):
+        again = Workspace(changed, space, path, places=places)
+    assert again.labels[:3] == [("NA",), ("NA",), ()]
+    assert Workspace(unlabeled, space, path, places=places).log.warning == ""
