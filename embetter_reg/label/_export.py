@@ -61,7 +61,9 @@ def export_labels(
         )
     if kind == "jsonl":
         return _json_lines(work)
-    return _labeled_csv(work) if kind == "csv" else _bulk_csv(work, round)
+    if kind == "csv":
+        return _labeled_csv(work)
+    return _bulk_csv(work, round)
 
 
 def _json_lines(work: Workspace) -> str:
@@ -70,13 +72,14 @@ def _json_lines(work: Workspace) -> str:
     for row, label in enumerate(work.labels):
         if not label:
             continue
-        last = work.log.state.last(work.ids[row])
         meta = {
             "id": work.ids[row],
             "lang": str(work.language[row]),
             **others[row],
-            "by": last.by if last else None,
         }
+        last = work.log.state.last(work.ids[row])
+        if last is not None:
+            meta["by"] = last.by
         fields = {
             "text": work.text[row],
             "label": list(label),
@@ -104,7 +107,9 @@ def _labeled_csv(work: Workspace) -> str:
 
 
 def _bulk_csv(work: Workspace, number: int | None) -> str:
-    one = work.last_round if number is None else work.rounds[number]
+    one = work.last_round
+    if number is not None:
+        one = work.rounds[number]
     rows = []
     for row, label in enumerate(work.labels):
         x, y = (float(f"{value:.6g}") for value in one.places[row])
@@ -147,9 +152,13 @@ def _plain(value: Any) -> Any:
         return None
     if isinstance(value, np.generic):
         value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else str(value)
-    return value if isinstance(value, str | int | float | bool) else str(value)
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if isinstance(value, float) and math.isinf(value):
+        return str(value)
+    if isinstance(value, str | int | float | bool):
+        return value
+    return str(value)
 
 
 class Imported(NamedTuple):
@@ -234,7 +243,8 @@ def import_labels(
 
     """
     try:
-        text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
+        if isinstance(content, bytes):
+            content = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ValueError(
             f"got {name}, which is not UTF-8, expected UTF-8 text; convert the file"
@@ -243,7 +253,7 @@ def import_labels(
     rows: dict[int, set[Labels]] = {}
     other_texts: dict[str, None] = {}
     n_unknown = n_without = 0
-    for place, fields in _rows(text, name):
+    for place, fields in _rows(content, name):
         label = _label(place, fields)
         row = finder.row(fields)
         if not label:
@@ -342,11 +352,15 @@ def _rows(text: str, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
                 "the row"
             )
         meta = fields.get("meta")
-        yield place, {**(meta if isinstance(meta, dict) else {}), **fields}
+        if isinstance(meta, dict):
+            fields = {**meta, **fields}
+        yield place, fields
 
 
 def _table_rows(text: str, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    delimiter = "\t" if name.lower().endswith(".tsv") else ","
+    delimiter = ","
+    if name.lower().endswith(".tsv"):
+        delimiter = "\t"
     csv.field_size_limit(2**31 - 1)
     stream = io.StringIO(text, newline="")
     reader = csv.DictReader(stream, delimiter=delimiter, strict=True)

@@ -31,8 +31,9 @@ def parse_label(typed: str | Iterable[str]) -> list[str]:
     (['NA', 'OP', 'rv'], ['NA', 'OP'], ['love letter', 'spam'])
 
     """
-    parts = typed.split(",") if isinstance(typed, str) else _texts(typed)
-    stripped = [part.strip() for part in parts if part.strip()]
+    if isinstance(typed, str):
+        typed = typed.split(",")
+    stripped = [part.strip() for part in _texts(typed) if part.strip()]
     codes = [code for part in stripped for code in _codes(part)]
     try:
         return parse(codes)
@@ -53,14 +54,17 @@ def read_label(value: Any) -> Labels:
     """Return a label from a file: a list as it stands, one string as `parse_label`
     reads it; ValueError for anything else.
     """
-    return tuple(parse_label(value) if isinstance(value, str) else _texts(value))
+    if isinstance(value, str):
+        return tuple(parse_label(value))
+    return tuple(_texts(value))
 
 
 def _texts(value: Any) -> list[str]:
     """Return a list of labels, each of which must be text."""
-    is_list = isinstance(value, Iterable) and not isinstance(value, Mapping | bytes)
-    parts = list(value) if is_list else [value]
-    if not is_list or not all(isinstance(part, str) for part in parts):
+    parts: list[Any] = [None]
+    if isinstance(value, Iterable) and not isinstance(value, Mapping | bytes):
+        parts = list(value)
+    if not all(isinstance(part, str) for part in parts):
         raise ValueError(
             f"got the label {reprlib.repr(value)}, expected text or a list of texts; "
             "write for example 'NA' or ['NA', 'OP']"
@@ -134,7 +138,9 @@ def group_of(label: Iterable[str]) -> str:
     parts = short(label)
     if not parts:
         return NOT_LABELED
-    return parts[0] if len(parts) == 1 else HYBRID
+    if len(parts) > 1:
+        return HYBRID
+    return parts[0]
 
 
 def in_group(label: Iterable[str], group: str) -> bool:

@@ -91,7 +91,7 @@ def check_share(keep_labels: float) -> None:
 
 def _stored(paths: list[Path], layer: str | None) -> tuple[pd.DataFrame, np.ndarray]:
     """Return documents and vectors from embeddings."""
-    stored = read_embeddings(paths, layers=None if layer is None else [layer])
+    stored = read_embeddings(paths, layers=_layers(layer))
     if "text" not in stored.documents:
         raise ValueError(
             "got embeddings without text, expected the documents too; encode them "
@@ -108,7 +108,9 @@ def _read(
 ) -> pd.DataFrame:
     if not paths:
         return load_registers()
-    on_error = "skip" if skip_bad_rows else "raise"
+    on_error = "raise"
+    if skip_bad_rows:
+        on_error = "skip"
     return read_documents(paths, **columns, language=language, on_error=on_error)
 
 
@@ -118,11 +120,10 @@ def _without_labels(
     """Return documents that keep a share of their labels, drawn at random."""
     labeled = np.flatnonzero(documents["labels"].map(len) > 0)
     n_kept = round(share * len(labeled))
-    order = check_random_state(random_state).permutation(labeled)
-    chosen = set(order[:n_kept].tolist())
-    labels = [
-        label if row in chosen else [] for row, label in enumerate(documents["labels"])
-    ]
+    chosen = check_random_state(random_state).permutation(labeled)[:n_kept]
+    labels: list[Any] = [[] for _ in range(len(documents))]
+    for row in chosen:
+        labels[row] = documents["labels"].iloc[row]
     return documents.assign(labels=labels)
 
 
@@ -151,6 +152,11 @@ def _encode(
 
 
 def _vectors(documents: pd.DataFrame, path: Path, layer: str | None) -> np.ndarray:
-    stored = read_embeddings(path, layers=None if layer is None else [layer])
+    stored = read_embeddings(path, layers=_layers(layer))
     rows = stored.rows_of(documents, path)
     return list(stored.layers.values())[-1][rows]
+
+
+def _layers(layer: str | None) -> list[str] | None:
+    """Return the layers to read: one, or all where none is named."""
+    return None if layer is None else [layer]

@@ -166,9 +166,7 @@ class LabelState:
             label = tuple(event.label)
             digests = event.digest or [""] * len(event.id)
             for name, digest in zip(event.id, digests, strict=True):
-                assigned = Assigned(
-                    self.n_events, event.event, label, event.by, digest
-                )
+                assigned = Assigned(self.n_events, event.event, label, event.by, digest)
                 self._assigned.setdefault(name, []).append(assigned)
             self._settle(event.id)
             if first:
@@ -349,12 +347,14 @@ class LabelLog:
             if size == self._read_to:
                 return False
             whole, end = self._read_lines()
-            for line in whole.split(b"\n") if end else []:
+            if not end:
+                return False
+            for line in whole.split(b"\n"):
                 self._n_lines += 1
                 if line.strip():
                     self.state.add(self._event(line))
             self._read_to += len(whole) + len(end)
-            return bool(end)
+            return True
 
     def _read_lines(self) -> tuple[bytes, bytes]:
         """Return the whole lines that were not read yet, and the end of the last."""
@@ -429,7 +429,9 @@ class LabelLog:
                 chosen = [x for x in ids if x not in skipped]
                 if not chosen:
                     continue
-                action = "apply" if label else "clear"
+                action = "apply"
+                if not label:
+                    action = "clear"
                 about = dict(selection or {})
                 event = write(chosen, list(label), action, by, round, about, name)
                 n_labeled += len(chosen)
@@ -479,7 +481,9 @@ class LabelLog:
                 return None
             lines = self.state.events[of]
             ids = [name for line in lines for name in line.id]
-            label = lines[0].label if len(lines) == 1 else []
+            label = []
+            if len(lines) == 1:
+                label = lines[0].label
             return write(ids, label, action, by, lines[0].round, {}, token_hex(6), of)
 
     @contextmanager
@@ -527,7 +531,8 @@ class LabelLog:
     def _digests(self, ids: list[str], action: str) -> list[str]:
         if action not in LABELING or not self._texts:
             return []
-        return [text_digest(self._texts[x]) if x in self._texts else "" for x in ids]
+        texts = [self._texts.get(name) for name in ids]
+        return ["" if text is None else text_digest(text) for text in texts]
 
     def _open(self) -> int:
         try:

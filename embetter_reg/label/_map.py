@@ -64,7 +64,8 @@ def draw_map(
     """
     check_reducer(reducer)
     X = check_space("X", X)
-    before = None if before is None else check_places("before", before, len(X))
+    if before is not None:
+        before = check_places("before", before, len(X))
     rows = np.arange(len(X))
     if len(X) > n_fitted:
         generator = check_random_state(random_state)
@@ -79,14 +80,16 @@ def draw_map(
     places = np.asarray(fitted, np.float32)
     if len(rows) < len(X):
         places = _set_among(X, rows, places)
-    return places if before is None else align(places, before)
+    if before is None:
+        return places
+    return align(places, before)
 
 
 def check_reducer(reducer: str) -> None:
     """Refuse a reducer that is unknown, or that needs a label for every document."""
     if reducer in ("lda", "supervised_umap"):
         raise ValueError(
-            f"got the reducer {reducer!r}, which needs a label for every document, "
+            f"got reducer={reducer!r}, which needs a label for every document, "
             "expected one without; pick 'umap'"
         )
     make_reducer(reducer, 2)
@@ -105,12 +108,14 @@ def check_places(name: str, places: Any, n_documents: int | None = None) -> np.n
         array = np.asarray(places, np.float64)
     except (TypeError, ValueError):
         array = np.empty(0)
-    n = len(array) if n_documents is None else n_documents
-    if array.shape != (n, 2):
+    n_rows: Any = n_documents
+    if n_documents is None:
+        n_rows = "n_documents"
+    is_map = array.ndim == 2 and array.shape[1] == 2
+    if not is_map or n_documents not in (None, len(array)):
         raise ValueError(
             f"got the map {name!r} of shape {array.shape}, expected numbers of shape "
-            f"({n if n_documents is not None else 'n_documents'}, 2); pass x and y of "
-            "every document"
+            f"({n_rows}, 2); pass x and y of every document"
         )
     if not np.isfinite(array).all():
         bad = np.flatnonzero(~np.isfinite(array).all(axis=1))[0]
@@ -193,7 +198,9 @@ def align(moving: ArrayLike, fixed: ArrayLike) -> np.ndarray:
     centered = moving - moving.mean(axis=0)
     left, singular, right = np.linalg.svd(centered.T @ target)
     spread = (centered**2).sum()
-    scale = singular.sum() / spread if spread else 1.0
+    scale = 1.0
+    if spread:
+        scale = singular.sum() / spread
     return (centered @ (left @ right) * scale + fixed.mean(axis=0)).astype(np.float32)
 
 
@@ -341,8 +348,7 @@ def inside_box(
     points: np.ndarray = np.asarray(places, np.float64)
     low = [min(x0, x1), min(y0, y1)]
     high = [max(x0, x1), max(y0, y1)]
-    is_inside = np.asarray((points >= low) & (points <= high))
-    return np.all(is_inside, axis=1)
+    return np.all((places >= low) & (places <= high), axis=1)
 
 
 def nearest_place(
@@ -379,14 +385,16 @@ def unit_rows(X: np.ndarray, rows: np.ndarray) -> np.ndarray:
             f"got NaN or infinity in row {bad} of the space, expected finite numbers; "
             "drop the row"
         )
-    return normalize(chosen) if len(chosen) else chosen
+    if not len(chosen):
+        return chosen
+    return normalize(chosen)
 
 
 def check_matrix(name: str, X: Any) -> np.ndarray:
     """Return a space as an array of numbers ``(n_documents, n_dims)``, without reading
     all of it.
     """
-    array = X if isinstance(X, np.ndarray) else np.asarray(X)
+    array = np.asanyarray(X)  # a mapped file stays one
     if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "fiu":
         raise ValueError(
             f"got {name} of shape {array.shape} and type {array.dtype}, expected "

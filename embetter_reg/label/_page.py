@@ -77,7 +77,7 @@ class Page:
 
     def _listen(self) -> None:
         c = self.controls
-        for button, action in (
+        buttons = (
             (c.select_matches, self.select_matches),
             (c.apply, self.apply),
             (c.take_off, self.take_off),
@@ -89,8 +89,9 @@ class Page:
             (c.tune, self.tune),
             (c.region, self.suggest_region),
             (c.doubtful, self.suggest_doubtful),
-        ):
-            button.on_click(partial(self._try, action))
+        )
+        for button, press in buttons:
+            button.on_click(partial(self._try, press))
         changes: list[tuple[Any, str, Callable[[Any], object]]] = [
             (c.query, "value", lambda query: self.search(query=query)),
             (c.only_label, "value", lambda label: self.search(label=label)),
@@ -159,8 +160,7 @@ class Page:
         if shape["type"] == "poly":
             self.session.lasso(shape["x"], shape["y"], mode)
         elif shape["type"] == "rect":
-            x0, x1 = shape["x0"], shape["x1"]
-            y0, y1 = shape["y0"], shape["y1"]
+            x0, x1, y0, y1 = (shape[name] for name in ("x0", "x1", "y0", "y1"))
             self.session.box(x0, x1, y0, y1, mode)
         else:
             return
@@ -270,8 +270,10 @@ class Page:
                 "got no label, expected at least one; pick one of the buttons, or "
                 "type one"
             )
-        added = "also " if self.session.policy == "add" else ""
-        self._label(label, f"{added}labeled {', '.join(label)}")
+        result = f"labeled {', '.join(label)}"
+        if self.session.policy == "add":
+            result = f"also {result}"
+        self._label(label, result)
 
     def take_off(self) -> None:
         """Take the labels of the ticked documents off."""
@@ -292,13 +294,15 @@ class Page:
         if n_hidden:
             text += f" {n_hidden:,} hidden by the search stay as they were, selected."
         n_left = len(applied.left)
+        kind = "good"
         if n_left:
+            kind = "bad"
             text += (
                 f" {n_left:,} had been labeled by somebody else in the meantime and "
                 "stay as they are, selected here; apply again to change them."
             )
         self.refresh()
-        self.view.say(text, "bad" if n_left else "good")
+        self.view.say(text, kind)
 
     def _check_ticked(self) -> None:
         session = self.session
@@ -420,8 +424,9 @@ class Page:
         self.session.show_round(self.work.last_round.number)
         self.view.show_map()
         agreement = self.session.round.agreement
-        direction = agreement.direction if agreement else ""
-        kind = {"rose": "good", "fell": "bad"}.get(direction, "")
+        kind = ""
+        if agreement is not None:
+            kind = {"rose": "good", "fell": "bad"}.get(agreement.direction, "")
         number = self.session.number
         self.view.say(f"This is the map of round {number}. {self.work.news}", kind)
 

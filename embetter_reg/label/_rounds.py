@@ -40,7 +40,9 @@ class Round:
     def agreement(self) -> Agreement | None:
         """Held-out agreement before and after, of a tuned round."""
         figures = self.figures.get("agreement")
-        return None if figures is None else Agreement(**figures)
+        if figures is None:
+            return None
+        return Agreement(**figures)
 
 
 class RoundStore:
@@ -213,7 +215,9 @@ def _array(path: Path, shape: Iterable[int | None]) -> np.ndarray | None:
         wanted in (None, size)
         for wanted, size in zip(expected, array.shape, strict=True)
     )
-    return array if fits and array.dtype.kind in "fiu" else None
+    if not fits or array.dtype.kind not in "fiu":
+        return None
+    return array
 
 
 def _save(path: Path, array: np.ndarray) -> None:

@@ -52,6 +52,12 @@ _FULL = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Label</ti
 <p style="font: 15px/1.5 system-ui, sans-serif; margin: 15vh auto; max-width: 28em">
 Too many pages are open or being opened. This one tries again in three seconds.</p>
 </html>"""
+_CSV = "text/csv; charset=utf-8"
+_EXPORTS = {
+    "labels.jsonl": ("jsonl", "application/x-ndjson"),
+    "labels.csv": ("csv", _CSV),
+    "bulk.csv": ("bulk", _CSV),
+}
 _ASKING = "This page asks for the token that the server printed when it started."
 _WRONG = "That is not the token that the server printed."
 
@@ -139,9 +145,12 @@ class LabelServer:
         http = HTTPServer(application)
         http.add_sockets(sockets)
         self.server = BaseServer(IOLoop.current(), application, http)
-        host = socket.gethostname() if address in ("0.0.0.0", "::", "") else address
-        asks = f"login?{urlencode({'token': self.token})}" if self.token else ""
-        self.address = f"http://{_bracketed(host)}:{self.port}/{asks}"
+        host = address
+        if address in ("0.0.0.0", "::", ""):
+            host = socket.gethostname()
+        self.address = f"http://{_bracketed(host)}:{self.port}/"
+        if self.token:
+            self.address += f"login?{urlencode({'token': self.token})}"
 
     def run(self) -> None:
         """Serve until SIGINT or SIGTERM, and then stop at once: an action that is being
@@ -193,7 +202,9 @@ _TOKEN = "embetter_reg_token"
 
 def _person(request: Any) -> str:
     """Return who asked for a page; cookies hold the name in ASCII."""
-    return unquote(request.cookies.get(_PERSON, "")) if request is not None else ""
+    if request is None:
+        return ""
+    return unquote(request.cookies.get(_PERSON, ""))
 
 
 class _Door(AuthProvider):
@@ -310,12 +321,9 @@ class _Export(AuthRequestHandler):
 
     @authenticated
     def get(self, name: str) -> None:
-        kind = {"labels.jsonl": "jsonl", "labels.csv": "csv", "bulk.csv": "bulk"}[name]
+        kind, content_type = _EXPORTS[name]
         self.work.log.refresh()
-        self.set_header(
-            "Content-Type",
-            "application/x-ndjson" if kind == "jsonl" else "text/csv; charset=utf-8",
-        )
+        self.set_header("Content-Type", content_type)
         self.set_header("Content-Disposition", f'attachment; filename="{name}"')
         self.set_header("X-Content-Type-Options", "nosniff")
         self.write(export_labels(self.work, kind))

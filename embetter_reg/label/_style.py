@@ -70,9 +70,9 @@ def group_styles(groups: Iterable[str]) -> dict[str, tuple[str, str]]:
     } | fixed
 
     def rank(name: str) -> tuple[bool, int, str]:
-        place = MAIN.index(name) if name in MAIN else len(MAIN)
-        return name in fixed, place, name
+        return name in fixed, places.get(name, len(MAIN)), name
 
+    places = {name: place for place, name in enumerate(MAIN)}
     return {name: drawn[name] for name in sorted(names, key=rank)}
 
 
@@ -99,7 +99,7 @@ def chips(label: Iterable[str], ghost: bool = False) -> str:
     styles = group_styles(short(parts))
     tags = []
     for part in parts:
-        color = styles[part][0] if part in styles else MIXED
+        color, _ = styles.get(part, (MIXED, ""))
         paint = f"background:{color};color:{_ink(color)}"
         if ghost:
             paint = f"border-color:{color};color:#374151"
@@ -110,7 +110,9 @@ def chips(label: Iterable[str], ghost: bool = False) -> str:
 def snippet(text: str, n: int = _SNIPPET) -> str:
     """Return the beginning of a text on one line. It is data still, and not escaped."""
     flat = " ".join(text[: 4 * n].split())
-    return flat if len(flat) <= n else f"{flat[: n - 1].rstrip()}…"
+    if len(flat) <= n:
+        return flat
+    return f"{flat[: n - 1].rstrip()}…"
 
 
 def card(
@@ -125,12 +127,14 @@ def card(
 ) -> str:
     """Return a document of the list as HTML."""
     edge = next(iter(group_styles(short(label)[:1] or [NOT_LABELED]).values()))[0]
-    tags = chips(label) if label else '<span class="chip none">not labeled</span>'
+    tags = chips(label) or '<span class="chip none">not labeled</span>'
     if predicted and set(short(label)) != set(predicted):
         tags += f' <span class="dim">looks like</span> {chips(predicted, ghost=True)}'
     if predicted:
         tags += f' <span class="dim">doubt {doubt:.2f}</span>'
-    author = f' · <span class="dim">by {escape(by)}</span>' if by else ""
+    author = ""
+    if by:
+        author = f' · <span class="dim">by {escape(by)}</span>'
     start = snippet(text) or "(no text)"
     whole = ""
     if len(text) > _SNIPPET:
@@ -204,7 +208,9 @@ def notice(text: str, kind: str = "") -> str:
 def _ink(color: str) -> str:
     """Return black or white, whichever is easier to read on a color."""
     red, green, blue = (int(color[n : n + 2], 16) / 255 for n in (1, 3, 5))
-    return "#111" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.55 else "#fff"
+    if 0.299 * red + 0.587 * green + 0.114 * blue > 0.55:
+        return "#111"
+    return "#fff"
 
 
 PAGE_CSS = """

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from embetter_reg._optional import optional_import
 from embetter_reg._validation import check_texts
 from embetter_reg.corpus.registers import MAIN
-from embetter_reg.label._labels import NOT_LABELED, document_label, parse_label
+from embetter_reg.label._labels import NOT_LABELED, Labels, document_label, parse_label
 from embetter_reg.label._log import Applied, Event, LabelLog
 from embetter_reg.label._map import check_places, typicality
 from embetter_reg.label._rows import find_rows
@@ -84,7 +84,7 @@ class LabelTable:
         self.scheme = check_scheme(scheme) or list(MAIN)
         texts = dict(zip(self.ids, documents["text"], strict=True))
         self.log = LabelLog(out, texts)
-        self._first_labels = [()] * len(self.ids)
+        self._first_labels: list[Labels] = [()] * len(self.ids)
         if "labels" in documents:
             self._first_labels = [document_label(x) for x in documents["labels"]]
 
@@ -93,8 +93,9 @@ class LabelTable:
         """The documents with their labels, read anew."""
         self.log.refresh()
         state = self.log.state
+        current = {**dict.fromkeys(state.cleared, ()), **state.labels}
         labels = [
-            [] if name in state.cleared else list(state.labels.get(name, first))
+            list(current.get(name, first))
             for name, first in zip(self.ids, self._first_labels, strict=True)
         ]
         column = pd.Series(labels, index=self._documents.index, dtype=object)
@@ -192,10 +193,11 @@ class LabelTable:
             rows[:] = matching[start : start + page_size]
             for n, (tick, text) in enumerate(zip(ticks, texts, strict=True)):
                 tick.value = False
-                display = "" if n < len(rows) else "none"
-                tick.layout.display = text.layout.display = display
+                display = "none"
                 if n < len(rows):
+                    display = ""
                     text.value = _line(frame.iloc[rows[n]])
+                tick.layout.display = text.layout.display = display
 
         search.observe(draw, "value")
         place.observe(draw, "value")
@@ -287,7 +289,9 @@ class LabelTable:
             return f"Saved: {len(rows):,} documents labeled {typed.value}."
 
         def turn_back(name: str, event: Event | None) -> str:
-            return f"Saved: {name}." if event else f"There is nothing to {name}."
+            if event is None:
+                return f"There is nothing to {name}."
+            return f"Saved: {name}."
 
         actions = {
             "Apply": apply,

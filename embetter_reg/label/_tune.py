@@ -60,13 +60,17 @@ class Agreement(NamedTuple):
         """Return "rose", "fell", or that chance explains the difference."""
         if self.low > 0:
             return "rose"
-        return "fell" if self.high < 0 else "moved no more than chance can"
+        if self.high < 0:
+            return "fell"
+        return "moved no more than chance can"
 
     def sentence(self) -> str:
         """Return it in words."""
         if not self.n:
             return "No labeled document is held out yet, so nothing can be said about agreement."
-        few = "" if self.n >= 30 else " These are few documents."
+        few = ""
+        if self.n < 30:
+            few = " These are few documents."
         return (
             f"Held-out agreement {self.direction}: {self.before:.2f} → "
             f"{self.after:.2f} ({self.after - self.before:+.2f} "
@@ -170,8 +174,8 @@ def load_head(folder: Path) -> Any:
     from embetter_reg.finetune import heads
 
     config = json.loads((folder / "head.json").read_text(encoding="utf-8"))
-    names = {head.__name__: head for head in heads.HEADS.values()}
-    return names[config["class"]].load(folder)
+    classes: dict[str, Any] = {head.__name__: head for head in heads.HEADS.values()}
+    return classes[config["class"]].load(folder)
 
 
 def tune_round(

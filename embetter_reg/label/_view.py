@@ -13,7 +13,7 @@ import numpy as np
 from embetter_reg.label import _style as style
 from embetter_reg.label._figure import MapFigure
 from embetter_reg.label._job import TuneJob
-from embetter_reg.label._labels import HYBRID, NOT_LABELED, parse_label
+from embetter_reg.label._labels import HYBRID, NOT_LABELED, Labels, parse_label
 from embetter_reg.label._map import grid_cells, stratified_sample
 from embetter_reg.label._search import ANY
 from embetter_reg.label._session import PAGE, POLICIES, Session
@@ -66,7 +66,10 @@ class View:
         places = np.asarray(self.session.round.places, np.float64)
         matching = np.flatnonzero(self.session.visible)
         rows = self._sample(matching, places)
-        self.map.show_density(places if len(rows) < len(matching) else None)
+        ground = None
+        if len(rows) < len(matching):
+            ground = places
+        self.map.show_density(ground)
         if not keep_view:
             self.map.show_all(places)
         shown = {
@@ -175,8 +178,8 @@ class View:
         self._show_title()
         n = len(session.listed)
         many = n > PAGE
-        pages = f"page {session.page + 1} of {session.n_pages}" if many else ""
-        self.controls.pages.text = pages
+        self.controls.pages.visible = many
+        self.controls.pages.text = f"page {session.page + 1} of {session.n_pages}"
         self.controls.back.visible = self.controls.forward.visible = many
         self.controls.hint.visible = session.n_selected == 0
         self.controls.apply.disabled = self.controls.take_off.disabled = n == 0
@@ -184,9 +187,14 @@ class View:
 
     def _show_cards(self) -> None:
         rows = np.array(self.rows_on_page, dtype=int)
-        vote = self.work.vote(self.session.round.number, rows) if len(rows) else None
-        predicted = vote.winners() if vote else [()] * len(rows)
-        doubt = 1 - vote.sure if vote else np.ones(len(rows))
+        predicted: list[Labels] = [()] * len(rows)
+        doubt = np.ones(len(rows))
+        vote = None
+        if len(rows):
+            vote = self.work.vote(self.session.round.number, rows)
+        if vote is not None:
+            predicted = vote.winners()
+            doubt = 1 - vote.sure
         labels = self.work.labels
         for place, card in enumerate(self.controls.cards):
             card.row.visible = place < len(rows)
@@ -194,7 +202,10 @@ class View:
                 continue
             row = self.rows_on_page[place]
             card.box.active = row not in self.session.unticked
+            by = ""
             last = self.work.log.state.last(self.work.ids[row])
+            if last is not None:
+                by = last.by
             card.text.text = style.card(
                 self.work.ids[row],
                 self.work.text[row],
@@ -203,7 +214,7 @@ class View:
                 predicted[place],
                 float(doubt[place]),
                 self.session.filter.query,
-                last.by if last else "",
+                by,
             )
 
     def _show_title(self) -> None:
@@ -238,10 +249,10 @@ class View:
         self.controls.labeled.visible = self.controls.policy.visible = n > 0
         if not n:
             return
-        verb = "is" if n == 1 else "are"
-        text = (
-            f"{n:,} of the {len(self.session.listed):,} listed {verb} labeled already"
-        )
+        n_listed = len(self.session.listed)
+        text = f"{n:,} of the {n_listed:,} listed are labeled already"
+        if n == 1:
+            text = f"1 of the {n_listed:,} listed is labeled already"
         label = self._picked_or_nothing()
         if label:
             n_differing = len(self.session.differing(label))

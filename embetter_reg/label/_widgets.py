@@ -191,9 +191,10 @@ def lay_out(controls: Controls, figure: UIElement, log_name: str, by: str) -> UI
     title = controls.div(
         f"<h1>Label <span class='dim'>{escape(log_name)} · you are "
         f"{escape(by or 'nobody')}</span></h1>",
-        styles={"flex": "1 1 300px"},
+        styles={"flex": "3 1 300px"},
     )
-    shortcuts = controls.div(_shortcuts(), sizing_mode="inherit")
+    # As wide as the opened list, so that it has a line of its own on a narrow page.
+    shortcuts = controls.div(_shortcuts(), styles={"flex": "1 1 260px"})
     panes = row(
         _map_pane(controls, figure),
         _list_pane(controls),

@@ -178,7 +178,9 @@ class Workspace:
         if key not in self._votes:
             self._votes = {key: self._vote(number, None)}
         vote = self._votes[key]
-        return vote if rows is None or vote is None else vote.of(rows)
+        if rows is None or vote is None:
+            return vote
+        return vote.of(rows)
 
     def _vote(self, number: int, rows: np.ndarray | None) -> Vote | None:
         labeled, targets, names = self.targets()
@@ -284,15 +286,17 @@ class Workspace:
         rows, targets, _ = self.targets()
         held = self._held[rows]
         n_fitted = int((~held).sum())
-        n_labels = int(targets[~held].any(axis=0).sum()) if len(rows) else 0
+        n_labels = int(targets[~held].any(axis=0).sum())
         if n_labels < 2:
-            plural = "" if n_labels == 1 else "s"
+            number = {0: "no label", 1: "1 label"}[n_labels]
             raise ValueError(
-                f"got {n_fitted} labeled documents of {n_labels} label{plural} to tune "
-                "on, expected at least two labels; label some of another (one document "
-                "in five is held out)"
+                f"got {n_fitted} labeled documents of {number} to tune on, expected at "
+                "least two labels; label some of another (one document in five is held "
+                "out)"
             )
-        before = self.last_round if on is None else self.rounds[on]
+        before = self.last_round
+        if on is not None:
+            before = self.rounds[on]
         self.job_by = by
         self.job = TuneJob(
             self.X,

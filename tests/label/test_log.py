@@ -381,5 +381,5 @@ def test_digests_that_fit_no_documents_are_refused(tmp_path, digest):
         '{"id": ["a"], "label": ["NA"], "action": "apply", "time": "", '
         f'"digest": {digest}}}\n'
     )
-    with pytest.raises(ValueError, match="l:1: .*one digest for each document"):
+    with pytest.raises(ValueError, match=r"l:1: .*one digest for each document"):
         LabelLog(path)

@@ -85,7 +85,7 @@ def test_documents_beyond_the_sample_are_set_among_their_neighbors(space):
 
 @pytest.mark.parametrize("name", ["lda", "supervised_umap", "nothing"])
 def test_a_reducer_that_needs_labels_or_is_none_is_refused(space, name):
-    with pytest.raises(ValueError, match="got the reducer"):
+    with pytest.raises(ValueError, match="got reducer="):
         draw_map(space, name)
 
 

@@ -344,6 +344,30 @@ def hover(browser, point) -> None:
     chain.perform()
 
 
+def test_a_narrow_page_does_not_scroll_sideways(start, browser):
+    size = {"width": 400, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    widths = "const page = document.documentElement; return [page.clientWidth, "
+    widths += "page.scrollWidth]"
+    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        with start() as server:
+            browser.open(server.address)
+            browser.type("Search the texts", "minutes")
+            browser.wait_for("documents found")
+            browser.click("Select what was found")
+            browser.until(lambda: browser.find(".card"), "documents are listed")
+            browser.press("1", "\ue007")
+            browser.wait_for("Saved")
+            browser.find("summary", "Keyboard")[0].click()
+            browser.until(lambda: browser.find("kbd", "Esc"), "the keys are shown")
+            time.sleep(0.5)
+            shown, full = browser.js(widths)
+            assert 350 < shown <= 400
+            assert full == shown
+    finally:
+        browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 def test_a_tap_selects_a_document(start, browser, documents):
     with start() as server:
         browser.open(server.address)

@@ -87,7 +87,7 @@ def refused(monkeypatch, capsys, *arguments):
     [
         (["--port", 99999], "got port 99999, expected a number from 0 to 65535"),
         (["--head", "neck"], "got the head 'neck'"),
-        (["--reducer", "lda"], "got the reducer 'lda'"),
+        (["--reducer", "lda"], "got reducer='lda'"),
         (["--keep-labels", "2"], "expected a share in [0, 1]"),
     ],
 )
