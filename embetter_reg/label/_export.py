@@ -26,8 +26,8 @@ _ID = ("id", "_id")
 def export_labels(
     work: Workspace, kind: str = "jsonl", *, round: int | None = None
 ) -> str:
-    """Return the labeled documents as text, which `read_documents` and `import_labels`
-    read.
+    """Return the labeled documents as text, which `import_labels` reads, and
+    `read_documents` where labels are those of the CORE scheme.
 
     Missing values are left out of JSON and empty in CSV. In CSV, text that a
     spreadsheet would take for a formula (``=``, ``+``, ``-``, ``@``, a tab or a
