@@ -3,13 +3,13 @@ labeled. Nothing of it is shared.
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from embetter_reg.label._labels import NOT_LABELED, Labels, group_of, parse_label
+from embetter_reg.label._labels import parse_label
 from embetter_reg.label._log import Applied, Event
 from embetter_reg.label._map import (
     inside_box,
@@ -22,7 +22,6 @@ from embetter_reg.label._workspace import Round, Workspace
 
 MODES = ("new", "add", "subtract")
 ORDERS = ("typical", "doubtful")
-COLORS = ("label", "predicted", "language", "cluster", "labeled")
 POLICIES = ("keep", "overrule", "add")
 PAGE = 8
 
@@ -108,12 +107,9 @@ class Session:
         language: str | None = None,
     ) -> None:
         """Narrow the map; what is None stays as it was."""
-        now = self.filter
-        self.filter = Filter(
-            now.query if query is None else query,
-            now.label if label is None else label,
-            now.language if language is None else language,
-        )
+        wanted = {"query": query, "label": label, "language": language}
+        changed = {name: value for name, value in wanted.items() if value is not None}
+        self.filter = replace(self.filter, **changed)
         self.narrow()
 
     def narrow(self) -> None:
@@ -193,10 +189,15 @@ class Session:
         """Select the document nearest to a point, among those drawn; beside every
         document, nothing.
         """
-        drawn = self.visible if among is None else self.visible & among
+        drawn = self.visible
+        if among is not None:
+            drawn = drawn & among
         rows = np.flatnonzero(drawn)
         nearest = nearest_place(self.round.places[rows], x, y, reach)
-        self.select_rows([] if nearest is None else [rows[nearest]], "tap", mode)
+        tapped = []
+        if nearest is not None:
+            tapped.append(rows[nearest])
+        self.select_rows(tapped, "tap", mode)
 
     def select_matches(self, mode: str | None = None) -> None:
         """Select everything that the search matches."""
@@ -379,7 +380,9 @@ class Session:
         """Select what was left to others, ticked, and keep what the search hides."""
         hidden = self.selected & ~self.visible
         hidden_unticked = {row for row in self.unticked if hidden[row]}
-        steps = self.steps if hidden.any() else []
+        steps = []
+        if hidden.any():
+            steps = self.steps
         self.select_rows(left, "labeled by others", "new")
         if left:
             self.treat_labeled("overrule")
@@ -419,32 +422,6 @@ class Session:
             self.since = self.work.log.state.n_events
             self._listed = None
         return event
-
-    # -- colors ------------------------------------------------------------------------
-
-    def groups(self, by: str, rows: np.ndarray) -> np.ndarray:
-        """Return the group that each document is colored by: str (n_rows,).
-
-        Parameters
-        ----------
-        by : {"label", "predicted", "language", "cluster", "labeled"}
-        rows : array of int
-
-        """
-        _check_one_of("color", by, COLORS)
-        if by == "language":
-            return self.work.language[rows]
-        if by == "cluster":
-            names = [f"cluster {n + 1}" for n in self.round.clusters[rows]]
-        elif by == "predicted":
-            predicted = self.work.predicted(self.round.number, rows)
-            names = [group_of(label) for label in predicted]
-        else:
-            labels: list[Labels] = self.work.labels
-            names = [group_of(labels[row]) for row in rows]
-            if by == "labeled":
-                names = [name if name == NOT_LABELED else "labeled" for name in names]
-        return np.array(names, dtype=object)
 
 
 def _check_one_of(name: str, value: Any, allowed: Iterable[Any]) -> None:

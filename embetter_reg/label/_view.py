@@ -12,6 +12,7 @@ import numpy as np
 
 from embetter_reg.label import _style as style
 from embetter_reg.label._figure import MapFigure
+from embetter_reg.label._groups import color_groups
 from embetter_reg.label._job import TuneJob
 from embetter_reg.label._labels import HYBRID, NOT_LABELED, Labels, parse_label
 from embetter_reg.label._map import grid_cells, stratified_sample
@@ -95,7 +96,7 @@ class View:
         self._show_rest()
 
     def _painted(self, rows: np.ndarray) -> dict[str, Any]:
-        self._groups = self.session.groups(self.controls.color.value, rows)
+        self._groups = self._colored(rows)
         styles = style.group_styles(self._groups)
         labels = self.work.labels
         return {
@@ -104,6 +105,11 @@ class View:
             "alpha": np.ones(len(rows)),
             "label": [", ".join(labels[row]) or NOT_LABELED for row in rows],
         }
+
+    def _colored(self, rows: np.ndarray) -> np.ndarray:
+        """Return the groups of documents by the color that is picked."""
+        number = self.session.round.number
+        return color_groups(self.work, number, self.controls.color.value, rows)
 
     def _show_rest(self) -> None:
         self._show_legend()
@@ -122,7 +128,7 @@ class View:
         color = self.controls.color.value
         # To predict a label for each of very many documents would take long.
         if n_drawn < len(matching) and color != "predicted":
-            groups = self.session.groups(color, matching)
+            groups = self._colored(matching)
         sizes = Counter(groups.tolist())
         html = style.legend(sizes, sizes)
         if n_drawn < len(matching):

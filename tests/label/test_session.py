@@ -1,9 +1,12 @@
 """What one person does, without a page."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from embetter_reg.label import Session, Workspace
+from embetter_reg.label._groups import color_groups
 from embetter_reg.label._labels import HYBRID, NOT_LABELED, parse_label, short
 from embetter_reg.label._session import PAGE
 
@@ -297,17 +300,18 @@ def test_colors_go_by_label_prediction_language_cluster_or_whether_there_is_one(
     session.work.log.apply([session.work.ids[0]], ["NA", "OP"])
     session.work.log.apply([session.work.ids[1]], ["HI", "re"])
     rows = np.arange(480)
-    assert session.groups("label", rows[:3]).tolist() == [HYBRID, "HI", NOT_LABELED]
-    assert session.groups("labeled", rows[:3]).tolist() == [
+    groups = partial(color_groups, session.work, session.number)
+    assert groups("label", rows[:3]).tolist() == [HYBRID, "HI", NOT_LABELED]
+    assert groups("labeled", rows[:3]).tolist() == [
         "labeled",
         "labeled",
         NOT_LABELED,
     ]
-    assert session.groups("language", rows).tolist() == documents["lang"].tolist()
-    assert set(session.groups("predicted", rows)) <= {HYBRID, "HI"}
-    assert len(set(session.groups("cluster", rows))) == 9
+    assert groups("language", rows).tolist() == documents["lang"].tolist()
+    assert set(groups("predicted", rows)) <= {HYBRID, "HI"}
+    assert len(set(groups("cluster", rows))) == 9
     with pytest.raises(ValueError, match="got the color"):
-        session.groups("taste", rows)
+        groups("taste", rows)
 
 
 def test_the_vote_on_some_documents_is_that_on_all_of_them(work, gold):
