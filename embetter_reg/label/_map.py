@@ -348,7 +348,7 @@ def inside_box(
     points: np.ndarray = np.asarray(places, np.float64)
     low = [min(x0, x1), min(y0, y1)]
     high = [max(x0, x1), max(y0, y1)]
-    return np.all((places >= low) & (places <= high), axis=1)
+    return np.all((points >= low) & (points <= high), axis=1)
 
 
 def nearest_place(
