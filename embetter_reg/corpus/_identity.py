@@ -181,8 +181,6 @@ def check_same_texts(
     Examples
     --------
     >>> import pandas as pd
-
-    from embetter_reg._validation import check_same_length
     >>> from embetter_reg.corpus import check_same_texts
     >>> train = pd.DataFrame({"id": ["1"], "text": ["One."]})
     >>> check_same_texts(train, train)

@@ -12,15 +12,14 @@ from numpy.typing import ArrayLike
 from scipy.special import gammaln, xlogy
 
 from embetter_reg._validation import check_labels, check_sequence, check_space
-from embetter_reg.analysis.metrics._silhouette import label_codes, silhouettes
+from embetter_reg.analysis.metrics._silhouette import check_label_codes, silhouettes
 from embetter_reg.erase import LanguageCentering
 
 AGREEMENT = ("ari", "ami", "nmi", "v_measure")
 
 
-def agreements(labels, labelings: Sequence) -> pd.DataFrame:
-    """Return ``ari, ami, nmi`` and ``v_measure`` of labels with each clustering, one
-    row each.
+def agreements(labels: ArrayLike, labelings: Sequence[Any]) -> pd.DataFrame:
+    """Return ``ari``, ``ami``, ``nmi`` and ``v_measure``, one row a clustering.
 
     Higher agrees more; 1 is identity. ARI (adjusted Rand index, Hubert & Arabie 1985)
     and AMI (adjusted mutual information, Vinh, Epps & Bailey 2010) are 0 on average for
@@ -49,20 +48,22 @@ def agreements(labels, labelings: Sequence) -> pd.DataFrame:
     announce(agreement)
     check_sequence("labels", labels)
     check_sequence("labelings", labelings)
-    codes = label_codes(labels, len(labels))
-    logs = _logs(len(codes))
+    n_documents = np.shape(labels)[0]
+    codes = check_label_codes(labels, n_documents)
+    logs = _logs(n_documents)
     rows = [
-        agreement(codes, label_codes(clusters, len(codes)), *logs)
+        agreement(codes, check_label_codes(clusters, n_documents), *logs)
         for clusters in labelings
     ]
     return pd.DataFrame(rows, columns=list(AGREEMENT))
 
 
 def agreement_table(
-    clusterings: Mapping[Any, Any], *, register, language
+    clusterings: Mapping[Any, Any], *, register: ArrayLike, language: ArrayLike
 ) -> pd.DataFrame:
-    """Return how far each clustering agrees with register and with language; higher
-    agrees more.
+    """Return how far each clustering agrees with register and with language.
+
+    Higher agrees more.
 
     Parameters
     ----------
@@ -150,7 +151,7 @@ def _entropy(counts: np.ndarray, n_axes: int) -> np.ndarray:
     return -xlogy(shares, shares).sum(axis=axes)
 
 
-def cosine_silhouette(X, labels) -> float:
+def cosine_silhouette(X: ArrayLike, labels: ArrayLike) -> float:
     """Return the mean cosine silhouette of one labeling, in [-1, 1]; see `silhouettes`.
 
     Examples
@@ -165,18 +166,22 @@ def cosine_silhouette(X, labels) -> float:
     return float(silhouettes(X, [labels], metric="cosine")[0])
 
 
-def cluster_table(clusters, labels, *, normalize: bool = True) -> pd.DataFrame:
+def cluster_table(
+    clusters: ArrayLike, labels: ArrayLike, *, normalize: bool = True
+) -> pd.DataFrame:
     """Return the cluster × label table: one row a cluster, one column a label.
 
     With ``normalize`` each row sums to 1 (the make-up of a cluster); else the cells are
     counts.
     """
-    clusters = _check_clusters(clusters)
-    labels = check_labels("true", labels, len(clusters))
+    checked = _check_clusters(clusters)
+    names = check_labels("true", labels, len(checked))
     counts = pd.crosstab(
-        pd.Series(clusters, name="cluster"), pd.Series(labels, name="label")
+        pd.Series(checked, name="cluster"), pd.Series(names, name="label")
     )
-    return counts.div(counts.sum(axis=1), axis=0) if normalize else counts
+    if normalize:
+        return counts.div(counts.sum(axis=1), axis=0)
+    return counts
 
 
 def _check_clusters(clusters: ArrayLike) -> np.ndarray:
@@ -189,7 +194,7 @@ def _check_clusters(clusters: ArrayLike) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Majority:
-    """What `cluster_majority` found.
+    """The majority label of each cluster, which `cluster_majority` returns.
 
     Attributes
     ----------
@@ -209,13 +214,13 @@ class Majority:
     accuracy: float
 
 
-def cluster_majority(clusters, labels) -> Majority:
-    """Call each cluster by its majority label, to compare a clustering with a
-    classifier's accuracy.
+def cluster_majority(clusters: ArrayLike, labels: ArrayLike) -> Majority:
+    """Call each cluster by its majority label.
 
-    The labels name the clusters, so the accuracy is that of a perfect namer, never
-    below the share of the most common label, and it grows with the number of clusters
-    to 1. Of equal counts the label first in the alphabet wins.
+    So a clustering can be compared with a classifier's accuracy. The labels name the
+    clusters, so the accuracy is that of a perfect namer, never below the share of the
+    most common label, and it grows with the number of clusters to 1. Of equal counts
+    the label first in the alphabet wins.
 
     Raises
     ------
@@ -224,32 +229,32 @@ def cluster_majority(clusters, labels) -> Majority:
 
     Examples
     --------
-    >>> found = cluster_majority([0, 0, 0, 1, 1], ["NA", "NA", "HI", "HI", "HI"])
-    >>> found.table["label"].tolist(), found.accuracy
+    >>> majority = cluster_majority([0, 0, 0, 1, 1], ["NA", "NA", "HI", "HI", "HI"])
+    >>> majority.table["label"].tolist(), majority.accuracy
     (['NA', 'HI'], 0.8)
 
     """
-    clusters = _check_clusters(clusters)
-    counts = cluster_table(clusters, labels, normalize=False)
-    size, most = counts.sum(axis=1), counts.max(axis=1)
+    checked = _check_clusters(clusters)
+    counts = cluster_table(checked, labels, normalize=False)
+    sizes = counts.sum(axis=1)
+    n_majority = counts.max(axis=1)
     table = pd.DataFrame(
-        {"size": size, "label": counts.idxmax(axis=1), "purity": most / size}
+        {
+            "size": sizes,
+            "label": counts.idxmax(axis=1),
+            "purity": n_majority / sizes,
+        }
     )
-    return Majority(
-        table,
-        table["label"].loc[clusters].to_numpy(dtype=str),
-        float(most.sum() / size.sum()),
-    )
+    names = table["label"].loc[checked].to_numpy(dtype=str)
+    return Majority(table, names, float(n_majority.sum() / sizes.sum()))
 
 
-def center_languages(X, *, language) -> np.ndarray:
-    """Return ``X`` with the mean of each document's language taken away, the simple
-    control.
+def center_languages(X: ArrayLike, *, language: ArrayLike) -> np.ndarray:
+    """Return ``X`` less the mean of each document's language, the simple control.
 
     No register label is used. A head that does no better than this has learned little
     more than to forget where each language lies.
     """
-    X = check_space("X", X)
-    return LanguageCentering().fit_transform(
-        X, language=check_labels("language", language, len(X))
-    )
+    rows = check_space("X", X)
+    languages = check_labels("language", language, len(rows))
+    return LanguageCentering().fit_transform(rows, language=languages)

@@ -178,7 +178,8 @@ def _nearest(block: np.ndarray, k: int) -> Ranking:
     places = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
     documents = np.full((len(block), max(k, counts.max())), -1, np.int32)
     distances = np.full(documents.shape, np.inf, np.float32)
-    documents[rows, places], distances[rows, places] = columns, block[rows, columns]
+    documents[rows, places] = columns
+    distances[rows, places] = block[rows, columns]
     order = np.argsort(distances, axis=1, kind="stable")[:, :k]
     return Ranking(
         np.take_along_axis(documents, order, axis=1),

@@ -18,6 +18,7 @@ from embetter_reg._validation import (
     check_space,
 )
 from embetter_reg.analysis.metrics._distances import check_metric, distance_blocks
+from embetter_reg.analysis.metrics._neighbors import label_codes
 
 _LOW_DIMS = 16
 
@@ -122,9 +123,9 @@ def bras(
 
     """
     samples = bras_samples(X, register=register, language=language, metric=metric)
-    judged = ~np.isnan(samples)
-    groups = np.unique(np.asarray(register)[judged].astype(str), return_inverse=True)[1]
-    return mean_of_groups(samples[judged], groups)
+    is_scored = ~np.isnan(samples)
+    groups = label_codes(np.asarray(register)[is_scored].astype(str))
+    return mean_of_groups(samples[is_scored], groups)
 
 
 def bras_samples(
@@ -203,9 +204,10 @@ def _samples(
         shape=(n, starts[-1]),
     )
     scores = np.empty((n_labelings, n))
-    for batch, sums in (_cosine_sums if metric == "cosine" else _euclidean_sums)(
-        X, members
-    ):
+    make_sums = _euclidean_sums
+    if metric == "cosine":
+        make_sums = _cosine_sums
+    for batch, sums in make_sums(X, members):
         for place, codes in enumerate(coded):
             silhouettes_of_sums(
                 sums,
@@ -218,27 +220,29 @@ def _samples(
     return scores
 
 
-def _codes(labels, n_documents: int, place: int) -> np.ndarray:
-    codes = label_codes(labels, n_documents)
+def _codes(labels: ArrayLike, n_documents: int, place: int) -> np.ndarray:
+    codes = check_label_codes(labels, n_documents)
     n_labels = codes.max() + 1
     if not 2 <= n_labels < n_documents:
         raise ValueError(
             f"got {n_labels} labels for {n_documents} documents in labeling {place}, "
-            "expected from 2 to "
-            f"{n_documents - 1}; check the labels"
+            f"expected from 2 to {n_documents - 1}; check the labels"
         )
     return codes
 
 
-def label_codes(labels, n_documents: int) -> np.ndarray:
+def check_label_codes(labels: ArrayLike, n_documents: int) -> np.ndarray:
     """Return labels, of which none is missing, as whole numbers from 0 in their order."""
     values = np.asarray(labels)
     if values.dtype.kind not in "iu" or values.shape != (n_documents,):
         values = check_labels("cluster", labels, n_documents)
     if values.dtype.kind in "iu" and values.min() >= 0 and values.max() <= n_documents:
-        seen = np.bincount(values) > 0  # without a sort
-        return values.astype(np.int64) if seen.all() else (np.cumsum(seen) - 1)[values]
-    return np.unique(values, return_inverse=True)[1]
+        # Small whole numbers are numbered without a sort.
+        occurs = np.bincount(values) > 0
+        if occurs.all():
+            return values.astype(np.int64)
+        return (np.cumsum(occurs) - 1)[values]
+    return label_codes(values)
 
 
 def _lowdim_silhouettes(X: np.ndarray, coded: list[np.ndarray]) -> np.ndarray:
