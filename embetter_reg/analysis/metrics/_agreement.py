@@ -48,7 +48,7 @@ def agreements(labels: ArrayLike, labelings: Sequence[Any]) -> pd.DataFrame:
     announce(agreement)
     check_sequence("labels", labels)
     check_sequence("labelings", labelings)
-    n_documents = np.shape(labels)[0]
+    n_documents = len(np.atleast_1d(labels))
     codes = check_label_codes(labels, n_documents)
     logs = _logs(n_documents)
     rows = [
