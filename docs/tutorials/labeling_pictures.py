@@ -55,12 +55,16 @@ def one_round(browser, address: str, work: Workspace) -> None:
     browser.click("Select what was found")
     browser.until(lambda: 0 < browser.n_selected < 80, "they are listed")
     time.sleep(0.5)
-    browser.find("input[type=checkbox]")[0].click()
-    browser.press("5")
-    browser.until(
-        lambda: browser.find("h2", f"{browser.n_selected} selected, 1"),
-        "one is unticked",
+    # Those that are labeled already start unticked; untick one of the others, too.
+    n_labeled = sum(
+        bool(label) and "minutes" in text.casefold()
+        for label, text in zip(work.labels, work.text, strict=True)
     )
+    wait_for_title(browser, f"{n_labeled} of them unticked")
+    boxes = browser.find("input[type=checkbox]")
+    next(box for box in boxes if box.is_selected()).click()
+    browser.press("5")
+    wait_for_title(browser, f"{n_labeled + 1} of them unticked")
     take(browser, "search")
     browser.click("Apply")
     browser.wait_for("Saved")
@@ -75,13 +79,20 @@ def one_round(browser, address: str, work: Workspace) -> None:
     browser.press("g")
     browser.wait_for("least sure")
     browser.choose("Predicted label")
+    browser.until(
+        lambda: not any("not labeled" in text for text in browser.texts(".key")),
+        "the map shows predictions",
+    )
     take(browser, "region")
     browser.press("\ue00c")
     browser.choose("Label")
 
     browser.click("Tune again")
-    browser.until(lambda: browser.find(".busy"), "progress is shown")
-    time.sleep(3)
+    browser.until(
+        lambda: any("drawing the map" in text for text in browser.texts("div")),
+        "progress is shown",
+        120,
+    )
     take(browser, "tuning")
     browser.wait_for("This is the map of round 1", 300)
     take(browser, "tuned")
@@ -95,6 +106,10 @@ def one_round(browser, address: str, work: Workspace) -> None:
     time.sleep(1)
     take(browser, "narrow")
     browser.until(lambda: not browser.errors(), "no error in the browser")
+
+
+def wait_for_title(browser, text: str) -> None:
+    browser.until(lambda: any(text in title for title in browser.texts("h2")), text)
 
 
 def many_documents(log: Path) -> None:
