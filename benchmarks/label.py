@@ -44,7 +44,8 @@ def main() -> None:
                 ]
             )
             print(
-                f"\n{name}: {len(documents):,} documents, {share:.0%} labeled, mean of {SEEDS} seeds (sd)"
+                f"\n{name}: {len(documents):,} documents, {share:.0%} labeled, "
+                f"mean of {SEEDS} seeds (sd)"
             )
             figures = [
                 "actions",
