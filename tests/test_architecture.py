@@ -111,7 +111,10 @@ def test_private_modules_are_imported_in_their_own_folder_only(path):
 
 
 def test_an_import_of_a_private_module_is_seen():
-    source = "from embetter_reg.text._lite import LiteTextEncoder\nfrom embetter_reg.text import _hidden"
+    source = (
+        "from embetter_reg.text._lite import LiteTextEncoder\n"
+        "from embetter_reg.text import _hidden"
+    )
     both = {"embetter_reg.text._lite", "embetter_reg.text._hidden"}
     assert private_modules_of_others("embetter_reg.label", source) == both
     assert private_modules_of_others("embetter_reg.text", source) == set()

@@ -13,8 +13,8 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from embetter_reg import erase, grab, model, text
-from embetter_reg.finetune import heads
 from embetter_reg._skops import TRUSTED, dump_estimator, load_estimator
+from embetter_reg.finetune import heads
 from embetter_reg.text import CachedEncoder, LiteTextEncoder, SurfaceEncoder
 
 TEXTS = ["a cat sat", "the law passed", "my cat eats", "laws are read!"] * 3

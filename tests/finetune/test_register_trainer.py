@@ -354,7 +354,7 @@ def test_seed_repeats_and_global_state_is_left_alone(tiny_folder):
     ours = trainer(tiny_folder / "bert", "lora", max_steps=4).fit(TEXTS, LABELS)
     assert (states[0], states[1]) == (
         random.getstate(),
-        np.random.get_state()[1].tolist(),
+        np.random.get_state()[1].tolist(),  # noqa: NPY002
     )
     assert torch.equal(states[2], torch.get_rng_state())
     again = clone(ours).fit(TEXTS, LABELS)

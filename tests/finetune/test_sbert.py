@@ -177,7 +177,7 @@ def test_seed_repeats_and_global_state_is_left_alone(tiny_model, tuned):
     again = clone(tuned).fit(TEXTS, LABELS)
     assert (states[0], states[1]) == (
         random.getstate(),
-        np.random.get_state()[1].tolist(),
+        np.random.get_state()[1].tolist(),  # noqa: NPY002
     )
     assert torch.equal(states[2], torch.get_rng_state())
     np.testing.assert_array_equal(again.transform(TEXTS), tuned.transform(TEXTS))
@@ -675,5 +675,5 @@ def test_damaged_weights_are_one_sentence(tiny_model, tmp_path):
     shutil.copytree(tiny_model, tmp_path / "cut")
     weights_file = tmp_path / "cut" / "model.safetensors"
     weights_file.write_bytes(weights_file.read_bytes()[:5000])
-    with pytest.raises(OSError, match="got the model '.*cut', which could not be"):
+    with pytest.raises(OSError, match=r"got the model '.*cut', which could not be"):
         tuner(tmp_path / "cut").fit(TEXTS, LABELS)

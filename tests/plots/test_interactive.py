@@ -147,15 +147,18 @@ class Page:
     def text(self):
         """All text of the page, in shadow roots too."""
         return self.run("""
-            const text = (node) => node.localName == "script" ? "" : node.nodeType == 3 ? node.data
-                : [node.shadowRoot, ...node.childNodes].map((inner) => inner ? text(inner) : "").join("")
+            const inside = (node) => [node.shadowRoot, ...node.childNodes].map(
+                (inner) => inner ? text(inner) : "").join("")
+            const text = (node) => node.localName == "script" ? ""
+                : node.nodeType == 3 ? node.data : inside(node)
             return text(document.body)""")
 
     def point(self, figure, document):
         """Where a document stands on the screen."""
         return self.run(f"""
             const view = [...Bokeh.index.query((v) => v.model.type == "Figure")][{figure}]
-            const {{x, y}} = view.el.getBoundingClientRect(), {{data}} = view.model.renderers[0].data_source
+            const {{x, y}} = view.el.getBoundingClientRect()
+            const {{data}} = view.model.renderers[0].data_source
             return [x + view.frame.x_scale.compute(data.x{figure}[{document}]),
                     y + view.frame.y_scale.compute(data.y{figure}[{document}])]""")
 
@@ -170,8 +173,9 @@ class Page:
 
     # Labels that are drawn, figure by figure.
     visible_now = """
-        return [...Bokeh.index.query((v) => v.model.type == "Figure")].map((v) => v.model.renderers.filter(
-            (r) => r.visible).map((r) => r.view.filter.operands[0].group))"""
+        const figures = [...Bokeh.index.query((v) => v.model.type == "Figure")]
+        return figures.map((v) => v.model.renderers.filter((r) => r.visible).map(
+            (r) => r.view.filter.operands[0].group))"""
 
 
 @pytest.fixture
@@ -224,7 +228,8 @@ def test_pointing_shows_labels_and_the_text_as_it_is(page):
 
 def test_a_legend_entry_hides_in_all_maps_and_shows_again(page):
     x, y = page.run("""
-        const {x, y} = [...Bokeh.index.query((v) => v.model.type == "Legend")][0].el.getBoundingClientRect()
+        const [legend] = [...Bokeh.index.query((v) => v.model.type == "Legend")]
+        const {x, y} = legend.el.getBoundingClientRect()
         return [x, y]""")
     page.move(x + 25, y + 38, click=True)
     page.until(page.visible_now, [["OP", "HI", "LY"]] * 2)
@@ -235,7 +240,9 @@ def test_a_legend_entry_hides_in_all_maps_and_shows_again(page):
 
 def test_buttons_choose_the_column_that_colors(page):
     x, y, width = page.run("""
-        const box = [...Bokeh.index.query((v) => v.model.type == "RadioButtonGroup")][0].el.getBoundingClientRect()
+        const [group] = [...Bokeh.index.query(
+            (v) => v.model.type == "RadioButtonGroup")]
+        const box = group.el.getBoundingClientRect()
         return [box.x, box.y, box.width]""")
     page.move(x + width - 20, y + 15, click=True)
     page.until(page.visible_now, [["en", "fi", "fr"]] * 2)
@@ -243,7 +250,8 @@ def test_buttons_choose_the_column_that_colors(page):
 
 def test_fields_keep_some_labels_only(page):
     page.run("""
-        const fields = [...Bokeh.index.query((v) => v.model.type == "MultiChoice")].map((v) => v.model)
+        const fields = [...Bokeh.index.query((v) => v.model.type == "MultiChoice")].map(
+            (v) => v.model)
         const places = (field, names) => field.options.filter(
             ([, name]) => names.includes(name)).map(([place]) => place)
         fields[0].value = places(fields[0], ["NA", "LY"])
@@ -277,9 +285,11 @@ def test_a_click_copies_the_text_of_the_tooltip(browser, tmp_path):
     tooltips = "[...document.querySelectorAll('body > .bk-Tooltip')]"
     page.until(f"return {tooltips}.length", 4)
     shown = page.run(f"""
-        const text = (node) => node.nodeType == 3 ? node.data
-            : [node.shadowRoot, ...node.childNodes].map((inner) => inner ? text(inner) : "").join("")
-        return {tooltips}.filter((each) => getComputedStyle(each).display != "none").map(text)[0]""")
+        const inside = (node) => [node.shadowRoot, ...node.childNodes].map(
+            (inner) => inner ? text(inner) : "").join("")
+        const text = (node) => node.nodeType == 3 ? node.data : inside(node)
+        return {tooltips}.filter(
+            (each) => getComputedStyle(each).display != "none").map(text)[0]""")
     page.move(*page.point(0, 0), click=True)
     page.until("return typeof window.copied", "string")
     copied = page.run("return window.copied")
