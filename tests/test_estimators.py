@@ -63,7 +63,9 @@ ONE_DIMENSION = dict.fromkeys(
     "the check asks for one dimension, TriMap for two at least",
 )
 STEPS = {
-    "check_sample_weight_equivalence_on_dense_data": "a step takes so many rows: weight 2 is not two rows",
+    "check_sample_weight_equivalence_on_dense_data": (
+        "a step takes so many rows, so a row of weight 2 is not two rows"
+    ),
 }
 EXCEPTIONS = {
     FeedForwardTuner: STEPS,
