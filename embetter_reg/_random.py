@@ -43,6 +43,7 @@ def draw_seed(random_state: RandomStateLike) -> int:
 def as_seed(random_state: RandomStateLike) -> int:
     """Return an int as it is, and draw one from anything else."""
     if isinstance(random_state, Integral):
+        check_random_state(random_state)  # refuses one that is out of range
         return int(random_state)
     return draw_seed(random_state)
 

@@ -7,10 +7,9 @@ import numpy as np
 from sklearn.metrics import pairwise_distances
 
 from embetter_reg._skops import dump_estimator, load_estimator, trusted_types
+from embetter_reg._validation import check_space
 
 __all__ = ["calc_distances", "dump_estimator", "load_estimator", "trusted_types"]
-
-from embetter_reg._validation import check_space
 
 
 def calc_distances(

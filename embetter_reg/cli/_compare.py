@@ -43,9 +43,11 @@ def demo(
     """Tune a space on the bundled corpus and report what the tuned space is organized
     by.
     """
+    from embetter_reg._files import check_folder
     from embetter_reg.analysis import compare_documents
     from embetter_reg.corpus import load_registers, train_test_documents
 
+    check_folder(out)
     train, test = train_test_documents(load_registers(), 0.4, random_state=random_state)
     result = compare_documents(
         train, test, random_state=random_state, show_progress=True
@@ -151,6 +153,7 @@ def compare(
     """Tune a space on a part of DOCS and report, on the rest, whether it is by register
     or by language.
     """
+    from embetter_reg._files import check_folder
     from embetter_reg.analysis import compare_documents
     from embetter_reg.corpus import hybrids as apply_policy
     from embetter_reg.corpus import read_documents, select_group, train_test_documents
@@ -159,7 +162,10 @@ def compare(
         raise ValueError(
             f"got --hybrids {hybrids}, expected 'drop', 'explode' or 'both'; pick one"
         )
-    requested_k = parse_numbers("--k", k) if k else None
+    requested_k = None
+    if k is not None:
+        requested_k = parse_numbers("--k", k)
+    check_folder(out)
     if encoders is None:
         encoders = [] if embeddings or models else ["lite"]
     requested_head = None if head == "none" else head

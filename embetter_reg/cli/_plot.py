@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from embetter_reg._files import check_folder, write_atomically
 from embetter_reg.cli._app import Debug, RandomState, app, output, working
 from embetter_reg.cli._inputs import read_spaces
 
@@ -74,7 +75,7 @@ def plot(
     reducers = reducer.split(",")
     _check_options(out, reducers, first)
     spaces, documents = read_spaces(
-        embeddings, layers.split(",") if layers else None, lambda stored: stored
+        embeddings, None if layers is None else layers.split(","), lambda stored: stored
     )
     if sample is not None and sample < len(documents):
         documents = documents.sample(sample, random_state=random_state).sort_index()
@@ -106,7 +107,8 @@ def plot(
             figure = plots.plot_pca(maps, explained, title=title, **labels)
         else:
             figure = plots.plot_maps(maps, title=title, **labels)
-        figure.savefig(out, dpi=130)
+        kind = out.suffix.removeprefix(".")
+        write_atomically(out, lambda draft: figure.savefig(draft, dpi=130, format=kind))
     noun = "map" if len(maps) == 1 else "maps"
     output.print(f"{len(maps)} {noun} of {len(documents):,} documents: {out}")
 
@@ -120,6 +122,7 @@ def _check_options(out: Path, reducers: list[str], first: str) -> None:
             f"got --out {out}, expected a name that ends in one of "
             f"{', '.join(SUFFIXES)}; rename it"
         )
+    check_folder(out.parent)
     if first not in FIRST_STEPS:
         raise ValueError(
             f"got --first {first}, expected one of {', '.join(FIRST_STEPS)}; pick one"

@@ -77,8 +77,8 @@ def sweep(
     from embetter_reg import analysis
 
     sizes = parse_numbers("--n-components", n_components)
-    ks = parse_numbers("--k", k) if k else None
-    requested = layers.split(",") if layers else None
+    ks = None if k is None else parse_numbers("--k", k)
+    requested = None if layers is None else layers.split(",")
     spaces, documents = read_spaces(embeddings, requested, _labeled(group, hybrids))
     combinations = out / "combinations"
     table = analysis.sweep(
@@ -213,7 +213,8 @@ def _write_sweep(table: "pd.DataFrame", out: Path) -> None:
 def _save(path: Path, plot: str, *arguments: Any) -> None:
     from embetter_reg import plots
 
-    getattr(plots, plot)(*arguments).savefig(path, dpi=130)
+    figure = getattr(plots, plot)(*arguments)
+    write_atomically(path, lambda draft: figure.savefig(draft, dpi=130, format="png"))
 
 
 def _summarize_sweep(table: "pd.DataFrame", out: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from embetter_reg._validation import check_same_length
+from embetter_reg._validation import check_same_length, check_sequence
 
 _N_HEX_DIGITS = 16
 
@@ -87,6 +87,8 @@ def document_ids(
     ['en-3af3821278c48025', 'fi-3af3821278c48025', 'en-3af3821278c48025-2']
 
     """
+    check_sequence("languages", languages)
+    check_sequence("texts", texts)
     language_list = list(languages)
     text_list = list(texts)
     check_same_length(languages=language_list, texts=text_list)

@@ -89,11 +89,7 @@ def label_sets(labels: Iterable[Any]) -> list[list[str]]:
     [['NA', 'ne'], ['OP'], []]
 
     """
-    if isinstance(labels, str | bytes | Mapping) or not isinstance(labels, Iterable):
-        raise TypeError(
-            f"got {type(labels).__name__} as the labels of documents, expected a list "
-            "with an entry for each; put it in a list"
-        )
+    _check_cells(labels)
     # Documents share few sets of labels, and a set is parsed once.
     parsed: dict[tuple[str, ...], list[str]] = {}
     sets: list[list[str]] = []
@@ -116,8 +112,8 @@ def label_matrix(labels: Iterable[Any], classes: Sequence[str]) -> np.ndarray:
     Raises
     ------
     TypeError
-        If a document's labels are not what `split_labels` takes, or ``classes`` is one
-        str.
+        If a document's labels are not what `split_labels` takes, or ``labels`` or
+        ``classes`` is one str.
 
     Examples
     --------
@@ -126,10 +122,20 @@ def label_matrix(labels: Iterable[Any], classes: Sequence[str]) -> np.ndarray:
     [[1, 1], [0, 0]]
 
     """
+    _check_cells(labels)
     check_names("classes", classes)
     sets = [set(split_labels(cell)) for cell in labels]
     matrix = [[name in names for name in classes] for names in sets]
     return np.array(matrix, dtype=np.int8).reshape(len(sets), len(classes))
+
+
+def _check_cells(labels: Any) -> None:
+    """Check that labels are those of several documents."""
+    if isinstance(labels, str | bytes | Mapping) or not isinstance(labels, Iterable):
+        raise TypeError(
+            f"got {type(labels).__name__} as the labels of documents, expected a list "
+            "with an entry for each; put it in a list"
+        )
 
 
 def check_names(name: str, values: Any) -> None:

@@ -157,6 +157,10 @@ def language_of_name(path: str | PathLike) -> str | None:
     True
 
     """
+    if not isinstance(path, str | PathLike):
+        raise TypeError(
+            f"got {type(path).__name__} as a file's name, expected a path; pass one"
+        )
     stem = _stem(Path(path))
     parts = re.split(r"[._-]", stem)
     others = [part for part in parts if part not in _LANGUAGES]

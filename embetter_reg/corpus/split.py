@@ -207,6 +207,10 @@ def train_test_documents(
 
     """
     check_documents(documents, "labels")
+    if documents.empty:
+        raise ValueError(
+            "got no documents, expected at least two to part; check what was read"
+        )
     groupings = []
     if groups is not None:
         check_same_length(documents=documents, groups=groups)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from embetter_reg._files import write_atomically
 from embetter_reg._optional import optional_import
 from embetter_reg._validation import check_same_length
 from embetter_reg.plots import _scripts as scripts
@@ -154,7 +155,7 @@ def write_interactive(
     page = _bokeh("embed").file_html(layout, _bokeh("resources").INLINE, title or "Map")
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(page, encoding="utf-8")
+    write_atomically(out, lambda draft: draft.write_text(page, encoding="utf-8"))
     return out
 
 

@@ -172,7 +172,8 @@ def check_encoding(
 
     """
     encodes = hasattr(encoder, "transform") or hasattr(encoder, "encode")
-    if not encodes or not hasattr(encoder, "get_params"):
+    is_class = isinstance(encoder, type)
+    if is_class or not encodes or not hasattr(encoder, "get_params"):
         raise TypeError(
             f"got {type(encoder).__name__} as the encoder, expected one with a method "
             "transform; pass for example LiteTextEncoder()"

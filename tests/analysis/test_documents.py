@@ -193,7 +193,10 @@ def test_texts_of_symbols_alone_are_documents(parts):
         ({"test": None}, "got NoneType as test documents"),
         ({"test": pd.DataFrame({"id": ["a"]})}, "without the column 'lang'"),
         ({"random_state": "one"}, "got random_state='one'"),
+        ({"random_state": -1}, "got random_state=-1"),
         ({"embeddings": "nowhere"}, "got nowhere, which does not exist"),
+        ({"models": "bert"}, "got models='bert', expected a base model and a tuned"),
+        ({"models": ("no/such", "no/such")}, "the model 'no/such', which could not"),
     ],
 )
 def test_bad_input_is_refused_before_anything_is_encoded(
@@ -208,6 +211,31 @@ def test_bad_input_is_refused_before_anything_is_encoded(
     with pytest.raises((ValueError, TypeError, OSError)) as error:
         compare_documents(arguments.pop("train"), arguments.pop("test"), **arguments)
     assert message in str(error.value)
+
+
+def test_models_and_folders_are_checked_before_anything_is_encoded(
+    parts, stored, tiny_folder, monkeypatch, tmp_path
+):
+    """Layers that a model lacks, tokens that it cannot read, embeddings of others."""
+
+    def encode(*_):
+        raise AssertionError("a document was encoded")
+
+    monkeypatch.setattr(SurfaceEncoder, "fit_transform", encode)
+    train, test = parts
+    bert = str(tiny_folder / "bert")
+    pair = {"models": (bert, bert)}
+    some = Embeddings(train, {"embedding": np.eye(len(train))})
+    write_embeddings(some, tmp_path / "some")
+    for change, message in (
+        ({**pair, "layers": ["first", 9]}, "got the layer 9"),
+        ({**pair, "layers": ["middle"]}, "got the layer 'middle'"),
+        ({**pair, "max_length": 999}, "got max_length=999"),
+        ({"models": (bert, "no/such")}, "got the model 'no/such'"),
+        ({"embeddings": tmp_path / "some"}, "without the document"),
+    ):
+        with pytest.raises((ValueError, OSError), match=message):
+            compare_documents(train, test, encoders="surface", **QUICK, **change)
 
 
 def test_one_register_or_language_is_refused(parts):

@@ -110,6 +110,10 @@ def test_other_ids_are_named():
         id_strings("abc")
     with pytest.raises(TypeError, match="got NoneType as a text"):
         text_digest(None)
+    with pytest.raises(TypeError, match="got languages=None, expected a sequence"):
+        document_ids(None, ["a"])
+    with pytest.raises(TypeError, match="got texts='abc', expected a sequence"):
+        document_ids(["en"], "abc")
 
 
 TEXTS = pd.DataFrame({"id": ["1", "2", "3"], "text": ["one", "two", "three"]})

@@ -255,6 +255,12 @@ def test_classes_are_main_registers(documents, classes, error, message):
         indicator(documents, classes)
 
 
+@pytest.mark.parametrize("labels", [None, 3, "NA"])
+def test_labels_of_a_matrix_are_those_of_several_documents(labels):
+    with pytest.raises(TypeError, match="as the labels of documents, expected a list"):
+        label_matrix(labels, ["NA"])
+
+
 def test_no_documents(documents):
     assert label_column(documents[:0]).tolist() == []
     assert indicator(documents[:0])[0].shape == (0, 0)

@@ -269,3 +269,5 @@ def test_documents_to_split_are_a_table():
         train_test_documents(None)
     with pytest.raises(ValueError, match="got documents with 0 columns 'labels'"):
         train_test_documents(pd.DataFrame({"text": ["a"]}))
+    with pytest.raises(ValueError, match="got no documents, expected at least two"):
+        train_test_documents(pd.DataFrame({"text": [], "labels": []}))

@@ -434,6 +434,8 @@ def test_bad_models_and_documents_are_one_sentence(tiny_folder, tmp_path):
     message = refused("finetune", docs, *arguments, "--model", broken)
     assert message.startswith(f"got the model '{broken}', which could not be loaded")
     assert refused("finetune", dataset, *arguments).startswith(f"got {dataset}")
+    # The folder is free for the command with the right model.
+    invoke("finetune", docs, *arguments)
 
 
 def test_rows_of_two_files_are_not_one_document(tiny_folder, tmp_path):

@@ -22,6 +22,7 @@ from embetter_reg.analysis.compare._held_out import (
 )
 from embetter_reg.analysis.compare._sources import (
     Source,
+    check_models,
     encode_sources,
     layer_spaces,
     make_encoders,
@@ -172,6 +173,8 @@ def compare_documents(
     train = check_documents("train", train)
     stored = read_stored(folders)
     made = make_encoders(encoders, seed, show_progress)
+    if models is not None:
+        check_models(models, layers, max_length)
 
     test = without_trained(train, test, models)
     if label_source != "gold":

@@ -86,21 +86,36 @@ def encode_sources(
     train: pd.DataFrame,
     test: pd.DataFrame,
 ) -> Iterator[Source]:
-    """Yield the vectors of each encoder and of each layer of stored embeddings.
+    """Return an iterator over the vectors of each encoder and of each layer of stored
+    embeddings.
 
-    An encoder is fitted on the training documents.
+    An encoder is fitted on the training documents. Documents are found in all folders
+    at once, so that one that lacks some is refused before anything is encoded.
     """
+    rows = {
+        path: (embeddings.rows_of(train, path), embeddings.rows_of(test, path))
+        for path, embeddings in stored.items()
+    }
+    return _iter_sources(encoders, stored, rows, train, test)
+
+
+def _iter_sources(
+    encoders: dict[str, Any],
+    stored: dict[Path, Embeddings],
+    rows: dict[Path, tuple[np.ndarray, np.ndarray]],
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+) -> Iterator[Source]:
     for name, encoder in encoders.items():
         description = repr(encoder)
         X_train = encoder.fit_transform(train["text"])
         yield Source(name, description, X_train, encoder.transform(test["text"]))
     for path, embeddings in stored.items():
-        rows_train = embeddings.rows_of(train, path)
-        rows = embeddings.rows_of(test, path)
+        rows_train, rows_test = rows[path]
         for layer, X in embeddings.layers.items():
             name = path.stem if layer == "embedding" else f"{path.stem} {layer}"
             description = f"embeddings {path.name} {layer}"
-            yield Source(name, description, X[rows_train], X[rows])
+            yield Source(name, description, X[rows_train], X[rows_test])
 
 
 def read_stored(embeddings: Sequence[str | Path]) -> dict[Path, Embeddings]:
@@ -124,6 +139,33 @@ def read_stored(embeddings: Sequence[str | Path]) -> dict[Path, Embeddings]:
     return stored
 
 
+def check_models(
+    models: Any, layers: Sequence[int | str], max_length: int | None
+) -> None:
+    """Check that both models can be loaded and have the layers.
+
+    Raises
+    ------
+    ValueError
+        If a model lacks a layer, or reads no documents of that length.
+    TypeError
+        If ``models`` is no pair of names.
+    OSError
+        If a model cannot be loaded.
+
+    """
+    from embetter_reg.text import encode_layers
+
+    is_pair = isinstance(models, tuple | list) and len(models) == 2
+    if not is_pair or not all(isinstance(model, str | Path) for model in models):
+        raise TypeError(
+            f"got models={models!r}, expected a base model and a tuned one; pass two "
+            "names or folders"
+        )
+    for model in models:
+        encode_layers(str(model), [], layers, max_length=max_length)
+
+
 def layer_spaces(
     models: tuple[str, str],
     layers: Sequence[int | str],
@@ -135,7 +177,7 @@ def layer_spaces(
 
     spaces: dict[str, np.ndarray] = {}
     for name, model in zip(("base", "tuned"), models, strict=True):
-        encoded = encode_layers(model, test["text"], layers, max_length=max_length)
+        encoded = encode_layers(str(model), test["text"], layers, max_length=max_length)
         spaces |= {f"{name} {layer}": X for layer, X in encoded.items()}
     return spaces
 

@@ -204,12 +204,19 @@ class _Run:
             checkpoint_folder=checkpoints,
             log_folder=self.trainer.log_folder or self.folder / "runs",
         )
-        model._fit(
-            self.documents["text"],
-            self.documents["labels"] if is_register else None,
-            self.documents["lang"],
-            keep_checkpoints=True,
-        )
+        try:
+            model._fit(
+                self.documents["text"],
+                self.documents["labels"] if is_register else None,
+                self.documents["lang"],
+                keep_checkpoints=True,
+            )
+        except Exception:
+            # Where no training began, such as for a model that cannot be loaded, there
+            # is nothing to go on with, and the folder serves the next attempt.
+            if not checkpoints.exists():
+                (self.folder / _RUN).unlink(missing_ok=True)
+            raise
         figures = model.evaluate(
             self.held_out["text"],
             self.held_out["labels"] if is_register else None,
