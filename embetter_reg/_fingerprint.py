@@ -59,7 +59,8 @@ def fingerprint(encoder: Any) -> str:
     False
 
     """
-    if not hasattr(encoder, "get_params") and not hasattr(encoder, "_cache_key"):
+    has_state = hasattr(encoder, "get_params") or hasattr(encoder, "_cache_key")
+    if isinstance(encoder, type) or not has_state:
         raise TypeError(
             f"got {encoder!r}, expected a text encoder with get_params; pass one"
         )

@@ -65,6 +65,11 @@ _RULES: dict[str, Rule] = {
         lambda x: x is None or isinstance(x, dict) or x == "balanced",
         "'balanced', a dict or None",
     ),
+    # What the model takes is known once it is loaded.
+    "max_length": (
+        lambda x: x is None or isinstance(x, Integral),
+        "a whole number or None",
+    ),
     "device": (
         lambda x: re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", str(x)) is not None,
         "'auto', 'cpu', 'cuda' or 'mps'",

@@ -11,6 +11,7 @@ from zipfile import ZipFile, ZipInfo
 from sklearn.base import BaseEstimator
 
 from embetter_reg._files import write_atomically
+from embetter_reg._validation import check_path
 
 # Beside the types of numpy, scipy and scikit-learn that skops itself trusts. A prefix
 # would not do: what a module of this package imports has a name below it too.
@@ -60,6 +61,8 @@ def dump_estimator(estimator: BaseEstimator, path: str | Path) -> None:
 
     Raises
     ------
+    TypeError
+        If ``estimator`` is none.
     OSError
         If the file cannot be written; an old one stays.
 
@@ -76,8 +79,14 @@ def dump_estimator(estimator: BaseEstimator, path: str | Path) -> None:
     """
     from skops.io import dumps
 
+    if not isinstance(estimator, BaseEstimator):
+        raise TypeError(
+            f"got {type(estimator).__name__}, expected an estimator of scikit-learn or "
+            "embetter_reg; pass one"
+        )
+    file = check_path("path", path)
     data = _repeatable(dumps(estimator))
-    write_atomically(Path(path), lambda draft: draft.write_bytes(data))
+    write_atomically(file, lambda draft: draft.write_bytes(data))
 
 
 def load_estimator(path: str | Path, kind: type = BaseEstimator) -> Any:
@@ -101,7 +110,7 @@ def load_estimator(path: str | Path, kind: type = BaseEstimator) -> Any:
     """
     from skops.io import get_untrusted_types, loads
 
-    path = Path(path)
+    path = check_path("path", path)
     expected = f"a {kind.__name__}"
     if kind is BaseEstimator:
         expected = "an estimator of scikit-learn or embetter_reg"

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Mapping, Set
 from difflib import get_close_matches
 from numbers import Integral
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -305,4 +307,53 @@ def check_sequence(name: str, value: Any) -> None:
     if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
         raise TypeError(
             f"got {name}={value!r}, expected a sequence; pass a list or an array"
+        )
+
+
+def check_path(name: str, value: Any) -> Path:
+    """Return a path.
+
+    Raises
+    ------
+    TypeError
+        If ``value`` is neither a str nor a path.
+
+    """
+    if not isinstance(value, str | PathLike):
+        raise TypeError(
+            f"got {type(value).__name__} as {name}, expected a path; pass a str or a "
+            "Path"
+        )
+    return Path(value)
+
+
+def check_table(name: str, value: Any, *columns: str) -> None:
+    """Check that ``value`` is a DataFrame with some columns.
+
+    Raises
+    ------
+    TypeError
+        If it is no DataFrame.
+    ValueError
+        If it lacks a column.
+
+    """
+    if not isinstance(value, pd.DataFrame):
+        raise TypeError(
+            f"got {type(value).__name__} as {name}, expected a DataFrame; pass one"
+        )
+    missing = [column for column in columns if column not in value]
+    if missing:
+        raise ValueError(
+            f"got {name} without the column {missing[0]!r}, expected "
+            f"{list(columns)}; add it"
+        )
+
+
+def check_mapping(name: str, value: Any) -> None:
+    """Raise TypeError unless ``value`` is a dict or another mapping by name."""
+    if not isinstance(value, Mapping):
+        raise TypeError(
+            f"got {type(value).__name__} as {name}, expected a dict by name; pass for "
+            'example {"original": X}'
         )

@@ -69,6 +69,11 @@ def calc_distances(
             raise TypeError(
                 f"got {type(values).__name__} as {name}, expected a list; pass one"
             )
+    if not callable(aggregate):
+        raise TypeError(
+            f"got aggregate={aggregate!r}, expected a function that takes axis=1; pass "
+            "for example np.max"
+        )
     if len(anchors) == 0:
         raise ValueError(
             "got no anchors, expected at least one to measure distances to; pass some"

@@ -12,7 +12,13 @@ from numpy.typing import ArrayLike
 
 from embetter_reg._files import write_atomically
 from embetter_reg._optional import optional_import
-from embetter_reg._validation import check_same_length
+from embetter_reg._validation import (
+    check_mapping,
+    check_same_length,
+    check_sequence,
+    check_space,
+    check_table,
+)
 from embetter_reg.plots import _scripts as scripts
 from embetter_reg.plots.palette import label_names, label_styles
 
@@ -93,6 +99,9 @@ def plot_interactive(
 
     """
     models = _bokeh("models")
+    check_mapping("maps", maps)
+    check_table("documents", documents)
+    check_sequence("color", color)
     columns = list(dict.fromkeys(color))
     source = models.ColumnDataSource(_data(maps, documents, columns, hover))
     note = _text(models, "Click a document to copy its text.")
@@ -183,12 +192,13 @@ def _data(
     data = {name: label_names(documents[name]) for name in columns}
     data["hover"] = label_names(documents[hover])
     for n, (name, points) in enumerate(maps.items()):
-        points = np.asarray(points, dtype=np.float32)
+        points = np.asarray(points)
         if points.ndim != 2 or points.shape[1] != 2:
             raise ValueError(
                 f"got the map {name!r} of shape {points.shape}, expected "
                 "(n_documents, 2); reduce it"
             )
+        points = check_space(name, points).astype(np.float32)
         check_same_length(**{name: points, "documents": documents})
         data[f"x{n}"] = points[:, 0]
         data[f"y{n}"] = points[:, 1]

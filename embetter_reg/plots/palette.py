@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from embetter_reg._validation import check_sequence
 from embetter_reg.corpus.registers import MAIN
 from embetter_reg.plots._vision import EYES, cielab, color_difference
 
@@ -47,6 +48,7 @@ def label_styles(labels: Iterable[str | None]) -> dict[str, tuple[str, str]]:
     {'NA': ('#338CF4', 'o'), 'HI': ('#41D7E9', 'D'), 'unknown': ('#CCCCCC', '.')}
 
     """
+    check_sequence("labels", labels)
     names = set(label_names(labels))
     last = {name: style for name, style in _OUTSIDE.items() if name in names}
     names -= set(last)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from embetter_reg._validation import check_same_length
+from embetter_reg._validation import check_same_length, check_table
 from embetter_reg.corpus import id_strings, text_digest
 
 ON_THESE = (
@@ -126,6 +126,7 @@ class Embeddings:
             these hold an id twice.
 
         """
+        check_table("documents", documents)
         column = "document" if "document" in documents else "id"
         if column not in documents:
             raise ValueError(

@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 
 from embetter_reg._files import check_folder, remove_drafts
 from embetter_reg._fingerprint import fingerprint
-from embetter_reg._validation import check_space, check_texts
+from embetter_reg._validation import check_path, check_space, check_texts
 from embetter_reg.corpus import id_strings
 from embetter_reg.store._fitted import fitted_encoder
 from embetter_reg.store._manifest import (
@@ -103,7 +103,7 @@ def encode_documents(
     (480, 58)
 
     """
-    out = Path(out)
+    out = check_path("out", out)
     check_encoding(
         encoder, out, layers=layers, precision=precision, shard_size=shard_size
     )
@@ -188,7 +188,7 @@ def check_encoding(
         raise ValueError(
             f"got shard_size={shard_size}, expected at least 1; pass for example 1000"
         )
-    check_folder(Path(out))
+    check_folder(check_path("out", out))
     if layers is None:
         return
     if isinstance(layers, str) or not hasattr(layers, "__len__") or not len(layers):

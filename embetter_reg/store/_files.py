@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from embetter_reg._validation import check_path
 from embetter_reg.store._embeddings import Embeddings
 from embetter_reg.store._manifest import (
     check_one_encoder,
@@ -94,7 +95,9 @@ def iter_embeddings(
 
     Ids that come twice and different encoders are not noticed: parts are not compared.
     """
-    if isinstance(layers, str):
+    if layers is not None and (
+        isinstance(layers, str) or not isinstance(layers, Iterable)
+    ):
         raise TypeError(
             f"got layers={layers!r}, expected a list of names; put it in a list"
         )
@@ -104,7 +107,7 @@ def iter_embeddings(
             "pass one"
         )
     for path in [paths] if isinstance(paths, str | Path) else paths:
-        yield from _read_one(Path(path), layers)
+        yield from _read_one(check_path("paths", path), layers)
 
 
 def _read_one(path: Path, layers: Sequence[str] | None) -> Iterator[Embeddings]:

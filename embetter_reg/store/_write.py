@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from embetter_reg._files import check_folder, remove_drafts
-from embetter_reg._validation import check_space
+from embetter_reg._validation import check_path, check_space
 from embetter_reg.store._embeddings import Embeddings
 from embetter_reg.store._manifest import (
     FORMAT,
@@ -89,7 +89,7 @@ def write_embeddings(
 
     """
     check_precision(precision)
-    out = Path(out)
+    out = check_path("out", out)
     stream = _as_parts(parts)
     first = next(stream, None)  # bad input leaves no folder
     if first is None:

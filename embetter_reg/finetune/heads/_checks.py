@@ -21,6 +21,11 @@ def check_vectors(
 
     """
     options: dict[str, Any] = {"reset": reset, "dtype": np.float32}
+    if isinstance(y, str) and y != "no_validation":
+        raise TypeError(
+            f"got the labels {y!r}, expected one label or a list of them for each "
+            "document; pass a list or an array"
+        )
     if not isinstance(y, str):
         options |= {"y": y, "multi_output": True}
     return validate_rows(head, X, **options)

@@ -15,11 +15,13 @@ import pandas as pd
 from sklearn.base import clone
 
 from embetter_reg._files import check_folder, write_atomically, write_csv
+from embetter_reg._validation import check_path, check_sequence, check_table
 from embetter_reg.corpus import (
     RegisterKFold,
     RegisterShuffleSplit,
     balanced_sample,
     label_matrix,
+    split_labels,
     text_digest,
 )
 from embetter_reg.corpus.registers import mains
@@ -98,7 +100,12 @@ def finetune_documents(
     (held back by the trainer) or ``test``, with a digest of its text.
 
     """
-    out = Path(out)
+    out = check_path("out", out)
+    if not isinstance(trainer, RegisterTrainer):
+        raise TypeError(
+            f"got {type(trainer).__name__} as the trainer, expected a RegisterTrainer; "
+            "pass one"
+        )
     trainer._check_parameters()
     check_folder(out)
     if trainer.random_state is None:
@@ -270,17 +277,10 @@ def _usable(
     documents: pd.DataFrame, trainer: RegisterTrainer, name: str
 ) -> pd.DataFrame:
     """Return the documents that the objective can use."""
-    missing = [
-        column for column in ("id", "lang", "labels", "text") if column not in documents
-    ]
-    if missing:
-        raise ValueError(
-            f"got {name} documents without the column {missing[0]!r}, expected those "
-            "of read_documents; pass them"
-        )
-    usable = documents
+    check_table(f"{name} documents", documents, "id", "lang", "labels", "text")
+    usable = documents.assign(labels=documents["labels"].map(split_labels))
     if trainer.objective == "register":
-        usable = documents[documents["labels"].map(len) > 0]
+        usable = usable[usable["labels"].map(len) > 0]
         if trainer.multi_label is False and trainer.classes is None:
             n_registers = usable["labels"].map(lambda labels: len(mains(labels)))
             usable = usable[n_registers == 1]
@@ -295,6 +295,8 @@ def _usable(
 def _check_languages(
     name: str, languages: Sequence[str] | None, documents: pd.DataFrame
 ) -> None:
+    if languages is not None:
+        check_sequence(f"{name}_languages", languages)
     available = sorted(set(documents["lang"]))
     missing = sorted(set(languages or ()) - set(available))
     if missing:

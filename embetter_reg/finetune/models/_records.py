@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from embetter_reg._validation import check_path, check_sequence, check_table
 from embetter_reg.corpus import text_digest
 
 SPLIT = "split.csv"
@@ -32,12 +33,7 @@ def average_folds(figures: pd.DataFrame) -> pd.DataFrame:
     [[2.0, 0.6]]
 
     """
-    missing = {"language", "fold"} - set(figures)
-    if missing:
-        raise ValueError(
-            f"got figures without the column {sorted(missing)[0]!r}, expected those of "
-            "finetune_documents; pass them"
-        )
+    check_table("figures", figures, "language", "fold")
     names = [
         name for name in figures if name not in ("language", "n_documents", "fold")
     ]
@@ -63,9 +59,10 @@ def read_figures(folders: Sequence[str | Path]) -> pd.DataFrame:
     """
     if isinstance(folders, str | Path):
         raise TypeError("got one path, expected a list of folders; put it in a list")
+    check_sequence("folders", folders)
     tables = []
-    for fold, folder in enumerate(map(Path, folders), start=1):
-        table = _read_csv(folder / FIGURES, "language")
+    for fold, folder in enumerate(folders, start=1):
+        table = _read_csv(check_path("folders", folder) / FIGURES, "language")
         tables.append(table.assign(fold=fold))
     if not tables:
         raise ValueError("got no folder, expected trained models; pass some")
@@ -87,7 +84,8 @@ def trained_on(folder: str | Path, documents: pd.DataFrame) -> np.ndarray:
         have no texts.
 
     """
-    path = Path(folder) / SPLIT
+    path = check_path("folder", folder) / SPLIT
+    check_table("documents", documents)
     if not path.is_file():
         return np.zeros(len(documents), dtype=bool)
     if "text" not in documents:

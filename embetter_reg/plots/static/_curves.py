@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from embetter_reg._validation import check_table
 from embetter_reg.analysis import Comparison
 from embetter_reg.plots.palette import space_styles
 from embetter_reg.plots.static._axes import (
@@ -60,6 +61,7 @@ def plot_agreement(comparison: Comparison, clusterer: str | None = None) -> Figu
     ['languages (2)', 'registers (3)']
 
     """
+    _check_comparison(comparison)
     parameters = comparison.parameters
     table = _of_clusterer(comparison, clusterer)
     n_ks = table.groupby("space")["k"].transform("nunique")
@@ -84,6 +86,14 @@ def plot_agreement(comparison: Comparison, clusterer: str | None = None) -> Figu
     panels[0].set_ylabel("AMI (1 = identical, 0 = chance)")
     legend_beside(panels[1])
     return figure
+
+
+def _check_comparison(comparison: Any) -> None:
+    if not isinstance(comparison, Comparison):
+        raise TypeError(
+            f"got {type(comparison).__name__}, expected a Comparison; pass what "
+            "compare_spaces returned"
+        )
 
 
 def _of_clusterer(comparison: Comparison, clusterer: str | None) -> pd.DataFrame:
@@ -172,8 +182,10 @@ def plot_sweep(averaged: pd.DataFrame, title: str = "") -> Figure:
     'kmeans: silhouette (euclidean)'
 
     """
+    check_table("averaged", averaged)
     if averaged.empty:
         raise ValueError("got a sweep without a row, expected some; run sweep first")
+    check_table("averaged", averaged, "space", "clusterer", "k", *_PANELS)
     twice = averaged.duplicated(["space", "clusterer", "k"])
     if twice.any():
         raise ValueError(
@@ -266,6 +278,7 @@ def plot_layers(
     ['register AMI', 'language AMI', 'purity']
 
     """
+    _check_comparison(comparison)
     parameters = comparison.parameters
     layers = list(parameters["spaces"] if layers is None else layers)
     table = _of_clusterer(comparison, clusterer)
@@ -341,7 +354,11 @@ def plot_history(
     ['loss', 'held-back loss, best at 3']
 
     """
-    histories = dict(history) if isinstance(history, Mapping) else {"": history}
+    histories: dict[str, Any] = {"": history}
+    if isinstance(history, Mapping):
+        histories = dict(history)
+    for records in histories.values():
+        _check_records(records)
     styles = space_styles(histories, first=1)
     ax = axes(ax, 6.4, 4.2)
     for name, records in histories.items():
@@ -366,3 +383,15 @@ def plot_history(
     ax.set_title(title, loc="left", fontsize=11)
     ax.legend(frameon=False)
     return ax
+
+
+def _check_records(records: Any) -> None:
+    is_list = isinstance(records, Sequence) and not isinstance(records, str)
+    if not is_list or not all(
+        isinstance(record, Mapping) and {"epoch", "loss"} <= set(record)
+        for record in records
+    ):
+        raise TypeError(
+            f"got the history {records!r:.60}, expected a list of dicts with epoch and "
+            "loss; pass history_ of a fitted head"
+        )

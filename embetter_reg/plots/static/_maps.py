@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from embetter_reg._validation import check_same_length
+from embetter_reg._validation import check_mapping, check_same_length, check_space
 from embetter_reg.plots.palette import label_names, label_styles
 from embetter_reg.plots.static._axes import (
     PALE,
@@ -75,6 +75,12 @@ def plot_map(
         raise ValueError(
             f"got points of shape {points.shape}, expected (n_documents, 2); reduce "
             "to two dimensions"
+        )
+    points = check_space("points", points)
+    if labels.ndim > 1:
+        raise ValueError(
+            f"got labels of shape {labels.shape}, expected one a document; pass a 1-D "
+            "array"
         )
     check_same_length(points=points, labels=labels)
     ax = axes(ax)
@@ -177,6 +183,7 @@ def plot_maps(
     ['original, by register', 'tuned, by register', 'original, by language']
 
     """
+    check_mapping("maps", maps)
     if not maps or not labels:
         raise ValueError(
             f"got {len(maps)} maps and {len(labels)} labels, expected at least one of "
@@ -280,6 +287,7 @@ def plot_pca(
     'PC 1 (99% of variance)'
 
     """
+    check_mapping("charts", charts)
     dims = {}
     for name in charts:
         shares = enumerate(explained[name], 1)
@@ -317,6 +325,7 @@ def plot_labeled_map(
     ['0', '1']
 
     """
+    check_mapping("labelings", labelings)
     if not labelings:
         raise ValueError("got no labelings, expected at least one; pass some")
     n_columns = min(3, len(labelings))

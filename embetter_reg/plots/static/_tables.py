@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from embetter_reg._validation import check_same_length
+from embetter_reg._validation import check_same_length, check_space, check_table
 from embetter_reg.plots.palette import label_names, label_styles
 from embetter_reg.plots.static._axes import (
     Style,
@@ -50,6 +50,7 @@ def plot_cluster_table(
     ['50%', '50%', '100%']
 
     """
+    check_table("table", table)
     if table.empty:
         raise ValueError(
             f"got a table of shape {table.shape}, expected clusters × labels; pass one "
@@ -121,6 +122,7 @@ def plot_distances(
             f"got distances of shape {distances.shape}, expected "
             "(n_documents, n_clusters); pass what transform returned"
         )
+    distances = check_space("distances", distances)
     names = label_names(np.asarray(labels, dtype=object))
     check_same_length(distances=distances, labels=names)
     styles = label_styles(names)

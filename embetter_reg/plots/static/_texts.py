@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.text import Annotation, Text
 from numpy.typing import ArrayLike
 
-from embetter_reg._validation import check_same_length
+from embetter_reg._validation import check_same_length, check_sequence, check_space
 from embetter_reg.plots.static._axes import (
     GRAY,
     PALE,
@@ -89,12 +89,14 @@ def plot_texts(
     ['Mix', 'the', 'flour']
 
     """
-    points = np.asarray(points, dtype=np.float64)
+    points = np.asarray(points)
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(
             f"got points of shape {points.shape}, expected (n_texts, 2); reduce to two "
             "dimensions"
         )
+    points = check_space("points", points).astype(np.float64)
+    check_sequence("texts", texts)
     check_same_length(points=points, texts=texts)
     if ax is None:
         ax = axes(None, 7.2, 5.4)
