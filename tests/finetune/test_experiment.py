@@ -310,9 +310,15 @@ def test_the_commands_train_and_compare_layers(tiny_folder, tmp_path, monkeypatc
 
     written = {}
 
-    def write_report(comparison, spaces, folder, **told):
-        written.update(told, spaces=spaces, comparison=comparison)
-        return folder / "report.html"
+    def write_report(result, out, **options):
+        written.update(
+            options,
+            spaces=result.spaces,
+            comparison=result.comparison,
+            fitted_on=result.train["id"].tolist(),
+            compared=result.test["id"].tolist(),
+        )
+        return out / "report.html"
 
     monkeypatch.setattr(
         report, "write_report", write_report
