@@ -291,7 +291,10 @@ def test_labels_of_another_type_are_a_bad_row(tmp_path):
     ("name", "content"),
     [
         ("fr.tsv.gz", b"NA\tun\n"),
-        ("fr.csv.gz", gzip.compress(b"labels,text\n" + b"NA,un\n" * 500)[:-12]),
+        (
+            "fr.csv.gz",
+            gzip.compress(b"labels,text\n" + b"NA,un\n" * 500, mtime=0)[:-12],
+        ),
         ("fr.parquet", b"no"),
     ],
 )
