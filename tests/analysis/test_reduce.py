@@ -606,3 +606,11 @@ def test_trimap_needs_two_dimensions(planted):
         ValueError, match="got n_components=1, expected at least 2 for TriMap"
     ):
         make_reducer("trimap", 1).fit(planted["by_register"])
+
+
+def test_a_seeded_map_leaves_the_threads_of_torch_as_they_were(one_thread):
+    import torch
+
+    X = np.random.default_rng(0).normal(size=(120, 8)).astype(np.float32)
+    UMAP(random_state=0, options={"n_epochs": 5}).fit(X)
+    assert torch.get_num_threads() == 1

@@ -131,11 +131,13 @@ class UMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             "init": "random",  # a spectral start needs more rows than dimensions
             **(self.options or {}),
         }
-        graph = self._graph(rows, settings)
+        with process_unchanged():
+            graph = self._graph(rows, settings)
         if "init" not in (self.options or {}) and len(rows) > self.n_components + 1:
             settings["init"] = "spectral"
             if seed is not None and graph is not None:
-                settings["init"] = self._start(rows, graph, settings)
+                with process_unchanged():
+                    settings["init"] = self._start(rows, graph, settings)
         if graph is not None:
             # umap-learn writes into the arrays that it is given.
             settings["precomputed_knn"] = (
