@@ -348,13 +348,13 @@ def speed(rounds: int = 5) -> None:
 
     def feed_forward(X, codes):
         def losses(theirs, mine):
+            rows = torch.from_numpy(X)
+            labels = torch.from_numpy(codes)
             with torch.no_grad():
-                outputs = theirs._model(torch.from_numpy(X))
-            theirs = torch.nn.functional.cross_entropy(outputs, torch.from_numpy(codes))
-            logits = mine.network_(torch.from_numpy(X))
-            return float(theirs), float(
-                torch.nn.functional.cross_entropy(logits, torch.from_numpy(codes))
-            )
+                ends = [network(rows) for network in (theirs._model, mine.network_)]
+            return [
+                float(torch.nn.functional.cross_entropy(end, labels)) for end in ends
+            ]
 
         compare(
             f"FeedForwardTuner, {len(X)} × 384, 20 epochs of batches of 32",
