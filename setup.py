@@ -79,6 +79,7 @@ setup(
     package_dir={"embetter_reg.datasets": "datasets"},
     package_data={
         "embetter_reg": ["py.typed"],
+        "embetter_reg.pretrained": ["*/*.safetensors", "*/*.json", "*/*.npy", "*/*.md"],
         "embetter_reg.datasets": ["*.jsonl", "README.md"],
     },
     install_requires=CORE,

@@ -16,6 +16,7 @@ _HOME = {
     "LiteTextEncoder": "text",
     "SurfaceEncoder": "text",
     "SentenceEncoder": "text",
+    "PretrainedRegisters": "text",
     "RegisterEncoder": "text",
     "CausalLMEncoder": "text",
     "CachedEncoder": "text",

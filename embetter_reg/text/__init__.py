@@ -8,6 +8,7 @@ from embetter_reg.text._hidden import layers_of as layers_of
 from embetter_reg.text._lite import LiteTextEncoder
 from embetter_reg.text._loading import longest_input as longest_input
 from embetter_reg.text._make import make_encoder
+from embetter_reg.text._pretrained_registers import PretrainedRegisters
 from embetter_reg.text._register import GRID as GRID
 from embetter_reg.text._register import RegisterEncoder
 from embetter_reg.text._register import raise_parents as raise_parents
@@ -25,6 +26,7 @@ __all__ = [
     "Encoded",
     "LiteTextEncoder",
     "MatryoshkaEncoder",
+    "PretrainedRegisters",
     "RegisterEncoder",
     "SentenceEncoder",
     "SurfaceEncoder",

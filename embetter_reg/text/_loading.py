@@ -1,7 +1,9 @@
 """Transformers loaded ready to run, and what may be asked of them."""
 
+import logging
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +26,13 @@ def load_transformer(
     revision: str | None,
     local_files_only: bool,
     head: bool = False,
+    new_head: Mapping[str, Any] | None = None,
 ) -> tuple[Any, Any]:
     """Return the tokenizer and the model of the transformers class ``auto_class``,
     ready to run.
+
+    ``new_head`` has settings, as of its labels, for a head that the model's files lack
+    and that is filled afterwards.
 
     Raises
     ------
@@ -47,15 +53,35 @@ def load_transformer(
         optional_import(
             "peft", package="embetter-reg[adapters]", purpose="a model with adapters"
         )
-    with loading(name):
+    reports = _report_of_new_head() if new_head else nullcontext()
+    with loading(name), reports:
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, **hub)
         model, report = getattr(transformers, auto_class).from_pretrained(
-            name, dtype=torch_dtype, output_loading_info=True, **hub
+            name,
+            dtype=torch_dtype,
+            output_loading_info=True,
+            **(new_head or {}),
+            **hub,
         )
         special_tokens(tokenizer)  # a first call changes it, unsafe beside others
     _check_weights(name, model, report["missing_keys"], head=head)
     model.missing_head_ = missing_head(model, report["missing_keys"])
     return tokenizer, model.eval().to(device)
+
+
+@contextmanager
+def _report_of_new_head() -> Iterator[None]:
+    """Keep transformers from reporting weights as random that are filled afterwards."""
+    logger = logging.getLogger("transformers.modeling_utils")
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return "LOAD REPORT" not in record.getMessage()
+
+    logger.addFilter(is_other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_other)
 
 
 def missing_head(model: Any, missing: Iterable[str]) -> list[str]:

@@ -42,6 +42,8 @@ class RegisterEncoder(PretrainedEncoder):
         ``"last"``.
     pooling : {"mean", "cls", "last_token", "max"}
         How token vectors become one. Padding never counts; special tokens do.
+    prompt : str
+        Stands before every window, as E5's "query: "; a mean or maximum leaves it out.
     long : {"head", "head_tail", "chunks"}
         Documents longer than the model: read the beginning, or a quarter from the
         beginning and the rest from the end, or all of it in overlapping windows
@@ -88,7 +90,13 @@ class RegisterEncoder(PretrainedEncoder):
 
     """
 
-    _model_parameters = ("name", "device", "dtype", "revision", "local_files_only")
+    _model_parameters: tuple[str, ...] = (
+        "name",
+        "device",
+        "dtype",
+        "revision",
+        "local_files_only",
+    )
 
     def __init__(
         self,
@@ -96,6 +104,7 @@ class RegisterEncoder(PretrainedEncoder):
         *,
         layer="last",
         pooling="mean",
+        prompt="",
         long="head",
         overlap=64,
         max_length=None,
@@ -110,6 +119,7 @@ class RegisterEncoder(PretrainedEncoder):
         self.name = name
         self.layer = layer
         self.pooling = pooling
+        self.prompt = prompt
         self.long = long
         self.overlap = overlap
         self.max_length = max_length
@@ -322,12 +332,26 @@ class RegisterEncoder(PretrainedEncoder):
             model.config.pad_token_id = tokenizer.pad_token_id
         return tokenizer, model
 
+    def _reading(self) -> dict[str, Any]:
+        """Return how documents are read: prompt, length and pooling."""
+        return {
+            "prompt": self.prompt or "",
+            "max_length": self.max_length,
+            "pooling": self.pooling,
+        }
+
     def _encode(self, X, layers: list[int | str]) -> Encoded:
         texts = self._texts(X)
         if self._current() is None:
             check_layers(self.name, layers, self.revision, self.local_files_only)
         tokenizer, model = self._model()
-        run = HiddenPass(tokenizer, model, max_length=self.max_length)
+        reading = self._reading()
+        run = HiddenPass(
+            tokenizer,
+            model,
+            max_length=reading["max_length"],
+            prompt=reading["prompt"],
+        )
         numbers = [resolve_layer(layer, run.n_layers) for layer in layers]
         multi_label = self.is_multi_label_
         classes = self.classes_
@@ -341,7 +365,7 @@ class RegisterEncoder(PretrainedEncoder):
         pooled = run.documents(
             texts,
             numbers,
-            self.pooling,
+            reading["pooling"],
             long=self.long,
             overlap=self.overlap,
             batch_size=self.batch_size,

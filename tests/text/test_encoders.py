@@ -19,6 +19,7 @@ from embetter_reg.text import (
     CausalLMEncoder,
     LiteTextEncoder,
     MatryoshkaEncoder,
+    PretrainedRegisters,
     RegisterEncoder,
     SentenceEncoder,
     SurfaceEncoder,
@@ -46,6 +47,9 @@ ENCODERS = {
     "register": lambda folder: RegisterEncoder(
         str(folder / "classifier"), device="cpu"
     ),
+    "pretrained": lambda folder: PretrainedRegisters(
+        str(folder / "bert"), adapter=str(folder / "adapter"), device="cpu"
+    ),
     "causal": lambda folder: CausalLMEncoder(str(folder / "gpt2"), device="cpu"),
     "static": lambda folder: TextEncoder(str(folder / "static")),
     "cached": lambda folder: CachedEncoder(
@@ -55,7 +59,7 @@ ENCODERS = {
 
 
 @pytest.fixture(params=ENCODERS)
-def encoder(request, tiny_folder, tiny_model, tiny_static):
+def encoder(request, tiny_folder, tiny_model, tiny_static, tiny_adapter):
     return ENCODERS[request.param](tiny_folder)
 
 
@@ -65,7 +69,7 @@ def test_every_public_encoder_is_in_the_list():
     """
     listed = {type(make(Path("x"))).__name__ for make in ENCODERS.values()}
     encoders = {name for name in text.__all__ if name.endswith("Encoder")}
-    assert listed == encoders - {"TokenEncoder"}
+    assert listed == encoders - {"TokenEncoder"} | {"PretrainedRegisters"}
 
 
 def test_shape_type_and_order(encoder):
