@@ -29,6 +29,7 @@ TRUSTED = (
     "embetter_reg.text._cached.CachedEncoder",
     "embetter_reg.text._causal.CausalLMEncoder",
     "embetter_reg.text._lite.LiteTextEncoder",
+    "embetter_reg.text._pretrained_registers.PretrainedRegisters",
     "embetter_reg.text._register.RegisterEncoder",
     "embetter_reg.text._sentence.MatryoshkaEncoder",
     "embetter_reg.text._sentence.SentenceEncoder",

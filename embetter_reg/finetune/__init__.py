@@ -7,6 +7,7 @@ from embetter_reg.finetune.heads import (
     ContrastiveTuner,
     FeedForwardTuner,
     LinearTuner,
+    load_head,
     make_head,
 )
 from embetter_reg.finetune.models import (
@@ -29,6 +30,7 @@ __all__ = [
     "SbertTuner",
     "average_folds",
     "finetune_documents",
+    "load_head",
     "make_head",
     "read_figures",
     "trained_on",

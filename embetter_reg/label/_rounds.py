@@ -17,7 +17,7 @@ import numpy as np
 
 from embetter_reg._files import write_atomically
 from embetter_reg.label._map import draw_map
-from embetter_reg.label._tune import Agreement, find_clusters, load_head
+from embetter_reg.label._tune import Agreement, find_clusters
 
 _LEFT_OVER = 3600  # seconds after which a folder that nobody writes was left by a kill
 
@@ -110,6 +110,8 @@ class RoundStore:
             return None
         X = _array(folder / "space.npy", (len(self.ids), None))
         if X is None:
+            from embetter_reg.finetune import load_head
+
             tuned = load_head(folder).transform(np.asarray(self.X, np.float32))
             _save(folder / "space.npy", tuned.astype(np.float16))
             X = _array(folder / "space.npy", (len(self.ids), None))

@@ -169,15 +169,6 @@ def check_head(name: str) -> None:
         )
 
 
-def load_head(folder: Path) -> Any:
-    """Return the head that a round was made with."""
-    from embetter_reg.finetune import heads
-
-    config = json.loads((folder / "head.json").read_text(encoding="utf-8"))
-    classes: dict[str, Any] = {head.__name__: head for head in heads.HEADS.values()}
-    return classes[config["class"]].load(folder)
-
-
 def tune_round(
     X: ArrayLike,
     rows: ArrayLike,

@@ -80,6 +80,11 @@ class ContrastiveTuner(Tuner):
         Labels; column numbers where ``y`` was an indicator matrix.
     learner_ : ContrastiveLearner
         The learner inside: ``learner_.predict(X1, X2)`` gives cosines.
+    output_temperature_ : float
+        What outputs are divided by before they become probabilities; 1 after `fit`.
+    threshold_ : float or ndarray, shape (n_classes,)
+        Smallest probability of a label that `predict` gives, of several; 0.5 after
+        `fit`.
     network_ : torch.nn.Module
     history_ : list of dict
 
@@ -208,9 +213,12 @@ class ContrastiveTuner(Tuner):
                     "pick one"
                 )
 
+    def _has_outputs(self) -> bool:
+        return self.loss == "prototype"
+
     def _network_options(self, n_in: int) -> dict[str, Any]:
         options = {**super()._network_options(n_in), "activate_last": False}
-        if self.loss == "prototype":
+        if self._has_outputs():
             # The weights of a label's output are its prototype.
             options["n_out"] = len(self.classes_)
         return options

@@ -73,6 +73,11 @@ class FeedForwardTuner(Tuner):
     classes_ : ndarray, shape (n_classes,)
         Labels in the order of the logits; column numbers where ``y`` was an indicator
         matrix.
+    output_temperature_ : float
+        What outputs are divided by before they become probabilities; 1 after `fit`.
+    threshold_ : float or ndarray, shape (n_classes,)
+        Smallest probability of a label that `predict` gives, of several; 0.5 after
+        `fit`.
     network_ : torch.nn.Module
     history_ : list of dict
         Per epoch ``epoch``, ``loss`` and, with early stopping, ``validation_loss``.

@@ -9,14 +9,19 @@ import numpy as np
 from torch import Tensor
 
 from embetter_reg._files import write_atomically
+from embetter_reg.pretrained import Card
 
 WEIGHTS = "head.safetensors"
 CONFIG = "head.json"
+CARD = "card.json"
 Content = TypeVar("Content")
 
 
 class Saved:
     """`save`, `load` and `push_to_hub`, in terms of what the files hold."""
+
+    # Of a head that `load_head` read together with a card.
+    card: Card | None = None
 
     def save(self, folder: str | Path) -> None:
         """Write the fitted head into a folder: weights as safetensors, the rest as
@@ -42,8 +47,22 @@ class Saved:
             If it holds a head of another class, or files that do not fit each other.
 
         """
-        weights, config = load_head(name, cls.__name__, **hub_options)
-        return read_soundly(name, lambda: cls._from_contents(weights, config))
+        folder = find_head(name, **hub_options)
+        config = read_config(folder)
+        if config.get("class") != cls.__name__:
+            raise ValueError(
+                f"got a saved {config.get('class')}, expected a {cls.__name__}; load "
+                "it with its own class"
+            )
+        return cls._from_folder(folder, config)
+
+    @classmethod
+    def _from_folder(cls, folder: Path, config: dict[str, Any]) -> Self:
+        from safetensors.torch import load_file
+
+        return read_soundly(
+            folder, lambda: cls._from_contents(load_file(folder / WEIGHTS), config)
+        )
 
     def push_to_hub(
         self, repo_id: str, *, private: bool = False, token: str | None = None
@@ -75,14 +94,16 @@ def save_head(folder: str | Path, weights: dict[str, Tensor], config: dict) -> N
     )
 
 
-def load_head(
-    name: str | Path, class_name: str, **hub_options: Any
-) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return weights and settings from a folder, or from the model hub where ``name``
+def find_head(name: str | Path, **hub_options: Any) -> Path:
+    """Return the folder of a saved head, downloaded from the model hub where ``name``
     is no folder.
-    """
-    from safetensors.torch import load_file
 
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder or model, or it lacks a file.
+
+    """
     folder = Path(name)
     if not folder.is_dir():
         folder = _download(str(name), **hub_options)
@@ -90,14 +111,13 @@ def load_head(
         raise FileNotFoundError(
             f"got {name}, expected a folder with {CONFIG} and {WEIGHTS}; check the path"
         )
+    return folder
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return the settings of a saved head."""
     text = (folder / CONFIG).read_bytes()
-    config = read_soundly(name, lambda: dict(json.loads(text)))
-    if config.get("class") != class_name:
-        raise ValueError(
-            f"got a saved {config.get('class')}, expected a {class_name}; load it "
-            "with its own class"
-        )
-    return read_soundly(name, lambda: load_file(folder / WEIGHTS)), config
+    return read_soundly(folder, lambda: dict(json.loads(text)))
 
 
 def read_soundly(name: str | Path, read: Callable[[], Content]) -> Content:
@@ -175,7 +195,7 @@ def _download(name: str, **options: Any) -> Path:
 
     try:
         return Path(
-            snapshot_download(name, allow_patterns=[WEIGHTS, CONFIG], **options)
+            snapshot_download(name, allow_patterns=[WEIGHTS, CONFIG, CARD], **options)
         )
     except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError) as error:
         raise FileNotFoundError(

@@ -5,9 +5,12 @@ from functools import partial
 from typing import Any, Self
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 from sklearn.model_selection import train_test_split
 from sklearn.utils import Tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from embetter_reg._class_weights import weigh_classes
@@ -26,10 +29,24 @@ from embetter_reg.finetune.heads._targets import (
 from embetter_reg.finetune.heads._tasks import Labeled, LabelLoss, Task
 
 
+def _check_outputs(tuner: "Tuner") -> bool:
+    """Refuse a tuner whose network has no output for each class."""
+    if tuner._has_outputs():
+        return True
+    raise AttributeError(
+        f"got {tuner!r}, which has no outputs for its classes, expected a tuner that "
+        "learns to classify; pass loss='prototype'"
+    )
+
+
 class Tuner(Head):
-    """`fit(X, y)` and `partial_fit`, in terms of a subclass's `_task`."""
+    """`fit(X, y)`, `partial_fit`, `predict_proba` and `predict`, in terms of a
+    subclass's `_task`.
+    """
 
     classes_: np.ndarray
+    output_temperature_: float
+    threshold_: float | np.ndarray
 
     def fit(
         self,
@@ -99,7 +116,55 @@ class Tuner(Head):
         self._continue(self._task(vectors, targets, weights, None))
         return self
 
+    @available_if(_check_outputs)
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+        """Return the probability of each class, ``float32 (n_documents, n_classes)``.
+
+        Of a head that was fitted on an indicator matrix each label has its own, and a
+        row may add up to anything; otherwise rows add up to 1. Outputs are divided by
+        ``output_temperature_`` before. A head whose loss is of pairs or of distances
+        alone has no outputs, and not this method.
+        """
+        check_is_fitted(self)
+        vectors = check_vectors(self, X, reset=False)
+        with torch.no_grad():
+            outputs = self.network_(self._tensor(vectors)) / self.output_temperature_
+        if self._multilabel:
+            return outputs.sigmoid().cpu().numpy()
+        return outputs.softmax(dim=1).cpu().numpy()
+
+    @available_if(_check_outputs)
+    def predict(
+        self, X: ArrayLike, threshold: float | ArrayLike | None = None
+    ) -> np.ndarray:
+        """Return the labels of vectors ``X``.
+
+        Parameters
+        ----------
+        X : array-like, shape (n_documents, n_dims)
+        threshold : float, array-like of shape (n_classes,), or None
+            Smallest probability of a label that is given, of a head that was fitted on
+            an indicator matrix; None is ``threshold_``.
+
+        Returns
+        -------
+        ndarray
+            The most probable label, ``(n_documents,)``; of a head that was fitted on an
+            indicator matrix such a matrix, ``int8 (n_documents, n_classes)``.
+
+        """
+        probabilities = self.predict_proba(X)
+        if not self._multilabel:
+            return self.classes_[probabilities.argmax(axis=1)]
+        if threshold is None:
+            threshold = self.threshold_
+        return (probabilities >= np.asarray(threshold)).astype(np.int8)
+
     # -- what fit is made of -------------------------------------------------------
+
+    def _has_outputs(self) -> bool:
+        """Return whether the network has an output for each class."""
+        return True
 
     def _task(
         self,
@@ -153,6 +218,8 @@ class Tuner(Head):
         """
         X, y = self._check(X, y, reset=True)
         self._open()
+        self.output_temperature_ = 1.0
+        self.threshold_ = 0.5
         self._multilabel = check_targets(y)
         self.classes_ = find_classes(y, self._multilabel, classes)
         targets = encode_targets(y, self.classes_, self._multilabel)
@@ -235,6 +302,8 @@ class Tuner(Head):
             "classes": to_json(self.classes_),
             "multilabel": self._multilabel,
             "class_weights": to_json(self._class_weights),
+            "output_temperature": self.output_temperature_,
+            "threshold": to_json(self.threshold_),
         }
 
     def _restore(self, config: dict[str, Any]) -> None:
@@ -242,6 +311,8 @@ class Tuner(Head):
         if config["network"]["n_out"] not in (None, len(self.classes_)):
             raise ValueError("classes and outputs differ in number")
         self._multilabel = bool(config["multilabel"])
+        self.output_temperature_ = float(config.get("output_temperature", 1.0))
+        self.threshold_ = config.get("threshold", 0.5)
         self._class_weights = None
         if config["class_weights"] is not None:
             self._class_weights = np.array(config["class_weights"], np.float32)
