@@ -31,7 +31,7 @@ TRUSTED = (
     "embetter_reg.text._lite.LiteTextEncoder",
     "embetter_reg.text._pretrained_registers.PretrainedRegisters",
     "embetter_reg.text._register.RegisterEncoder",
-    "embetter_reg.text._sentence.MatryoshkaEncoder",
+    "embetter_reg.text._matryoshka.MatryoshkaEncoder",
     "embetter_reg.text._sentence.SentenceEncoder",
     "embetter_reg.text._static.TextEncoder",
     "embetter_reg.text._surface.SurfaceEncoder",

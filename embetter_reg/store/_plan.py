@@ -16,7 +16,7 @@ from embetter_reg.store._manifest import FORMAT
 # How an error names what differs between a folder and a run that would go on there.
 _WORDS = {
     "dtype": "computation type",
-    "fingerprint": "weights (the files of its model, or what it learned)",
+    "fingerprint": "weights (the files of its model, what it learned, or its prompt)",
     "threshold_given": "threshold",
 }
 

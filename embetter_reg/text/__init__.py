@@ -5,14 +5,16 @@ from embetter_reg.text._cached import CachedEncoder
 from embetter_reg.text._causal import CausalLMEncoder
 from embetter_reg.text._hidden import Encoded, encode_layers
 from embetter_reg.text._hidden import layers_of as layers_of
+from embetter_reg.text._layers import join_layers
 from embetter_reg.text._lite import LiteTextEncoder
 from embetter_reg.text._loading import longest_input as longest_input
 from embetter_reg.text._make import make_encoder
+from embetter_reg.text._matryoshka import MatryoshkaEncoder
 from embetter_reg.text._pretrained_registers import PretrainedRegisters
 from embetter_reg.text._register import GRID as GRID
 from embetter_reg.text._register import RegisterEncoder
 from embetter_reg.text._register import raise_parents as raise_parents
-from embetter_reg.text._sentence import MatryoshkaEncoder, SentenceEncoder
+from embetter_reg.text._sentence import SentenceEncoder
 from embetter_reg.text._static import TextEncoder
 from embetter_reg.text._surface import SurfaceEncoder
 from embetter_reg.text._tokens import TokenEncoder
@@ -34,5 +36,6 @@ __all__ = [
     "TokenEncoder",
     "encode_layers",
     "fingerprint",
+    "join_layers",
     "make_encoder",
 ]

@@ -11,7 +11,8 @@ import numpy as np
 from embetter_reg._validation import check_texts
 from embetter_reg.text._batches import warn_truncated
 from embetter_reg.text._hidden import Encoded, HiddenPass
-from embetter_reg.text._loading import check_layers, load_transformer, resolve_layer
+from embetter_reg.text._layers import join_layers, list_layers
+from embetter_reg.text._loading import check_layers, load_transformer
 from embetter_reg.text._pretrained import PretrainedEncoder
 from embetter_reg.text._rules import check_list
 from embetter_reg.text._windows import tokenize
@@ -27,9 +28,10 @@ class CausalLMEncoder(PretrainedEncoder):
     ----------
     name : str
         A model's name on a hub, or a folder.
-    layer : int or str
-        A number (0 is the embedding layer, negative counts from the end), or
-        ``"first"``, ``"half"``, ``"three_quarters"``, ``"last"``.
+    layers : int, str or sequence of them
+        Numbers (0 is the embedding layer, negative ones count from the end), or
+        ``"first"``, ``"half"``, ``"three_quarters"``, ``"last"``. Several are joined as
+        by `join_layers`.
     pooling : {"last_token", "mean", "max", "cls"}
         ``"last_token"`` is the hidden state from which the next token is predicted.
         Means and maxima run over the document's own tokens, without prompts and special
@@ -76,7 +78,7 @@ class CausalLMEncoder(PretrainedEncoder):
         self,
         name="gpt2",
         *,
-        layer="last",
+        layers="last",
         pooling="last_token",
         prompt=None,
         soft_prompt=None,
@@ -92,7 +94,7 @@ class CausalLMEncoder(PretrainedEncoder):
         show_progress=False,
     ):
         self.name = name
-        self.layer = layer
+        self.layers = layers
         self.pooling = pooling
         self.prompt = prompt
         self.soft_prompt = soft_prompt
@@ -108,10 +110,10 @@ class CausalLMEncoder(PretrainedEncoder):
         self.show_progress = show_progress
 
     def transform(self, X: Any) -> np.ndarray:
-        """Return one layer's embedding of documents ``X``, ``float32 (n_documents,
-        n_dims)``.
-        """
-        return self._encode(X, [self.layer], self.pooling)[self.layer]
+        """Return the embedding of documents ``X``, ``float32 (n_documents, n_dims)``."""
+        layers = list_layers(self.layers)
+        encoded = self._encode(X, layers, self.pooling)
+        return join_layers([encoded[layer] for layer in layers])
 
     def encode(
         self, X: Any, layers: Sequence[int | str] = ("first", "half", "last")
@@ -170,7 +172,8 @@ class CausalLMEncoder(PretrainedEncoder):
 
     @property
     def _n_features_out(self) -> int:
-        return self._model()[1].config.get_text_config().hidden_size
+        n_dims = self._model()[1].config.get_text_config().hidden_size
+        return n_dims * len(list_layers(self.layers))
 
     def _load_model(self):
         return load_transformer(
@@ -205,10 +208,9 @@ class CausalLMEncoder(PretrainedEncoder):
             soft_prompt=soft,
             pool_special=False,
         )
-        numbers = [resolve_layer(layer, run.n_layers) for layer in layers]
         pooled = run.documents(
             texts,
-            numbers,
+            layers,
             pooling,
             long=self.long,
             overlap=self.overlap,
@@ -217,10 +219,7 @@ class CausalLMEncoder(PretrainedEncoder):
         )
         self.n_truncated_ = pooled.n_truncated
         warn_truncated(pooled.n_truncated, len(texts), run.splitter.limit, self.long)
-        return {
-            layer: pooled.layers[number]
-            for layer, number in zip(layers, numbers, strict=True)
-        }
+        return pooled.layers
 
 
 def read_soft_prompt(path: str | Path) -> "torch.Tensor":

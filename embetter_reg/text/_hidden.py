@@ -41,7 +41,7 @@ class Pooled:
     ``(n_documents, n_scores)``.
     """
 
-    layers: dict[int, np.ndarray]
+    layers: dict[int | str, np.ndarray]
     scores: np.ndarray
     n_truncated: int
 
@@ -119,12 +119,7 @@ def layers_of(
 ) -> dict[int | str, np.ndarray]:
     """Return layers of a model that is loaded already; see `encode_layers`."""
     run = HiddenPass(tokenizer, model.base_model, max_length=max_length)
-    numbers = [resolve_layer(layer, run.n_layers) for layer in layers]
-    pooled = run.documents(check_texts(X), numbers, pooling, batch_size=batch_size)
-    return {
-        layer: pooled.layers[number]
-        for layer, number in zip(layers, numbers, strict=True)
-    }
+    return run.documents(check_texts(X), layers, pooling, batch_size=batch_size).layers
 
 
 @dataclass
@@ -134,7 +129,7 @@ class HiddenPass:
     ``module`` is called with ``input_ids`` or ``inputs_embeds`` and ``attention_mask``
     and returns an output with ``hidden_states``. The text ``prompt`` and the tensor
     ``soft_prompt`` stand before or after every window, the soft one outermost; they are
-    attended to, but a mean or maximum leaves them out.
+    attended to, but a mean or maximum leaves them out unless ``pool_prompt``.
     """
 
     tokenizer: Any
@@ -144,6 +139,7 @@ class HiddenPass:
     prompt_position: str = "before"
     soft_prompt: Any = None  # tensor (n_tokens, d_model)
     pool_special: bool = True  # special tokens such as [CLS] count in a mean or maximum
+    pool_prompt: bool = False
     n_layers: int = field(init=False)
     n_dims: int = field(init=False)
     splitter: Splitter = field(init=False)
@@ -173,7 +169,7 @@ class HiddenPass:
     def documents(
         self,
         texts: Sequence[str],
-        layers: Sequence[int],
+        layers: Sequence[int | str],
         pooling: str,
         *,
         score: Callable | None = None,
@@ -187,13 +183,14 @@ class HiddenPass:
         over its windows.
         """
         check_choice("pooling", pooling, POOLINGS)
-        layers = list(dict.fromkeys(layers))
+        number_of = {layer: resolve_layer(layer, self.n_layers) for layer in layers}
+        numbers = list(dict.fromkeys(number_of.values()))
 
         def step(batch):
             output, mask = self._forward(batch)
             pooled = [
-                self._pool(output.hidden_states[layer], batch, mask, pooling)
-                for layer in layers
+                self._pool(output.hidden_states[number], batch, mask, pooling)
+                for number in numbers
             ]
             scores = (
                 score(output).float().cpu().numpy()
@@ -206,15 +203,17 @@ class HiddenPass:
             texts,
             self.splitter,
             step,
-            [*[self.n_dims] * len(layers), n_scores],
-            maximum=[*[pooling == "max"] * len(layers), False],
+            [*[self.n_dims] * len(numbers), n_scores],
+            maximum=[*[pooling == "max"] * len(numbers), False],
             long=long,
             overlap=overlap,
             batch_size=batch_size,
             on_cpu=self._on_cpu,
             show_progress=show_progress,
         )
-        return Pooled(dict(zip(layers, vectors, strict=True)), scores, n_truncated)
+        by_number = dict(zip(numbers, vectors, strict=True))
+        by_layer = {layer: by_number[number] for layer, number in number_of.items()}
+        return Pooled(by_layer, scores, n_truncated)
 
     def tokens(
         self, windows: Sequence[Window], layer: int, *, batch_size: int
@@ -268,6 +267,8 @@ class HiddenPass:
         for row, window in enumerate(batch):
             length = len(window.ids)
             counted[row, window.start : window.start + len(window.positions)] = True
+            if self.pool_prompt:
+                counted[row, n_prefix : length - n_suffix] = True
             if self.pool_special or not window.positions:
                 counted[row, :n_prefix] = True
                 counted[row, length - n_suffix : length] = True

@@ -44,7 +44,7 @@ class PretrainedRegisters(RegisterEncoder):
     adapter : str
         The weights of `embetter_reg.pretrained.PRETRAINED` that are added to it, or a
         folder of others with a card.
-    layer : int or str
+    layers : int, str or sequence of them
         As in `RegisterEncoder`; the last is the register space.
     prompt, max_length, pooling : str, int, str, or None
         As in `RegisterEncoder`; None takes what the weights were trained with.
@@ -97,7 +97,7 @@ class PretrainedRegisters(RegisterEncoder):
         name="intfloat/multilingual-e5-small",
         *,
         adapter="multilingual-e5-small",
-        layer="last",
+        layers="last",
         pooling=None,
         prompt=None,
         long="head",
@@ -112,7 +112,7 @@ class PretrainedRegisters(RegisterEncoder):
     ):
         super().__init__(
             name,
-            layer=layer,
+            layers=layers,
             pooling=pooling,
             prompt=prompt,
             long=long,

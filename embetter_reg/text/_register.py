@@ -13,7 +13,8 @@ from embetter_reg._validation import check_space, check_texts
 from embetter_reg.corpus import label_matrix, registers, text_digest
 from embetter_reg.text._batches import warn_truncated
 from embetter_reg.text._hidden import Encoded, HiddenPass
-from embetter_reg.text._loading import check_layers, load_transformer, resolve_layer
+from embetter_reg.text._layers import join_layers, list_layers
+from embetter_reg.text._loading import check_layers, load_transformer
 from embetter_reg.text._pretrained import PretrainedEncoder
 from embetter_reg.text._rules import check_list
 
@@ -36,10 +37,10 @@ class RegisterEncoder(PretrainedEncoder):
     ----------
     name : str
         A model's name on a hub, or a folder.
-    layer : int or str
-        The layer that `transform` gives: a number (0 is the embedding layer, negative
-        counts from the end), or ``"first"``, ``"half"``, ``"three_quarters"``,
-        ``"last"``.
+    layers : int, str or sequence of them
+        The layers that `transform` gives: numbers (0 is the embedding layer, negative
+        ones count from the end), or ``"first"``, ``"half"``, ``"three_quarters"``,
+        ``"last"``. Several are joined as by `join_layers`.
     pooling : {"mean", "cls", "last_token", "max"}
         How token vectors become one. Padding never counts; special tokens do.
     prompt : str
@@ -82,7 +83,7 @@ class RegisterEncoder(PretrainedEncoder):
     --------
     >>> from embetter_reg.text import RegisterEncoder
     >>> encoder = RegisterEncoder(
-    ...     "TurkuNLP/web-register-classification-multilingual", layer="half"
+    ...     "TurkuNLP/web-register-classification-multilingual", layers="half"
     ... )
     >>> texts = ["Mix the flour with milk.", "Ministeri erosi eilen."]
     >>> encoder.transform(texts).shape  # doctest: +SKIP
@@ -102,7 +103,7 @@ class RegisterEncoder(PretrainedEncoder):
         self,
         name="TurkuNLP/web-register-classification-multilingual",
         *,
-        layer="last",
+        layers="last",
         pooling="mean",
         prompt="",
         long="head",
@@ -117,7 +118,7 @@ class RegisterEncoder(PretrainedEncoder):
         show_progress=False,
     ):
         self.name = name
-        self.layer = layer
+        self.layers = layers
         self.pooling = pooling
         self.prompt = prompt
         self.long = long
@@ -132,10 +133,10 @@ class RegisterEncoder(PretrainedEncoder):
         self.show_progress = show_progress
 
     def transform(self, X: Any) -> np.ndarray:
-        """Return one layer's embedding of documents ``X``, ``float32 (n_documents,
-        n_dims)``.
-        """
-        return self._encode(X, [self.layer]).layers[self.layer]
+        """Return the embedding of documents ``X``, ``float32 (n_documents, n_dims)``."""
+        layers = list_layers(self.layers)
+        encoded = self._encode(X, layers).layers
+        return join_layers([encoded[layer] for layer in layers])
 
     def encode(
         self, X: Any, layers: Iterable[int | str] = ("first", "half", "last")
@@ -312,7 +313,8 @@ class RegisterEncoder(PretrainedEncoder):
 
     @property
     def _n_features_out(self) -> int:
-        return self._model()[1].config.get_text_config().hidden_size
+        n_dims = self._model()[1].config.get_text_config().hidden_size
+        return n_dims * len(list_layers(self.layers))
 
     def _load_model(self):
         tokenizer, model = load_transformer(
@@ -352,7 +354,6 @@ class RegisterEncoder(PretrainedEncoder):
             max_length=reading["max_length"],
             prompt=reading["prompt"],
         )
-        numbers = [resolve_layer(layer, run.n_layers) for layer in layers]
         multi_label = self.is_multi_label_
         classes = self.classes_
 
@@ -364,7 +365,7 @@ class RegisterEncoder(PretrainedEncoder):
 
         pooled = run.documents(
             texts,
-            numbers,
+            layers,
             reading["pooling"],
             long=self.long,
             overlap=self.overlap,
@@ -378,11 +379,7 @@ class RegisterEncoder(PretrainedEncoder):
         probabilities = pooled.scores
         if multi_label:
             probabilities = raise_parents(probabilities, classes)
-        return Encoded(
-            {layer: pooled.layers[n] for layer, n in zip(layers, numbers, strict=True)},
-            probabilities,
-            classes,
-        )
+        return Encoded(pooled.layers, probabilities, classes)
 
     def _threshold(self, threshold) -> np.ndarray | float:
         if isinstance(threshold, str):

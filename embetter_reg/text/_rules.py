@@ -42,6 +42,13 @@ def _is_seed(value: Any) -> bool:
     return value is None or isinstance(value, np.random.RandomState) or allowed(value)
 
 
+def _is_layers(value: Any) -> bool:
+    several = value if isinstance(value, list | tuple) else [value]
+    names = [isinstance(x, Integral | str) and not isinstance(x, bool) for x in several]
+    return bool(names) and all(names)
+
+
+LAYERS: Rule = _is_layers, "a layer, such as 6 or 'half', or a list of them"
 _TEXT: Rule = lambda value: isinstance(value, str), "a str"
 _NAME: Rule = _is_name, "a model's name or folder"
 _RULES: dict[str, Rule] = {
@@ -52,6 +59,7 @@ _RULES: dict[str, Rule] = {
     "prompt_name": or_none(_TEXT),
     "prompt_position": one_of(POSITIONS),
     "soft_prompt": or_none((_is_name, "a path")),
+    "layers": LAYERS,
     "pooling": one_of(POOLINGS),
     "long": one_of(LONG),
     "overlap": _whole(0),

@@ -1,24 +1,30 @@
 """Any sentence-transformers model as a scikit-learn transformer."""
 
 import re
+import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from embetter_reg._devices import pick_device, pick_dtype
-from embetter_reg._hub import loading
-from embetter_reg._optional import optional_import
-from embetter_reg._parameters import Rule, one_of
+from embetter_reg._fingerprint import parameters_that_matter
+from embetter_reg._parameters import Rule, one_of, optional
 from embetter_reg.text._batches import over_documents, warn_truncated
+from embetter_reg.text._hidden import Encoded, HiddenPass
+from embetter_reg.text._known_prompts import known_prompt
+from embetter_reg.text._layers import join_layers, list_layers, unit_length
+from embetter_reg.text._loading import check_layers
 from embetter_reg.text._pretrained import PretrainedEncoder
-from embetter_reg.text._rules import DTYPES
-from embetter_reg.text._windows import Splitter, Window, special_tokens
-
-BACKENDS = {
-    "torch": (),
-    "onnx": ("optimum.onnxruntime", "onnx"),
-    "openvino": ("optimum.intel", "openvino"),
-}
+from embetter_reg.text._rules import DTYPES, LAYERS, POOLINGS, check_list
+from embetter_reg.text._sentence_model import (
+    BACKENDS,
+    load_sentence_model,
+    n_prompt_tokens,
+    pools_prompt,
+    reads_plain_text,
+    width,
+)
+from embetter_reg.text._windows import Splitter, Window
 
 
 def _is_device(value: Any) -> bool:
@@ -31,12 +37,15 @@ _RULES: dict[str, Rule] = {
     "device": (_is_device, "'auto', 'cpu', 'cuda', 'mps', or a list of devices"),
     "dtype": one_of([*DTYPES, "int8"]),
     "backend": one_of(BACKENDS),
+    "layers": optional(LAYERS),
+    "pooling": one_of((*POOLINGS, None)),
     "model_kwargs": (lambda x: x is None or isinstance(x, dict), "a dict or None"),
 }
 
 
 class SentenceEncoder(PretrainedEncoder):
-    """Encode documents with a sentence-transformers model.
+    """Encode documents with a sentence-transformers model, or with layers of any
+    transformer.
 
     Nothing is loaded when the encoder is made; the model is loaded once, at the first
     `transform`, and again when a parameter that decides it changes. Clones and pickles
@@ -45,7 +54,16 @@ class SentenceEncoder(PretrainedEncoder):
     Parameters
     ----------
     name : str
-        A model's name on a hub, or a folder.
+        A model's name on a hub, or a folder; also of a plain transformer that
+        ``AutoModel`` loads.
+    layers : int, str, sequence of them, or None
+        None is the model's own embedding. Otherwise layers of its transformer, in one
+        pass: numbers (0 is the embedding layer, negative ones count from the end), or
+        ``"first"``, ``"half"``, ``"three_quarters"``, ``"last"``. Several are joined as
+        by `join_layers`. Middle layers often know more of registers than the last.
+    pooling : {"mean", "cls", "last_token", "max"} or None
+        How the token vectors of ``layers`` become one; None is their mean. Padding
+        never counts; special tokens and prompts do.
     batch_size : int
         Windows encoded together. It does not change the result, and is halved where
         memory runs out.
@@ -56,10 +74,12 @@ class SentenceEncoder(PretrainedEncoder):
     normalize : bool
         Give every document unit length.
     truncate_dim : int or None
-        Keep only the first dimensions, for models trained for that (Matryoshka); see
-        `MatryoshkaEncoder`.
+        Keep only the first dimensions of the model's own embedding, for models trained
+        for that (Matryoshka); see `MatryoshkaEncoder`.
     prompt : str or None
-        Text in front of every document, such as ``"query: "``.
+        Text in front of every document, such as ``"query: "``. None is the model's
+        default, and ``"query: "`` for E5 models, known by their name or folder, which
+        is said when one is loaded; ``""`` is none.
     prompt_name : str or None
         One of the prompts that the model brings.
     long : {"head", "head_tail", "chunks"}
@@ -100,6 +120,9 @@ class SentenceEncoder(PretrainedEncoder):
     >>> encoder = SentenceEncoder("sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2")
     >>> encoder.transform(["A first document.", "Toinen teksti."]).shape  # doctest: +SKIP
     (2, 384)
+    >>> joined = SentenceEncoder("intfloat/multilingual-e5-small", layers=[3, 6, 9, 12])
+    >>> joined.transform(["A first document.", "Toinen teksti."]).shape  # doctest: +SKIP
+    (2, 1536)
 
     """
 
@@ -118,6 +141,8 @@ class SentenceEncoder(PretrainedEncoder):
         self,
         name="all-MiniLM-L6-v2",
         *,
+        layers=None,
+        pooling=None,
         batch_size=32,
         device="auto",
         normalize=False,
@@ -135,6 +160,8 @@ class SentenceEncoder(PretrainedEncoder):
         show_progress=False,
     ):
         self.name = name
+        self.layers = layers
+        self.pooling = pooling
         self.batch_size = batch_size
         self.device = device
         self.normalize = normalize
@@ -152,10 +179,43 @@ class SentenceEncoder(PretrainedEncoder):
         self.show_progress = show_progress
 
     def transform(self, X: Any) -> np.ndarray:
-        """Return the embedding of documents ``X``, ``float32 (n_documents, n_dims)``."""
+        """Return the embedding of documents ``X``, ``float32 (n_documents, n_dims)``:
+        the model's own, or that of ``layers``.
+        """
+        if self.layers is None:
+            vectors = self._embedding(X)
+        else:
+            layers = list_layers(self.layers)
+            encoded = self._hidden(X, layers)
+            vectors = join_layers([encoded[layer] for layer in layers])
+        if self.normalize:
+            vectors = unit_length(vectors)
+        return np.ascontiguousarray(vectors, dtype=np.float32)
+
+    def encode(self, X: Any, layers: Sequence[int | str] | None = None) -> Encoded:
+        """Return every requested layer of documents ``X`` on its own, in one pass.
+
+        None is what `transform` gives, as the one layer ``"embedding"``.
+        """
+        if layers is None:
+            return Encoded({"embedding": np.asarray(self.transform(X))})
+        requested = check_list("layers", layers, '["last"]')
+        encoded = self._hidden(X, requested)
+        if self.normalize:
+            encoded = {name: unit_length(vectors) for name, vectors in encoded.items()}
+        return Encoded(encoded)
+
+    def _embedding(self, X: Any) -> np.ndarray:
+        """Return the model's own embedding."""
+        if self.pooling is not None:
+            raise ValueError(
+                f"got pooling={self.pooling!r} without layers, whose token vectors it "
+                "joins, expected None for the model's own embedding; pass for example "
+                "layers='last'"
+            )
         texts = self._texts(X)
         model = self._model()
-        n_dims = _width(model)
+        n_dims = width(model)
         if self.truncate_dim is not None and not 1 <= self.truncate_dim <= n_dims:
             raise ValueError(
                 f"got truncate_dim={self.truncate_dim}, expected 1 to {n_dims} for "
@@ -164,20 +224,59 @@ class SentenceEncoder(PretrainedEncoder):
         prompt = self._prompt(model)
         if not texts:
             vectors = np.empty((0, n_dims), np.float32)
-        elif isinstance(self.device, list) or not _reads_plain_text(model):
+        elif isinstance(self.device, list) or not reads_plain_text(model):
             vectors = self._library(model, texts, prompt)
         else:
             vectors = self._windows(model, texts, prompt)
-        vectors = vectors[:, : self.truncate_dim]
-        if self.normalize:
-            vectors = vectors / np.maximum(
-                np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12
-            )
-        return np.ascontiguousarray(vectors, dtype=np.float32)
+        return vectors[:, : self.truncate_dim]
 
-    def _windows(self, model, texts: list[str], prompt: str) -> np.ndarray:
-        """Encode windows of tokens, sorted by length."""
-        tokenizer = model.tokenizer
+    def _hidden(self, X: Any, layers: list[int | str]) -> dict[int | str, np.ndarray]:
+        """Return layers of the transformer inside the model, pooled over tokens."""
+        texts = self._texts(X)
+        self._check_hidden()
+        if self._current() is None:
+            check_layers(self.name, layers, self.revision, self.local_files_only)
+        model = self._model()
+        if not reads_plain_text(model):
+            raise ValueError(
+                f"got layers={layers} of the model {self.name!r}, which has no layers "
+                "over plain text, expected None; leave them out"
+            )
+        run = HiddenPass(
+            model.tokenizer,
+            model[0].auto_model,
+            max_length=self._limit(model),
+            prompt=self._prompt(model),
+            pool_prompt=pools_prompt(model),
+        )
+        pooled = run.documents(
+            texts,
+            layers,
+            self.pooling or "mean",
+            long=self.long,
+            overlap=self.overlap,
+            batch_size=self.batch_size,
+            show_progress=self.show_progress,
+        )
+        self.n_truncated_ = pooled.n_truncated
+        warn_truncated(pooled.n_truncated, len(texts), run.splitter.limit, self.long)
+        return pooled.layers
+
+    def _check_hidden(self) -> None:
+        """Refuse what the layers of a transformer cannot be combined with."""
+        if self.truncate_dim is not None:
+            raise ValueError(
+                f"got truncate_dim={self.truncate_dim} with layers, expected None: only "
+                "a model's own embedding is trained to be shortened; leave one out"
+            )
+        if isinstance(self.device, list) or self.backend != "torch":
+            raise ValueError(
+                f"got device={self.device!r} and backend={self.backend!r} with layers, "
+                "expected one device and 'torch'; pass those"
+            )
+
+    def _limit(self, model: Any) -> Any:
+        """Return how many tokens a window takes."""
         longest = model.max_seq_length
         limit = longest if self.max_length is None else self.max_length
         if longest is not None and not 0 < limit <= longest:
@@ -185,9 +284,17 @@ class SentenceEncoder(PretrainedEncoder):
                 f"got max_length={self.max_length}, expected 1 to {longest} for this "
                 "model; pass that"
             )
+        return limit
+
+    def _windows(self, model, texts: list[str], prompt: str) -> np.ndarray:
+        """Encode windows of tokens, sorted by length."""
+        tokenizer = model.tokenizer
+        limit = self._limit(model)
         splitter = Splitter(tokenizer, limit, prompt=prompt)
-        n_prompt = _n_prompt_tokens(tokenizer, prompt)
-        unit_length = any(type(module).__name__ == "Normalize" for module in model)
+        n_prompt = n_prompt_tokens(tokenizer, prompt)
+        gives_unit_length = any(
+            type(module).__name__ == "Normalize" for module in model
+        )
 
         def step(batch: list[Window]) -> list[np.ndarray]:
             import torch
@@ -208,7 +315,7 @@ class SentenceEncoder(PretrainedEncoder):
             texts,
             splitter,
             step,
-            [_width(model)],
+            [width(model)],
             maximum=[False],
             long=self.long,
             overlap=self.overlap,
@@ -217,8 +324,8 @@ class SentenceEncoder(PretrainedEncoder):
             show_progress=self.show_progress,
         )
         warn_truncated(self.n_truncated_, len(texts), limit, self.long)
-        if unit_length and self.long == "chunks":  # the mean of unit vectors is shorter
-            vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        if self.long == "chunks" and gives_unit_length:
+            vectors = unit_length(vectors)  # the mean of unit vectors is shorter
         return vectors
 
     def _library(self, model, texts: list[str], prompt: str) -> np.ndarray:
@@ -242,11 +349,12 @@ class SentenceEncoder(PretrainedEncoder):
         ).astype(np.float32, copy=False)
 
     def _prompt(self, model) -> str:
+        """Return the text in front of every document."""
         if self.prompt is not None:
             return self.prompt
         name = self.prompt_name or model.default_prompt_name
         if name is None:
-            return ""
+            return known_prompt(self.name) or ""
         if name not in model.prompts:
             raise ValueError(
                 f"got prompt_name={name!r}, expected one of {sorted(model.prompts)}; "
@@ -254,143 +362,33 @@ class SentenceEncoder(PretrainedEncoder):
             )
         return model.prompts[name]
 
+    def _known_prompt(self) -> str | None:
+        """Return the prompt of a known model, where the parameters name none."""
+        if self.prompt is not None or self.prompt_name is not None:
+            return None
+        return known_prompt(self.name)
+
+    def _cache_key(self) -> dict[str, Any]:
+        parameters = parameters_that_matter(self)
+        return {**parameters, "known_prompt": self._known_prompt()}
+
     @property
     def _n_features_out(self) -> int:
-        n_dims = _width(self._model())
+        model = self._model()
+        if self.layers is not None:
+            config = model[0].auto_model.config.get_text_config()
+            return config.hidden_size * len(list_layers(self.layers))
+        n_dims = width(model)
         return n_dims if self.truncate_dim is None else min(n_dims, self.truncate_dim)
 
     def _load_model(self):
-        from sentence_transformers import SentenceTransformer
-
-        if self.backend != "torch":
-            module, extra = BACKENDS[self.backend]
-            optional_import(
-                module,
-                package=f"sentence-transformers[{extra}]",
-                purpose=f"backend={self.backend!r}",
+        options = {name: getattr(self, name) for name in self._model_parameters}
+        model = load_sentence_model(**options)
+        prompt = self._known_prompt()
+        if prompt and model.default_prompt_name is None:
+            warnings.warn(
+                f"{self.name} was trained with {prompt!r} in front of every text, so "
+                'documents are read with it; prompt="" leaves it out',
+                stacklevel=2,
             )
-        device = "cpu" if isinstance(self.device, list) else pick_device(self.device)
-        if self.dtype == "int8" and device != "cpu":
-            raise ValueError(
-                f"got dtype='int8' on {device}, expected the CPU; pass device='cpu' "
-                "or dtype='bfloat16'"
-            )
-        options = dict(self.model_kwargs or {})
-        if self.backend == "torch":
-            options.setdefault(
-                "dtype",
-                pick_dtype("float32" if self.dtype == "int8" else self.dtype, device),
-            )
-        elif self.dtype != "auto":
-            raise ValueError(
-                f"got dtype={self.dtype!r} with backend={self.backend!r}, expected "
-                "'auto'; name an exported model "
-                'of that type in model_kwargs={"file_name": ...}'
-            )
-        with loading(self.name):
-            model = SentenceTransformer(
-                self.name,
-                device=device,
-                backend=self.backend,
-                revision=self.revision,
-                local_files_only=self.local_files_only,
-                model_kwargs=options,
-            )
-        if _reads_plain_text(model):
-            special_tokens(model.tokenizer)  # its first call changes the tokenizer
-        if self.dtype == "int8":
-            from embetter_reg.text._int8 import quantize
-
-            quantize(model)
-        return model.eval()
-
-
-class MatryoshkaEncoder(SentenceEncoder):
-    """Encode documents with the first ``truncate_dim`` dimensions of a Matryoshka
-    model.
-
-    Such models are trained so that any prefix of their vectors is an embedding
-    (Kusupati et al. 2022, "Matryoshka Representation Learning"). All other parameters
-    are those of `SentenceEncoder`; with ``normalize=True`` the shortened vectors have
-    unit length.
-
-    Examples
-    --------
-    >>> from embetter_reg.text import MatryoshkaEncoder
-    >>> MatryoshkaEncoder(truncate_dim=64).transform(["A first document."]).shape  # doctest: +SKIP
-    (1, 64)
-
-    """
-
-    def __init__(
-        self,
-        name="tomaarsen/mpnet-base-nli-matryoshka",
-        *,
-        truncate_dim=256,
-        batch_size=32,
-        device="auto",
-        normalize=False,
-        prompt=None,
-        prompt_name=None,
-        long="head",
-        overlap=64,
-        max_length=None,
-        dtype="auto",
-        backend="torch",
-        model_kwargs=None,
-        revision=None,
-        local_files_only=False,
-        show_progress=False,
-    ):
-        super().__init__(
-            name,
-            batch_size=batch_size,
-            device=device,
-            normalize=normalize,
-            truncate_dim=truncate_dim,
-            prompt=prompt,
-            prompt_name=prompt_name,
-            long=long,
-            overlap=overlap,
-            max_length=max_length,
-            dtype=dtype,
-            backend=backend,
-            model_kwargs=model_kwargs,
-            revision=revision,
-            local_files_only=local_files_only,
-            show_progress=show_progress,
-        )
-
-
-def _width(model) -> int:
-    """Return the embedding's width; older sentence-transformers name the method
-    otherwise.
-    """
-    new = getattr(model, "get_embedding_dimension", None)
-    return new() if new else model.get_sentence_embedding_dimension()
-
-
-def _n_prompt_tokens(tokenizer: Any, prompt: str) -> int:
-    """Return how many tokens a pooling layer that leaves prompts out leaves out: as the
-    library counts them, on the prompt alone.
-    """
-    if not prompt:
-        return 0
-    ids = tokenizer(prompt)["input_ids"]
-    return len(ids) - (ids[-1] in tokenizer.all_special_ids)
-
-
-def _reads_plain_text(model) -> bool:
-    """Say whether the model takes token numbers alone, with no chat template and no
-    query expansion.
-    """
-    first = model[0]
-    tokenizer: Any = getattr(first, "tokenizer", None)
-    config = getattr(first, "modality_config", {"text": {}})
-    return (
-        type(first).__name__ == "Transformer"
-        and hasattr(tokenizer, "model_input_names")
-        and isinstance(config, dict)
-        and set(config) == {"text"}
-        and not getattr(first, "query_expansion", None)
-    )
+        return model

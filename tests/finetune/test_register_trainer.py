@@ -245,11 +245,11 @@ def test_what_is_saved_loads_everywhere(fitted, tmp_path, merge):
     fitted.save(
         tmp_path, merge=merge, figures=fitted.evaluate(TEXTS, LABELS, language=LANGUAGE)
     )
-    p, X = fitted.predict_proba(TEXTS), fitted.encoder(layer="half").transform(TEXTS)
+    p, X = fitted.predict_proba(TEXTS), fitted.encoder(layers="half").transform(TEXTS)
     assert (tmp_path / "adapter_config.json").exists() == (
         fitted.method in ("lora", "ia3") and not merge
     )
-    loaded = RegisterEncoder(str(tmp_path), layer="half", max_length=16, device="cpu")
+    loaded = RegisterEncoder(str(tmp_path), layers="half", max_length=16, device="cpu")
     np.testing.assert_allclose(loaded.predict_proba(TEXTS), p, atol=1e-5)
     np.testing.assert_allclose(loaded.transform(TEXTS), X, atol=1e-4)
     np.testing.assert_allclose(
@@ -604,9 +604,9 @@ def test_causal_adaptation_lowers_the_loss_and_loads(tiny_folder, tmp_path, meth
     figures = ours.evaluate(TEXTS, language=LANGUAGE).set_index("language")
     np.testing.assert_allclose(figures["perplexity"], np.exp(figures["loss"]))
     ours.save(tmp_path)
-    X = ours.encoder(layer="half", pooling="mean").transform(TEXTS)
+    X = ours.encoder(layers="half", pooling="mean").transform(TEXTS)
     loaded = CausalLMEncoder(
-        str(tmp_path), layer="half", pooling="mean", max_length=16, device="cpu"
+        str(tmp_path), layers="half", pooling="mean", max_length=16, device="cpu"
     )
     np.testing.assert_allclose(loaded.transform(TEXTS), X, atol=1e-4)
     before = encode_layers(

@@ -135,6 +135,8 @@ BAD = {
     "surface": {"max_chars": (0, -1, "a")},
     "sentence": {
         "name": (None, 3, "", " "),
+        "layers": (9, "middle", 1.5, NAN, [], [1, 9], [None], {3}, True),
+        "pooling": ("median", "cls", 3),
         "batch_size": (0, -1, None, 1.5, "a", True),
         "device": (None, "foo", 3, [], ["cpu", "foo"]),
         "truncate_dim": (0, -1, "a", 99),
@@ -150,14 +152,14 @@ BAD = {
     },
     "register": {
         "name": (None, ""),
-        "layer": (None, 9, "middle", 1.5, NAN),
+        "layers": (None, 9, "middle", 1.5, NAN, [], [1, 9], [None]),
         "pooling": (None, "median"),
         "device": (None, "foo"),
         "dtype": (None, "int8"),
         "max_length": (2, 999),
     },
     "causal": {
-        "layer": (None, 9),
+        "layers": (None, 9, []),
         "prompt": (3,),
         "prompt_position": (None, "inside"),
         "soft_prompt": (3, "no/such/file"),

@@ -133,7 +133,7 @@ CHANGES = {
     "sentence": {"dtype": "bfloat16"},
     "sentence chunks": {"long": "head"},
     "matryoshka": {"truncate_dim": 4},
-    "register": {"layer": "first"},
+    "register": {"layers": "first"},
     "causal": {"prompt": "the law"},
     "static": {"normalize": True},
     "cached": {"encoder__long": "chunks", "encoder__overlap": 4},

@@ -192,7 +192,7 @@ def test_out_of_memory_halves_the_batch_and_goes_on(bert):
     [
         ({"pooling": "median"}, "got pooling='median'"),
         ({"long": "tail"}, "got long='tail'"),
-        ({"layer": 5}, "got the layer 5"),
+        ({"layers": 5}, "got the layer 5"),
         ({"batch_size": 0}, "got batch_size=0"),
         ({"max_length": 2}, "got room for 0 tokens"),
         ({"long": "chunks", "overlap": 62}, "got room for 62 tokens"),
@@ -242,7 +242,7 @@ def test_causal_last_token_and_mean_are_the_library(causal, batch_size):
             states(causal, text).hidden_states[layer][0, -1].numpy() for text in texts
         ]
         np.testing.assert_allclose(found[name], expected, atol=1e-5)
-    mean = encoder.set_params(pooling="mean", layer="half").transform(texts)
+    mean = encoder.set_params(pooling="mean", layers="half").transform(texts)
     np.testing.assert_allclose(
         mean,
         [states(causal, text).hidden_states[2][0].mean(0) for text in texts],
@@ -346,7 +346,7 @@ def test_token_scores_are_the_restricted_head(causal):
         prompt=" we",
         prompt_position="after",
         device="cpu",
-        layer="first",
+        layers="first",
         pooling="mean",
     )
     texts = TEXTS[:5]

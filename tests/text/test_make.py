@@ -24,9 +24,9 @@ def test_names_and_kinds(tiny_folder, tiny_model):
 
 def test_options_reach_the_encoder_or_are_refused():
     encoder = make_encoder(
-        "register:some/model", layer="half", device=None, long="chunks"
+        "register:some/model", layers="half", device=None, long="chunks"
     )
-    assert (encoder.name, encoder.layer, encoder.long, encoder.device) == (
+    assert (encoder.name, encoder.layers, encoder.long, encoder.device) == (
         "some/model",
         "half",
         "chunks",
@@ -34,9 +34,9 @@ def test_options_reach_the_encoder_or_are_refused():
     )
     assert make_encoder("lite", random_state=3, n_components=5).random_state == 3
     with pytest.raises(
-        ValueError, match="got layer for SentenceEncoder, which has no such parameter"
+        ValueError, match="got scale for SentenceEncoder, which has no such parameter"
     ):
-        make_encoder("sentence:some/model", layer="half")
+        make_encoder("sentence:some/model", scale=False)
     with pytest.raises(
         OSError, match="got the model 'no/such', which could not be loaded"
     ):

@@ -120,7 +120,7 @@ def test_what_is_none_is_the_cards(registers):
     assert registers.classes_ == ["NA", "HI", "OP"] and registers.is_multi_label_
     same = clone(registers).set_params(prompt="the ", max_length=32, pooling="mean")
     np.testing.assert_array_equal(same.transform(TEXTS), registers.transform(TEXTS))
-    for change in ({"prompt": ""}, {"pooling": "cls"}, {"layer": 2}):
+    for change in ({"prompt": ""}, {"pooling": "cls"}, {"layers": 2}):
         other = clone(registers).set_params(**change)
         assert np.abs(other.transform(TEXTS) - same.transform(TEXTS)).max() > 0.01
 

@@ -72,7 +72,7 @@ def test_encode_is_transform_and_predict_proba_in_one_pass(encoder):
     found = encoder.encode(TEXTS, layers=("first", "half", "last", 0))
     for layer, X in found.layers.items():
         np.testing.assert_array_equal(
-            clone(encoder).set_params(layer=layer).transform(TEXTS), X
+            clone(encoder).set_params(layers=layer).transform(TEXTS), X
         )
     np.testing.assert_array_equal(encoder.predict_proba(TEXTS), found.probabilities)
     assert not np.allclose(found.layers["first"], found.layers["last"])
@@ -220,7 +220,7 @@ def test_layers_are_refused_before_weights_are_loaded(tiny_folder, monkeypatch):
     monkeypatch.setattr(
         "embetter_reg.text._register.load_transformer", lambda *a, **k: 1 / 0
     )
-    encoder = RegisterEncoder(str(tiny_folder / "classifier"), layer=9, device="cpu")
+    encoder = RegisterEncoder(str(tiny_folder / "classifier"), layers=9, device="cpu")
     for use in (encoder.transform, lambda X: encoder.encode(X, ["half", 5])):
         with pytest.raises(ValueError, match="expected a number from 0 to 4"):
             use(["the cat"])

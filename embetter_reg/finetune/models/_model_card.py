@@ -196,7 +196,7 @@ def _use(record: dict) -> str:
     kind = "RegisterEncoder"
     if record["objective"] == "clm":
         kind = "CausalLMEncoder"
-    options = 'layer="half"'
+    options = 'layers="half"'
     if record["settings"]["max_length"] is not None:
         options += f", max_length={record['settings']['max_length']}"
     lines = [

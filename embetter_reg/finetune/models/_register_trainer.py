@@ -346,7 +346,7 @@ class RegisterTrainer(
         """Return the trained classifier as a `RegisterEncoder`, a causal language model
         as a `CausalLMEncoder`.
 
-        ``options`` are its parameters, such as ``layer`` and ``pooling``. The model is
+        ``options`` are its parameters, such as ``layers`` and ``pooling``. The model is
         shared, not loaded again.
 
         Raises
