@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from embetter_reg.cli import app, main
 from embetter_reg.corpus import load_registers, read_documents
 from embetter_reg.store import Embeddings, read_embeddings, write_embeddings
-from embetter_reg.text import RegisterEncoder
+from embetter_reg.text import RegisterEncoder, SentenceEncoder, join_layers
 
 
 def run(*arguments):
@@ -241,6 +241,10 @@ def test_a_folder_as_encoder_gives_its_name_to_the_space(tiny_model, corpus, tmp
         tiny_model,
         "--encoders",
         "surface",
+        "--layers",
+        "1,-1",
+        "--prompt",
+        "the law ",
         "--figures",
         "none",
         "--controls",
@@ -253,6 +257,8 @@ def test_a_folder_as_encoder_gives_its_name_to_the_space(tiny_model, corpus, tmp
     assert done.exit_code == 0, done.exception
     record = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert record["parameters"]["spaces"][:2] == ["st original", "st tuned"]
+    encoder = record["about"]["encoder st"]
+    assert "layers=[1, -1]" in encoder and "prompt='the law '" in encoder
 
 
 def test_predictions_are_compared_only_when_asked_for(folders, tmp_path):
@@ -446,6 +452,24 @@ def test_encode_then_predict_from_what_is_stored(labeled, tiny_folder, tmp_path)
     )
     refused = invoke("predict", tmp_path / "e", "--threshold", "best")
     assert "chosen on these documents' own gold labels" in str(refused.exception)
+
+
+def test_encode_stores_each_layer(labeled, tiny_model, tmp_path):
+    docs = labeled / "one.jsonl"
+    options = ["--layers", "1, 3,-1", "--prompt", "the law "]
+    encoding = ["--encoder", tiny_model, *options, "--pooling", "max"]
+    done = invoke("encode", docs, *encoding, "--device", "cpu", "--out", tmp_path / "e")
+    assert done.exit_code == 0, done.output
+    encoder = SentenceEncoder(tiny_model, prompt="the law ", device="cpu")
+    encoder.set_params(layers=[1, 3, -1], pooling="max")
+    stored = read_embeddings(tmp_path / "e")
+    assert list(stored.layers) == ["1", "3", "-1"]
+    with pytest.warns(UserWarning, match="longer than 64"):
+        X = encoder.transform(stored.documents["text"])
+    np.testing.assert_allclose(join_layers(stored.layers), X, atol=1e-5)
+    other = ["--encoder", tiny_model, "--layers", "1,3,-1", "--pooling", "max"]
+    refused = invoke("encode", docs, *other, "--out", tmp_path / "e")
+    assert "holds embeddings with other" in str(refused.exception)
 
 
 def test_predict_leaves_out_the_documents_that_chose_the_threshold(

@@ -37,6 +37,13 @@ Encoder = Annotated[
         "'causal:' or 'static:' before it names its kind."
     ),
 ]
+Prompt = Annotated[
+    str | None,
+    typer.Option(
+        help="Text in front of every document, such as 'query: '. [default: what a known "
+        "model was trained with; '' is none]"
+    ),
+]
 Language = Annotated[
     str | None,
     typer.Option(help="Language, where neither a column nor the file name tells it."),

@@ -13,7 +13,9 @@ from embetter_reg.cli._app import (
     LabelsColumn,
     LangColumn,
     Language,
+    MaxLength,
     Out,
+    Prompt,
     RandomState,
     SkipBadRows,
     TextColumn,
@@ -83,11 +85,15 @@ def compare(
         ),
     ] = None,
     layers: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="Layers of --models, such as first,half,last or numbers; 0 is the embedding."
+            help="Layers, such as 3,6,9,12 or half,last; 0 is the embedding layer. Those "
+            "of an encoder are joined, each of --models is a space. [default: an "
+            "encoder's own embedding; first,half,last of --models]"
         ),
-    ] = "first,half,last",
+    ] = None,
+    prompt: Prompt = None,
+    max_length: MaxLength = None,
     head: Annotated[
         str,
         typer.Option(
@@ -95,9 +101,6 @@ def compare(
             "the spaces as they are."
         ),
     ] = "feedforward",
-    max_length: Annotated[
-        int | None, typer.Option(help="Tokens of a document that --models read.")
-    ] = None,
     controls: Annotated[
         str,
         typer.Option(
@@ -211,7 +214,8 @@ def compare(
         encoders=encoders,
         embeddings=embeddings or [],
         models=models,
-        layers=parse_layers(layers),
+        layers=None if layers is None else parse_layers(layers),
+        prompt=prompt,
         max_length=max_length,
         head=requested_head,
         label_source=label_source,

@@ -18,6 +18,7 @@ from embetter_reg.cli._app import (
     Language,
     Long,
     MaxLength,
+    Prompt,
     RandomState,
     SkipBadRows,
     TextColumn,
@@ -26,7 +27,7 @@ from embetter_reg.cli._app import (
     console,
     output,
 )
-from embetter_reg.cli._inputs import column_names, read_docs
+from embetter_reg.cli._inputs import column_names, parse_layers, read_docs
 from embetter_reg.cli._predict import check_has_threshold, choose_threshold
 
 
@@ -43,12 +44,14 @@ def encode(
     layers: Annotated[
         str | None,
         typer.Option(
-            help="Layers, such as first,half,three_quarters,last or numbers; 0 is the embedding."
+            help="Layers to store, each on its own, in one pass: such as 3,6,9,12 or "
+            "first,half,three_quarters,last; 0 is the embedding layer."
         ),
     ] = None,
     pooling: Annotated[
         str | None, typer.Option(help="'mean', 'cls', 'last_token' or 'max'.")
     ] = None,
+    prompt: Prompt = None,
     long: Long = None,
     max_length: MaxLength = None,
     precision: Annotated[
@@ -84,6 +87,7 @@ def encode(
 
     options = {
         "pooling": pooling,
+        "prompt": prompt,
         "long": long,
         "max_length": max_length,
         "batch_size": batch_size,
@@ -94,7 +98,7 @@ def encode(
     if threshold_docs:
         check_has_threshold(model)
     storage: dict[str, Any] = {
-        "layers": _parse_layers(layers),
+        "layers": None if layers is None else parse_layers(layers),
         "precision": precision,
         "shard_size": shard_size,
     }
@@ -140,15 +144,3 @@ def convert(
         f"{name} {X.shape[1]} dimensions" for name, X in written.layers.items()
     )
     output.print(f"{len(written.documents):,} documents ({shapes}): {out}")
-
-
-def _parse_layers(text: str | None) -> list[int | str] | None:
-    """Return layers by number or name, separated by commas."""
-    if text is None:
-        return None
-    layers: list[int | str] = []
-    for part in text.split(","):
-        name = part.strip()
-        is_number = name.lstrip("-").isdigit()
-        layers.append(int(name) if is_number else name)
-    return layers

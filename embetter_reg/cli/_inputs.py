@@ -104,8 +104,9 @@ def parse_layers(text: str) -> list[int | str]:
     """Return layers such as ``first,half,-1``: numbers as int, names as str."""
     layers: list[int | str] = []
     for part in text.split(","):
-        if part.removeprefix("-").isdecimal():
-            layers.append(int(part))
+        name = part.strip()
+        if name.removeprefix("-").isdecimal():
+            layers.append(int(name))
         else:
-            layers.append(part)
+            layers.append(name)
     return layers

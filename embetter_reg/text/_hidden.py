@@ -52,6 +52,7 @@ def encode_layers(
     layers: Sequence[int | str] = ("first", "half", "last"),
     *,
     pooling: str = "mean",
+    prompt: str = "",
     max_length: int | None = None,
     batch_size: int = 32,
     device: str = "auto",
@@ -69,6 +70,8 @@ def encode_layers(
         Documents, of which the beginning is read.
     layers, pooling, max_length, batch_size, device, dtype
         As in `RegisterEncoder`.
+    prompt : str
+        Written in front of every document.
 
     Returns
     -------
@@ -102,6 +105,7 @@ def encode_layers(
         texts,
         layers,
         pooling=pooling,
+        prompt=prompt,
         max_length=max_length,
         batch_size=batch_size,
     )
@@ -114,11 +118,18 @@ def layers_of(
     layers: Sequence[int | str],
     *,
     pooling: str = "mean",
+    prompt: str = "",
     max_length: int | None = None,
     batch_size: int = 32,
 ) -> dict[int | str, np.ndarray]:
     """Return layers of a model that is loaded already; see `encode_layers`."""
-    run = HiddenPass(tokenizer, model.base_model, max_length=max_length)
+    run = HiddenPass(
+        tokenizer,
+        model.base_model,
+        max_length=max_length,
+        prompt=prompt,
+        pool_prompt=True,
+    )
     return run.documents(check_texts(X), layers, pooling, batch_size=batch_size).layers
 
 

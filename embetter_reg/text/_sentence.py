@@ -222,9 +222,7 @@ class SentenceEncoder(PretrainedEncoder):
                 "this model; pass that"
             )
         prompt = self._prompt(model)
-        if not texts:
-            vectors = np.empty((0, n_dims), np.float32)
-        elif isinstance(self.device, list) or not reads_plain_text(model):
+        if isinstance(self.device, list) or not reads_plain_text(model):
             vectors = self._library(model, texts, prompt)
         else:
             vectors = self._windows(model, texts, prompt)
@@ -339,6 +337,8 @@ class SentenceEncoder(PretrainedEncoder):
                 "more than plain text, expected 'head' and None; pass one device or "
                 "another model"
             )
+        if not texts:
+            return np.empty((0, width(model)), np.float32)
         return model.encode(
             texts,
             prompt=prompt or None,

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,12 @@ from embetter_reg.analysis import Comparison, compare_spaces
 from embetter_reg.corpus import label_column, train_test_documents
 from embetter_reg.finetune import FeedForwardTuner
 from embetter_reg.store import Embeddings, write_embeddings
-from embetter_reg.text import LiteTextEncoder, SurfaceEncoder
+from embetter_reg.text import (
+    LiteTextEncoder,
+    SentenceEncoder,
+    SurfaceEncoder,
+    join_layers,
+)
 
 QUICK = {
     "k": [8],
@@ -236,6 +243,53 @@ def test_models_and_folders_are_checked_before_anything_is_encoded(
     ):
         with pytest.raises((ValueError, OSError), match=message):
             compare_documents(train, test, encoders="surface", **QUICK, **change)
+
+
+@pytest.mark.filterwarnings("ignore:.*are longer than 20 tokens")
+def test_layers_of_encoders_are_joined_and_those_of_models_are_spaces(
+    parts, tiny_folder, tiny_model
+):
+    """Also beside an encoder that has no layers and no prompt."""
+    train, test = parts
+    bert = str(tiny_folder / "bert")
+    reading = {"layers": [1, -1], "prompt": "the law ", "max_length": 20}
+    options = {"head": None, **QUICK, "controls": []}
+    result = compare_documents(
+        train,
+        test,
+        encoders=["surface", tiny_model],
+        models=(bert, bert),
+        **reading,
+        **options,
+    )
+    written = [f"the law {text}" for text in result.test["text"]]
+    encoder = SentenceEncoder(tiny_model, max_length=20, device="cpu")
+    layers = encoder.encode(written, [1, -1]).layers
+    X = result.spaces[Path(tiny_model).name]
+    np.testing.assert_allclose(X, join_layers(layers), atol=1e-5)
+    for name in ("base", "tuned"):
+        for layer, expected in layers.items():
+            X = result.spaces[f"{name} {layer}"]
+            np.testing.assert_allclose(X, expected, atol=1e-5)
+    assert "layers=[1, -1]" in result.about["encoder st"]
+
+
+def test_what_no_encoder_takes_is_refused_before_anything_is_encoded(
+    parts, tiny_model, monkeypatch
+):
+    def encode(*_):
+        raise AssertionError("a document was encoded")
+
+    monkeypatch.setattr(SurfaceEncoder, "fit_transform", encode)
+    for encoders, change, message in (
+        (["surface"], {"layers": [3]}, r"got layers for the encoders \['surface'\]"),
+        (["surface"], {"prompt": "a "}, "got prompt for the encoders"),
+        (["surface"], {"max_length": 20}, "got max_length for the encoders"),
+        (["surface", tiny_model], {"layers": [3, 9]}, "got the layer 9"),
+        (["surface", tiny_model], {"max_length": 999}, "got max_length=999"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            compare_documents(*parts, encoders=encoders, **change, **QUICK)
 
 
 def test_one_register_or_language_is_refused(parts):

@@ -71,7 +71,8 @@ def compare_documents(
     encoders: str | Sequence[Any] = ("lite",),
     embeddings: str | Path | Sequence[str | Path] = (),
     models: tuple[str, str] | None = None,
-    layers: Sequence[int | str] = ("first", "half", "last"),
+    layers: Sequence[int | str] | None = None,
+    prompt: str | None = None,
     max_length: int | None = None,
     head: Any = "feedforward",
     label_source: str = "gold",
@@ -107,10 +108,16 @@ def compare_documents(
         Folders that hold embeddings of the same documents, a space each.
     models : (str, str) or None
         A base model and a tuned one, whose layers are compared as they are.
-    layers : sequence of int or str
-        Layers of the models: "first", "half", "last" or numbers; 0 is the embedding.
+    layers : sequence of int or str, or None
+        Layers: "first", "half", "last" or numbers; 0 is the embedding. Those of an
+        encoder are joined as by `join_layers`, each of the models is a space of its own.
+        None is an encoder's own embedding, and first, half and last of the models.
+    prompt : str or None
+        Text in front of every document that encoders and models read. None is an
+        encoder's own, and none for models.
     max_length : int or None
-        Tokens of a document that the models read; None is their own limit.
+        Tokens of a document that encoders and models read; None is their own limit.
+        Like the two above, it is for encoders that have it and are given by name.
     head : str, estimator or None
         The head that tunes each space of encoders and embeddings: a name as for
         `make_head`, or an estimator, which is cloned. None compares the spaces as they
@@ -172,9 +179,12 @@ def compare_documents(
         train = test[:0]
     train = check_documents("train", train)
     stored = read_stored(folders)
-    made = make_encoders(encoders, seed, show_progress)
+    reading = {"layers": layers, "prompt": prompt, "max_length": max_length}
+    made = make_encoders(
+        encoders, seed, show_progress, reading, has_models=models is not None
+    )
     if models is not None:
-        check_models(models, layers, max_length)
+        check_models(models, reading)
 
     test = without_trained(train, test, models)
     if label_source != "gold":
@@ -201,7 +211,7 @@ def compare_documents(
     spaces, about, first = _tune(sources, n_sources, tuner, y)
     if models is not None:
         about |= dict(zip(("base", "tuned"), map(str, models), strict=True))
-        spaces |= layer_spaces(models, layers, max_length, test)
+        spaces |= layer_spaces(models, reading, test)
     controls_train = None
     if first is not None and len(train):
         controls_train = {

@@ -26,14 +26,23 @@ class Source:
 
 
 def make_encoders(
-    encoders: Sequence[Any], random_state: RandomStateLike, show_progress: bool
+    encoders: Sequence[Any],
+    random_state: RandomStateLike,
+    show_progress: bool,
+    reading: dict[str, Any],
+    *,
+    has_models: bool,
 ) -> dict[str, Any]:
     """Return unfitted encoders by the names of their spaces.
+
+    What ``reading`` sets (layers, prompt, max_length) goes to encoders given by name
+    that have it; where models are compared too, it may be for them alone.
 
     Raises
     ------
     ValueError
-        If two have the same name.
+        If two have the same name, no encoder takes what is set, or a model lacks a
+        layer.
     TypeError
         If one is neither a name nor an estimator.
 
@@ -43,6 +52,8 @@ def make_encoders(
     seed = as_seed(random_state)
     folders = [_folder_name(encoder) for encoder in encoders]
     made: dict[str, Any] = {}
+    options = {name: value for name, value in reading.items() if value is not None}
+    unused = set() if has_models else set(options)
     for encoder, folder in zip(encoders, folders, strict=True):
         if isinstance(encoder, str):
             name = folder if folders.count(folder) == 1 else encoder
@@ -61,14 +72,18 @@ def make_encoders(
                 "one out"
             )
         if isinstance(encoder, str):
-            parameters = model.get_params()
-            for option, value in (
-                ("normalize", True),
-                ("show_progress", show_progress),
-            ):
-                if option in parameters:
-                    model.set_params(**{option: value})
+            usual = {"normalize": True, "show_progress": show_progress, **options}
+            taken = {key: usual[key] for key in usual if key in model.get_params()}
+            model.set_params(**taken)
+            unused -= set(taken)
+            if options.keys() & taken.keys():
+                model.transform([])  # refuses a layer that the model lacks
         made[name] = model
+    if unused:
+        raise ValueError(
+            f"got {', '.join(sorted(unused))} for the encoders {list(made)}, expected "
+            "an encoder by name that has such a parameter; leave it out"
+        )
     return made
 
 
@@ -139,9 +154,7 @@ def read_stored(embeddings: Sequence[str | Path]) -> dict[Path, Embeddings]:
     return stored
 
 
-def check_models(
-    models: Any, layers: Sequence[int | str], max_length: int | None
-) -> None:
+def check_models(models: Any, reading: dict[str, Any]) -> None:
     """Check that both models can be loaded and have the layers.
 
     Raises
@@ -154,8 +167,6 @@ def check_models(
         If a model cannot be loaded.
 
     """
-    from embetter_reg.text import encode_layers
-
     is_pair = isinstance(models, tuple | list) and len(models) == 2
     if not is_pair or not all(isinstance(model, str | Path) for model in models):
         raise TypeError(
@@ -163,23 +174,27 @@ def check_models(
             "names or folders"
         )
     for model in models:
-        encode_layers(str(model), [], layers, max_length=max_length)
+        _read_layers(model, [], reading)
 
 
 def layer_spaces(
-    models: tuple[str, str],
-    layers: Sequence[int | str],
-    max_length: int | None,
-    test: pd.DataFrame,
+    models: tuple[str, str], reading: dict[str, Any], test: pd.DataFrame
 ) -> dict[str, np.ndarray]:
     """Return the space of each layer of a base and a tuned model: means over tokens."""
-    from embetter_reg.text import encode_layers
-
     spaces: dict[str, np.ndarray] = {}
     for name, model in zip(("base", "tuned"), models, strict=True):
-        encoded = encode_layers(str(model), test["text"], layers, max_length=max_length)
+        encoded = _read_layers(model, test["text"], reading)
         spaces |= {f"{name} {layer}": X for layer, X in encoded.items()}
     return spaces
+
+
+def _read_layers(
+    model: str | Path, texts: Any, reading: dict[str, Any]
+) -> dict[int | str, np.ndarray]:
+    from embetter_reg.text import encode_layers
+
+    options = {name: value for name, value in reading.items() if value is not None}
+    return encode_layers(str(model), texts, **options)
 
 
 def predicted_labels(
