@@ -247,6 +247,19 @@ def real_model() -> str:
     return str(Path(package.__file__).parent / "model")
 
 
+@pytest.fixture
+def tiny_pretrained(tiny_folder, tiny_adapter, monkeypatch) -> Path:
+    """The folder of the tiny bert, with the weights for it in place of those that come
+    with the package.
+    """
+    root = tiny_folder / "pretrained"
+    if not root.exists():
+        root.mkdir()
+        (root / "multilingual-e5-small").symlink_to(tiny_adapter)
+    monkeypatch.setattr("embetter_reg.pretrained._weights.ROOT", root)
+    return tiny_folder / "bert"
+
+
 @pytest.fixture(scope="session")
 def tiny_adapter(tiny_folder) -> Path:
     """A folder with pretrained weights for the tiny bert: an adapter that peft wrote,

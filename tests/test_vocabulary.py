@@ -67,6 +67,7 @@ SINGULAR_AND_PLURAL = {
 COMMAND_ONLY = {
     "allow_origin": "Bokeh's name of it",
     "debug": "shows a traceback",
+    "download": "local_files_only of encoders, turned round",
     "docs": "the argument; paths or a table in Python",
     "embeddings": "the argument; read_embeddings reads it",
     "help": "is of every command",

@@ -33,8 +33,10 @@ Docs = Annotated[
 Encoder = Annotated[
     str,
     typer.Option(
-        help="'lite', 'surface', or a model's name or folder; 'register:', 'sentence:', "
-        "'causal:' or 'static:' before it names its kind."
+        help="'lite', 'surface', 'registers' (the pretrained weights of this package; "
+        "'registers:FOLDER' where their base model lies in a folder), or a model's name "
+        "or folder; 'register:', 'sentence:', 'causal:' or 'static:' before it names "
+        "its kind."
     ),
 ]
 Prompt = Annotated[

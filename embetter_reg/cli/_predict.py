@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from embetter_reg.cli._app import (
     BatchSize,
@@ -25,6 +24,19 @@ from embetter_reg.cli._app import (
     output,
 )
 from embetter_reg.cli._inputs import column_names, read_docs
+from embetter_reg.cli._prediction_tables import (
+    counts_table,
+    label_table,
+    language_table,
+    named_probabilities,
+    write_predictions,
+)
+from embetter_reg.cli._pretrained import (
+    BASE_MODEL,
+    BaseModel,
+    Download,
+    pretrained_registers,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,16 +49,27 @@ def predict(
     docs: Annotated[
         list[Path],
         typer.Argument(
-            help="Documents with gold labels, or embeddings that carry predictions already."
+            help="Documents, with or without gold labels, or embeddings that carry "
+            "predictions already."
         ),
     ],
     model: Annotated[
-        str | None, typer.Option(help="A register classifier's name or folder.")
+        str | None,
+        typer.Option(
+            help="A register classifier's name or folder. [default: the pretrained "
+            "weights of this package]"
+        ),
     ] = None,
+    base_model: BaseModel = BASE_MODEL,
+    download: Download = True,
     threshold: Annotated[
-        str,
-        typer.Option(help="A number from 0 to 1, or 'best' with --threshold-docs."),
-    ] = "0.5",
+        str | None,
+        typer.Option(
+            help="A number from 0 to 1, or 'best': the one of the pretrained weights, "
+            "or that is chosen on --threshold-docs. [default: best with the pretrained "
+            "weights, else 0.5]"
+        ),
+    ] = None,
     threshold_docs: ThresholdDocs = None,
     long: Long = None,
     max_length: MaxLength = None,
@@ -62,28 +85,33 @@ def predict(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for predictions.jsonl, reports.csv and label_reports.csv."
+            help="Folder for predictions.jsonl, counts.csv and, where there are gold "
+            "labels, reports.csv and label_reports.csv."
         ),
     ] = None,
     debug: Debug = False,
 ) -> None:
-    """Classify DOCS and report on their gold labels: F1 by language and label, hybrids
-    apart.
+    """Classify DOCS by register, count registers by language, and report on gold labels
+    where there are any: F1 by language and label, hybrids apart.
     """
-    from embetter_reg._files import check_folder, write_atomically, write_csv
-    from embetter_reg.analysis import classification_reports, label_reports
+    from embetter_reg._files import check_folder, write_csv
+    from embetter_reg.analysis import label_counts
+    from embetter_reg.store import holds_embeddings
 
-    limit = parse_threshold(threshold)
     if out:
         check_folder(out)
-    if model is None:
+    is_stored = model is None and all(map(holds_embeddings, docs))
+    is_pretrained = model is None and not is_stored
+    if threshold is None:
+        threshold = "best" if is_pretrained or threshold_docs else "0.5"
+    limit = parse_threshold(threshold)
+    if is_stored:
         if threshold_docs:
             raise ValueError(
-                "got --threshold-docs without --model, expected both; pass the "
-                "classifier whose threshold is chosen"
+                "got --threshold-docs for embeddings that are classified already, "
+                "expected documents; pass those, or drop it"
             )
         documents, classes = _stored_predictions(docs, limit)
-        _check_gold(documents, out)
     else:
         options = {
             "long": long,
@@ -92,26 +120,48 @@ def predict(
             "device": device,
             "dtype": dtype,
         }
-        classifier = _classifier(model, options, limit, threshold_docs)
+        classifier: Any
+        if model is None:
+            classifier = pretrained_registers(base_model, download, **options)
+        else:
+            classifier = _classifier(model, options, limit, threshold_docs)
         columns = column_names(text_column, labels_column, lang_column, id_column)
         documents = read_docs(docs, language, skip_bad_rows, columns)
-        _check_gold(documents, out)
         if threshold_docs:
             choose_threshold(classifier, threshold_docs, language, columns)
             documents = _unseen(documents, classifier)
         documents = _predicted(documents, classifier, limit)
         classes = classifier.classes_
+    counts = label_counts(
+        documents["predicted"].tolist(), language=documents["lang"], classes=classes
+    )
     if out:
         out.mkdir(parents=True, exist_ok=True)
-        table = documents[["id", "lang", "labels", "predicted"]]
-        lines = table.to_json(orient="records", lines=True, force_ascii=False)
-        write_atomically(
-            out / "predictions.jsonl",
-            lambda draft: draft.write_text(lines, encoding="utf-8"),
-        )
+        write_predictions(documents, out)
+        write_csv(counts, out / "counts.csv")
+    output.print(counts_table(counts))
+    _report_on_gold(documents, classes, out)
+
+
+def _report_on_gold(
+    documents: "pd.DataFrame", classes: list[str] | None, out: Path | None
+) -> None:
+    """Write and print how well predictions agree with gold labels; documents that the
+    classifier was trained on are left out.
+    """
+    from embetter_reg._files import write_csv
+    from embetter_reg.analysis import classification_reports, label_reports
+
     labeled = documents[documents["labels"].map(len) > 0]
+    if "seen" in labeled and labeled["seen"].any():
+        console.print(
+            f"{labeled['seen'].sum():,} labeled documents trained the pretrained "
+            "weights; the report on gold labels leaves them out",
+            style="yellow",
+        )
+        labeled = labeled[~labeled["seen"]]
     if labeled.empty:
-        console.print("no gold labels to report on; predictions were written")
+        console.print("no gold labels to report on")
         return
     gold = labeled["labels"].tolist()
     guesses = labeled["predicted"].tolist()
@@ -121,8 +171,8 @@ def predict(
     if out:
         write_csv(reports, out / "reports.csv")
         write_csv(by_label, out / "label_reports.csv")
-    output.print(_language_table(reports))
-    output.print(_label_table(by_label))
+    output.print(language_table(reports))
+    output.print(label_table(by_label))
 
 
 def parse_threshold(text: str) -> float | str:
@@ -189,14 +239,6 @@ def _classifier(
     return classifier
 
 
-def _check_gold(documents: "pd.DataFrame", out: Path | None) -> None:
-    if out is None and not documents["labels"].map(len).any():
-        raise ValueError(
-            "got no document with a gold label to report on, expected some; pass "
-            "--out to predict"
-        )
-
-
 def _unseen(documents: "pd.DataFrame", classifier: Any) -> "pd.DataFrame":
     """Leave out the documents that chose the threshold."""
     seen = classifier.chosen_on(documents["text"])
@@ -217,10 +259,17 @@ def _unseen(documents: "pd.DataFrame", classifier: Any) -> "pd.DataFrame":
 def _predicted(
     documents: "pd.DataFrame", classifier: Any, limit: float | str
 ) -> "pd.DataFrame":
+    """Return documents with their labels and the probability of each label; of
+    pretrained weights, with which they were trained on too.
+    """
     from embetter_reg.store import predicted_labels
 
     probabilities = classifier.predict_proba(documents["text"])
-    documents["predicted"] = predicted_labels(classifier, probabilities, limit)
+    labels: Any = predicted_labels(classifier, probabilities, limit)
+    named: Any = named_probabilities(probabilities, classifier.classes_)
+    documents = documents.assign(predicted=labels, probabilities=named)
+    if hasattr(classifier, "seen"):
+        documents = documents.assign(seen=classifier.seen(documents["text"]))
     return documents
 
 
@@ -254,33 +303,3 @@ def _stored_predictions(
         )
     documents = stored.documents.assign(predicted=stored.documents[column])
     return documents, stored.manifest.get("classes")
-
-
-def _language_table(reports: "pd.DataFrame") -> Table:
-    table = Table(title="F1 against gold labels")
-    table.add_column("language")
-    table.add_column("documents")
-    for name in ("number", "micro F1", "macro F1"):
-        table.add_column(name, justify="right")
-    for row in reports.to_dict("records"):
-        table.add_row(
-            row["language"],
-            row["documents"],
-            f"{row['n_documents']:,}",
-            f"{row['micro_f1']:.3f}",
-            f"{row['macro_f1']:.3f}",
-        )
-    return table
-
-
-def _label_table(reports: "pd.DataFrame") -> Table:
-    table = Table(title="F1 of each label, all documents")
-    rows = reports[reports["documents"] == "all"]
-    wide = rows.pivot_table(index="label", columns="language", values="f1")
-    table.add_column("label")
-    for language in wide.columns:
-        table.add_column(language, justify="right")
-    for label, row in wide.reindex(rows["label"].unique()).iterrows():
-        cells = [f"{value:.2f}".replace("nan", "") for value in row]
-        table.add_row(str(label), *cells)
-    return table

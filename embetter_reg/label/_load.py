@@ -9,7 +9,7 @@ import pandas as pd
 
 from embetter_reg._random import check_random_state
 from embetter_reg.corpus import load_registers, read_documents
-from embetter_reg.store import read_embeddings
+from embetter_reg.store import holds_embeddings, read_embeddings
 
 
 class Loaded(NamedTuple):
@@ -63,7 +63,7 @@ def load_corpus(
     """
     check_share(keep_labels)
     paths = list(map(Path, paths))
-    if paths and all(map(_holds_embeddings, paths)):
+    if paths and all(map(holds_embeddings, paths)):
         documents, X = _stored(paths, layer)
     else:
         documents = _read(paths, columns, language, skip_bad_rows)
@@ -125,21 +125,6 @@ def _without_labels(
     for row in chosen:
         labels[row] = documents["labels"].iloc[row]
     return documents.assign(labels=labels)
-
-
-def _holds_embeddings(path: Path) -> bool:
-    import pyarrow.parquet as pq
-
-    from embetter_reg.corpus.older import is_older_tsv
-
-    if path.is_dir():
-        if (path / "manifest.json").exists():
-            return True
-        files = [x for x in path.iterdir() if x.suffix in (".parquet", ".tsv")]
-        return bool(files) and all(map(_holds_embeddings, files))
-    if path.suffix == ".parquet" and path.is_file():
-        return any(name.startswith("embed_") for name in pq.read_schema(path).names)
-    return path.suffix == ".tsv" and path.is_file() and is_older_tsv(path)
 
 
 def _encode(

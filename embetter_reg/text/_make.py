@@ -7,12 +7,15 @@ from typing import Any
 from embetter_reg._hub import loading
 from embetter_reg.text._causal import CausalLMEncoder
 from embetter_reg.text._lite import LiteTextEncoder
+from embetter_reg.text._pretrained_registers import PretrainedRegisters
 from embetter_reg.text._register import RegisterEncoder
 from embetter_reg.text._sentence import SentenceEncoder
 from embetter_reg.text._static import TextEncoder
 from embetter_reg.text._surface import SurfaceEncoder
 
+_ALONE = ("lite", "surface", "registers")
 _KINDS: dict[str, Any] = {
+    "registers": PretrainedRegisters,
     "register": RegisterEncoder,
     "sentence": SentenceEncoder,
     "causal": CausalLMEncoder,
@@ -26,11 +29,12 @@ def make_encoder(name: str, *, random_state: Any = None, **options: Any) -> Any:
     Parameters
     ----------
     name : str
-        ``"lite"``, ``"surface"``, or a model's name or folder. ``"register:NAME"``,
-        ``"sentence:NAME"``, ``"causal:NAME"`` and ``"static:NAME"`` say what the model
-        is; without that its configuration is read: a sequence classifier becomes a
-        `RegisterEncoder`, a causal model a `CausalLMEncoder`, any other a
-        `SentenceEncoder`.
+        ``"lite"``, ``"surface"``, ``"registers"`` for `PretrainedRegisters`
+        (``"registers:FOLDER"`` with its base model in a folder), or a model's name or
+        folder. ``"register:NAME"``, ``"sentence:NAME"``, ``"causal:NAME"`` and
+        ``"static:NAME"`` say what the model is; without that its configuration is read:
+        a sequence classifier becomes a `RegisterEncoder`, a causal model a
+        `CausalLMEncoder`, any other a `SentenceEncoder`.
     random_state : int, RandomState or None
         For encoders that are random.
     options
@@ -52,14 +56,16 @@ def make_encoder(name: str, *, random_state: Any = None, **options: Any) -> Any:
     """
     if not isinstance(name, str) or not name.strip():
         raise ValueError(
-            f"got the encoder {name!r}, expected 'lite', 'surface', or a model's name "
-            "or folder; pass one"
+            f"got the encoder {name!r}, expected 'lite', 'surface', 'registers', or a "
+            "model's name or folder; pass one"
         )
     parameters = {key: value for key, value in options.items() if value is not None}
     if name == "lite":
         return _make(LiteTextEncoder, {**parameters, "random_state": random_state})
     if name == "surface":
         return _make(SurfaceEncoder, parameters)
+    if name == "registers":
+        return _make(PretrainedRegisters, parameters)
     kind, _, model = name.partition(":")
     if kind not in _KINDS or not model:
         _refuse_near_miss(name)
@@ -84,12 +90,12 @@ def _refuse_near_miss(name: str) -> None:
     for on a hub.
     """
     kind, colon, model = name.partition(":")
-    choices = list(_KINDS) if colon else ["lite", "surface"]
+    choices = list(_KINDS) if colon else list(_ALONE)
     near = get_close_matches(kind.lower(), choices, n=1, cutoff=0.75)
     if near and "/" not in kind and not Path(name).exists():
         raise ValueError(
-            f"got the encoder {name!r}, expected 'lite', 'surface', or a model's name "
-            f"or folder; did you mean {near[0] + colon + model!r}?"
+            f"got the encoder {name!r}, expected 'lite', 'surface', 'registers', or a "
+            f"model's name or folder; did you mean {near[0] + colon + model!r}?"
         )
 
 

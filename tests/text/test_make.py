@@ -9,6 +9,8 @@ def test_names_and_kinds(tiny_folder, tiny_model):
     for name, expected in (
         ("lite", "LiteTextEncoder"),
         ("surface", "SurfaceEncoder"),
+        ("registers", "PretrainedRegisters"),
+        ("registers:some/folder", "PretrainedRegisters"),
         (str(tiny_folder / "classifier"), "RegisterEncoder"),
         (str(tiny_folder / "gpt2"), "CausalLMEncoder"),
         (str(tiny_folder / "neox"), "CausalLMEncoder"),
@@ -32,6 +34,7 @@ def test_options_reach_the_encoder_or_are_refused():
         "chunks",
         "auto",
     )
+    assert make_encoder("registers:some/folder").name == "some/folder"
     assert make_encoder("lite", random_state=3, n_components=5).random_state == 3
     with pytest.raises(
         ValueError, match="got scale for SentenceEncoder, which has no such parameter"
@@ -57,6 +60,7 @@ def test_a_near_miss_asks_no_hub(monkeypatch, tmp_path):
         ("surfce", "surface"),
         ("Surface", "surface"),
         ("lit", "lite"),
+        ("register", "registers"),
         ("regster:some/model", "register:some/model"),
         ("sentences:some/model", "sentence:some/model"),
     ):

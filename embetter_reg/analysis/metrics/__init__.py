@@ -14,6 +14,7 @@ from embetter_reg.analysis.metrics._agreement import (
 )
 from embetter_reg.analysis.metrics._classification import (
     classification_reports,
+    label_counts,
     label_reports,
 )
 from embetter_reg.analysis.metrics._lisi import lisi
@@ -77,6 +78,7 @@ __all__ = [
     "ilisi",
     "ilisi_samples",
     "kbet",
+    "label_counts",
     "label_reports",
     "leave_one_language_out",
     "lisi",

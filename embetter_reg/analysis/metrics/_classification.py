@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from embetter_reg._scores import scores_by_label, scores_by_language
 from embetter_reg._validation import check_labels, check_same_length, check_sequence
-from embetter_reg.corpus import registers, split_labels
+from embetter_reg.corpus import label_matrix, registers, split_labels
 
 _SCHEME = [*registers.MAIN, *registers.PARENT]
 
@@ -106,6 +106,64 @@ def label_reports(
     return _reports(scores_by_label, gold, predicted, language, classes)
 
 
+def label_counts(
+    labels: Iterable[Sequence[str]],
+    *,
+    language: ArrayLike,
+    classes: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Return how many documents of each language have each label.
+
+    Parameters
+    ----------
+    labels : iterable of label lists
+        Of each document, gold or predicted; an empty list is a document without any.
+    language : array-like of str, shape (n_documents,)
+        Language of each document.
+    classes : sequence of str or None
+        Labels that are counted; None takes all that occur.
+
+    Returns
+    -------
+    DataFrame
+        One row a ``language`` and, where there are several, a last one for ``"all"``.
+        Columns are ``n_documents``, one a label in the order of the scheme, ``hybrid``
+        (documents of two or more main registers, which count under each of their labels
+        too) and ``none``.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ.
+
+    Examples
+    --------
+    >>> from embetter_reg.analysis import label_counts
+    >>> label_counts([["NA"], ["NA", "OP"], []], language=["en", "en", "fi"])
+      language  n_documents  NA  OP  hybrid  none
+    0       en            2   2   1       1     0
+    1       fi            1   0   0       0     1
+    2      all            3   2   1       1     1
+
+    """
+    check_sequence("labels", labels)
+    sets = [split_labels(each) for each in labels]
+    occurring = {label for each in sets for label in each}
+    if classes is not None:
+        check_sequence("classes", classes)
+        occurring = set(classes)
+    columns = _in_order(occurring)
+    table = pd.DataFrame(label_matrix(sets, columns).astype(int), columns=columns)
+    table["hybrid"] = [registers.is_hybrid(each) for each in sets]
+    table["none"] = [not occurring.intersection(each) for each in sets]
+    table.insert(0, "n_documents", 1)
+    table.insert(0, "language", check_labels("language", language, len(sets)))
+    counts = table.groupby("language").sum().astype(int)
+    if len(counts) > 1:
+        counts.loc["all"] = counts.sum()
+    return counts.reset_index()
+
+
 def _reports(
     score: Callable[..., pd.DataFrame],
     gold: Any,
@@ -174,11 +232,16 @@ def _scored_labels(
     else:
         check_sequence("classes", classes)
         occurring = set(classes)
-    strange = sorted(occurring.difference(_SCHEME))
-    scored = [label for label in _SCHEME if label in occurring] + strange
+    scored = _in_order(occurring)
     if not gold_labels & occurring:
         raise ValueError(
             f"got gold labels of which none is among the model's {scored}, expected "
             "some; map its labels"
         )
     return scored
+
+
+def _in_order(labels: set[str]) -> list[str]:
+    """Return labels in the order of the scheme, others last."""
+    strange = sorted(labels.difference(_SCHEME))
+    return [label for label in _SCHEME if label in labels] + strange

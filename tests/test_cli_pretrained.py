@@ -1,0 +1,106 @@
+"""Commands that need nothing but documents: the pretrained weights, on a tiny model."""
+
+import json
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from embetter_reg.cli import app
+from embetter_reg.text import PretrainedRegisters
+
+TEXTS = [
+    "the cat sat on the mat",
+    "mix the flour and bake",
+    "we voted for the new law today",
+    "a cat voted",
+    "bake the mat today",
+    "the law of the flour",
+]
+
+
+def invoke(*arguments):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def write(path, **columns):
+    lines = [json.dumps(row) for row in pd.DataFrame(columns).to_dict("records")]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def read(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+@pytest.fixture
+def unlabeled(tmp_path):
+    return write(tmp_path / "docs.jsonl", lang=["en"] * 4 + ["sv"] * 2, text=TEXTS)
+
+
+@pytest.fixture
+def registers(tiny_pretrained, tiny_adapter):
+    return PretrainedRegisters(str(tiny_pretrained), adapter=str(tiny_adapter))
+
+
+def test_predict_needs_documents_only(unlabeled, tiny_pretrained, registers, tmp_path):
+    base = ["--base-model", tiny_pretrained, "--no-download"]
+    done = invoke("predict", unlabeled, *base, "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.exception
+    rows = read(tmp_path / "out" / "predictions.jsonl")
+    expected = registers.predict_proba(TEXTS)
+    classes = ["NA", "HI", "OP"]
+    assert [list(row["probabilities"]) for row in rows] == [classes] * 6
+    shown = [list(row["probabilities"].values()) for row in rows]
+    np.testing.assert_allclose(shown, expected, atol=1e-4)
+    chosen = expected >= 0.4  # the card's
+    sets = [
+        [label for label, x in zip(classes, row, strict=True) if x] for row in chosen
+    ]
+    assert [row["predicted"] for row in rows] == sets
+    assert [row["seen"] for row in rows] == [True, True, False, False, False, False]
+    assert [row["labels"] for row in rows] == [[]] * 6
+
+    counts = pd.read_csv(tmp_path / "out" / "counts.csv", index_col="language")
+    for language, part in (("en", chosen[:4]), ("sv", chosen[4:]), ("all", chosen)):
+        assert counts.loc[language, classes].tolist() == part.sum(axis=0).tolist()
+        assert counts.loc[language, "none"] == (~part.any(axis=1)).sum()
+        assert counts.loc[language, "hybrid"] == (part.sum(axis=1) > 1).sum()
+    assert counts["n_documents"].to_dict() == {"en": 4, "sv": 2, "all": 6}
+    assert "Documents of each predicted register" in done.output
+    assert "no gold labels to report on" in done.output
+    assert not (tmp_path / "out" / "reports.csv").exists()
+
+
+def test_trained_documents_are_left_out_of_the_report(tiny_pretrained, tmp_path):
+    labels = ["NA", "HI", "OP", "NA", "HI", "OP"]
+    docs = write(tmp_path / "docs.jsonl", lang=["en"] * 6, text=TEXTS, labels=labels)
+    base = ["--base-model", tiny_pretrained, "--no-download"]
+    done = invoke("predict", docs, *base, "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.exception
+    assert "2 labeled documents trained the pretrained weights" in done.output
+    reports = pd.read_csv(tmp_path / "out" / "reports.csv")
+    assert set(reports["n_documents"]) == {4}
+    assert len(read(tmp_path / "out" / "predictions.jsonl")) == 6
+
+
+def test_a_threshold_of_the_command_is_taken(unlabeled, tiny_pretrained, tmp_path):
+    base = ["--base-model", tiny_pretrained, "--no-download", "--out", tmp_path / "o"]
+    for threshold, n_labels in (("0", 3), ("1", 0)):
+        done = invoke("predict", unlabeled, *base, "--threshold", threshold)
+        assert done.exit_code == 0, done.exception
+        rows = read(tmp_path / "o" / "predictions.jsonl")
+        assert [len(row["predicted"]) for row in rows] == [n_labels] * 6
+
+
+def test_a_missing_base_model_is_one_sentence(unlabeled, tiny_pretrained):
+    done = invoke("predict", unlabeled, "--base-model", "no/such", "--no-download")
+    sentence = str(done.exception)
+    assert isinstance(done.exception, OSError) and "\n" not in sentence
+    for part in ("'no/such'", "--base-model", "folder", "'lite'"):
+        assert part in sentence
