@@ -104,3 +104,28 @@ def test_a_missing_base_model_is_one_sentence(unlabeled, tiny_pretrained):
     assert isinstance(done.exception, OSError) and "\n" not in sentence
     for part in ("'no/such'", "--base-model", "folder", "'lite'"):
         assert part in sentence
+
+
+QUICK = ["--k", "2", "--n-seeds", "1", "--figures", "none", "--controls", "none"]
+
+
+def test_compare_trains_nothing(tiny_pretrained, tmp_path):
+    texts = [f"{text} {n}" for n in range(8) for text in TEXTS]
+    columns = {"lang": ["en", "fi", "sv"] * 16, "text": [*texts[:-2], *TEXTS[:2]]}
+    base = ["--head", "pretrained", "--base-model", tiny_pretrained, "--no-download"]
+    base += [*QUICK, "--out", tmp_path / "report"]
+    unlabeled = write(tmp_path / "unlabeled.jsonl", **columns)
+    refused = invoke("compare", unlabeled, *base)
+    assert "--label-source predicted" in str(refused.exception)
+    docs = write(tmp_path / "docs.jsonl", **columns, labels=["NA", "HI", "OP"] * 16)
+    refused = invoke("compare", docs, "--test", docs, *base)
+    assert "got --test with --head pretrained" in str(refused.exception)
+    done = invoke("compare", docs, *base)
+    assert done.exit_code == 0, done.exception
+    record = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert list(record["verdict"]) == ["original", "pretrained"]
+    assert record["fitted_on"] == [] and len(record["seen"]) == 2
+    assert not set(record["seen"]) & set(record["compared"])
+    assert len(record["compared"]) == 46
+    assert "2 of 48" in record["about"]["documents that trained them"]
+    assert "2 of 48" in (tmp_path / "report" / "report.md").read_text()

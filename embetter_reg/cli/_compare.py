@@ -1,7 +1,7 @@
 """Commands ``demo`` and ``compare``: spaces of the same documents, and the report."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -30,6 +30,12 @@ from embetter_reg.cli._inputs import (
     parse_layers,
     parse_names,
     parse_numbers,
+)
+from embetter_reg.cli._pretrained import (
+    BASE_MODEL,
+    BaseModel,
+    Download,
+    pretrained_registers,
 )
 
 if TYPE_CHECKING:
@@ -98,7 +104,8 @@ def compare(
         str,
         typer.Option(
             help="The head: 'feedforward', 'contrastive' or 'linear'; 'none' compares "
-            "the spaces as they are."
+            "the spaces as they are; 'pretrained' compares the pretrained weights of this "
+            "package with their base model and trains nothing."
         ),
     ] = "feedforward",
     controls: Annotated[
@@ -112,9 +119,19 @@ def compare(
         str,
         typer.Option(
             help="'gold', or 'predicted' or 'predicted_best' for the predictions that "
-            "--embeddings carry; the report says so."
+            "--embeddings carry, or those of the pretrained head itself; the report says "
+            "so."
         ),
     ] = "gold",
+    base_model: BaseModel = BASE_MODEL,
+    download: Download = True,
+    keep_seen: Annotated[
+        bool,
+        typer.Option(
+            "--keep-seen",
+            help="Report on documents that trained the pretrained weights, too.",
+        ),
+    ] = False,
     figures: Annotated[
         str,
         typer.Option(
@@ -154,7 +171,7 @@ def compare(
     debug: Debug = False,
 ) -> None:
     """Tune a space on a part of DOCS and report, on the rest, whether it is by register
-    or by language.
+    or by language; or report on pretrained or stored spaces as they are.
     """
     from embetter_reg._files import check_folder
     from embetter_reg.analysis import compare_documents
@@ -169,9 +186,18 @@ def compare(
     if k is not None:
         requested_k = parse_numbers("--k", k)
     check_folder(out)
-    if encoders is None:
+    is_pretrained = head == "pretrained"
+    if is_pretrained and test:
+        raise ValueError(
+            "got --test with --head pretrained, which fits nothing, expected all "
+            "documents as DOCS; pass them there"
+        )
+    if encoders is None and not is_pretrained:
         encoders = [] if embeddings or models else ["lite"]
-    requested_head = None if head == "none" else head
+    requested_head: Any = None if head == "none" else head
+    if is_pretrained:
+        requested_head = pretrained_registers(base_model, download)
+    takes_unlabeled = is_pretrained and label_source != "gold"
     columns = column_names(text_column, labels_column, lang_column, id_column)
 
     def read(paths: list[Path]) -> "pd.DataFrame":
@@ -181,6 +207,11 @@ def compare(
             language=language,
             on_error="skip" if skip_bad_rows else "raise",
         )
+        if takes_unlabeled:
+            console.print(
+                f"{len(documents):,} documents read ({count_languages(documents)})"
+            )
+            return documents
         policy = "keep" if hybrids == "both" else hybrids
         chosen = apply_policy(select_group(documents, group), policy)
         console.print(
@@ -190,7 +221,8 @@ def compare(
         if chosen.empty:
             raise ValueError(
                 f"got no document of the group {group!r}, expected some; check "
-                "labels, --group, --hybrids"
+                "labels, --group, --hybrids, or pass --head pretrained --label-source "
+                "predicted, which need no labels"
             )
         return chosen
 
@@ -219,6 +251,7 @@ def compare(
         max_length=max_length,
         head=requested_head,
         label_source=label_source,
+        keep_seen=keep_seen,
         k=requested_k,
         figures=parse_names(figures),
         controls=parse_names(controls),

@@ -92,10 +92,12 @@ def write_report(
 
     """
     about = dict(about or {})
+    seen: list[str] = []
     if isinstance(comparison, DocumentComparison):
         result = comparison
         comparison = result.comparison
         about = {**result.about, **about}
+        seen = result.seen
         if spaces is None:
             spaces = result.spaces
         if fitted_on is None:
@@ -112,6 +114,7 @@ def write_report(
         "parameters": {**comparison.parameters, "map_random_state": random_state},
         "about": about,
         "versions": _versions(),
+        "seen": seen,
         "fitted_on": None if fitted_on is None else list(fitted_on),
         "compared": None if compared is None else list(compared),
     }

@@ -24,6 +24,7 @@ from embetter_reg.pretrained import (
 from embetter_reg.text._loading import load_transformer
 from embetter_reg.text._register import GRID, RegisterEncoder, Threshold
 from embetter_reg.text._rules import DTYPES
+from embetter_reg.text._sentence import SentenceEncoder
 
 
 class PretrainedRegisters(RegisterEncoder):
@@ -143,6 +144,24 @@ class PretrainedRegisters(RegisterEncoder):
         bool ``(n_documents,)``. A figure on such a document is too good.
         """
         return seen(self.adapter, check_texts(X))
+
+    def untuned(self) -> SentenceEncoder:
+        """Return an encoder that reads the base model as it is, without the weights, in
+        the same way: the space to compare the register space with.
+        """
+        return SentenceEncoder(
+            self.name,
+            layers=self.layers,
+            **self._reading(),
+            long=self.long,
+            overlap=self.overlap,
+            batch_size=self.batch_size,
+            device=self.device,
+            dtype=self.dtype,
+            revision=self.revision,
+            local_files_only=self.local_files_only,
+            show_progress=self.show_progress,
+        )
 
     def predict(self, X: Any, threshold: Threshold = "best") -> np.ndarray:
         """Return the registers of documents ``X``; see `RegisterEncoder.predict`.

@@ -181,7 +181,7 @@ def test_texts_of_symbols_alone_are_documents(parts):
     ("change", "message"),
     [
         ({"encoders": ()}, "got no encoders, embeddings or models"),
-        ({"encoders": None}, "got None as an encoder"),
+        ({"encoders": 3}, "got 3 as an encoder"),
         ({"encoders": [7]}, "got 7 as an encoder"),
         ({"encoders": ["surface", "surface"]}, "got the encoder 'surface' twice"),
         ({"encoders": ["surface"], "head": "mlp"}, "got the head 'mlp'"),

@@ -1,6 +1,6 @@
-"""What `compare_spaces` returns."""
+"""What `compare_spaces` and `compare_documents` return."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -111,3 +111,36 @@ class Comparison:
         check_choice("space", space, list(self.clusters))
         check_choice("label", label, LABELS)
         return cluster_table(self.clusters[space], getattr(self, label))
+
+
+@dataclass(frozen=True)
+class DocumentComparison:
+    """What `compare_documents` returns.
+
+    Attributes
+    ----------
+    comparison : Comparison
+        Tables and verdicts, as `compare_spaces` returns them.
+    spaces : dict of str to ndarray
+        The spaces compared, ``(n_documents, n_dims)`` each.
+    train, test : DataFrame
+        The documents that spaces were fitted on, and those compared: without documents
+        that trained a space or a model, with the labels that were compared.
+    about : dict of str to str
+        Encoders, head and models, for the report.
+    seen : list of str
+        Ids of the given documents that pretrained weights were trained on.
+
+    """
+
+    comparison: Comparison
+    spaces: dict[str, np.ndarray]
+    train: pd.DataFrame
+    test: pd.DataFrame
+    about: dict[str, str]
+    seen: list[str] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on the last space."""
+        return self.comparison.verdict

@@ -1,7 +1,6 @@
 """`compare_documents`: from documents to a comparison in one call."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,14 @@ from embetter_reg._random import RandomStateLike, as_seed
 from embetter_reg._validation import check_choice
 from embetter_reg.analysis.compare._checks import LABEL_SOURCES, check_settings
 from embetter_reg.analysis.compare._compare import compare_spaces
-from embetter_reg.analysis.compare._comparison import Comparison
+from embetter_reg.analysis.compare._comparison import DocumentComparison
 from embetter_reg.analysis.compare._figures import USUAL_GROUPS
 from embetter_reg.analysis.compare._held_out import (
     check_documents,
     check_groups,
     without_trained,
 )
+from embetter_reg.analysis.compare._pretrained import PretrainedSpaces, find_registers
 from embetter_reg.analysis.compare._sources import (
     Source,
     check_models,
@@ -29,46 +29,15 @@ from embetter_reg.analysis.compare._sources import (
     predicted_labels,
     read_stored,
 )
-from embetter_reg.analysis.compare._verdict import Verdict
 from embetter_reg.corpus import indicator, label_column, text_digest
 from embetter_reg.corpus.registers import is_hybrid, mains
-
-
-@dataclass(frozen=True)
-class DocumentComparison:
-    """What `compare_documents` returns.
-
-    Attributes
-    ----------
-    comparison : Comparison
-        Tables and verdicts, as `compare_spaces` returns them.
-    spaces : dict of str to ndarray
-        The spaces compared, ``(n_documents, n_dims)`` each.
-    train, test : DataFrame
-        The documents that spaces were fitted on, and those compared: without documents
-        that trained a space or a model, with the labels that were compared.
-    about : dict of str to str
-        Encoders, head and models, for the report.
-
-    """
-
-    comparison: Comparison
-    spaces: dict[str, np.ndarray]
-    train: pd.DataFrame
-    test: pd.DataFrame
-    about: dict[str, str]
-
-    @property
-    def verdict(self) -> Verdict:
-        """The verdict on the last space."""
-        return self.comparison.verdict
 
 
 def compare_documents(
     train: pd.DataFrame | None,
     test: pd.DataFrame,
     *,
-    encoders: str | Sequence[Any] = ("lite",),
+    encoders: str | Sequence[Any] | None = None,
     embeddings: str | Path | Sequence[str | Path] = (),
     models: tuple[str, str] | None = None,
     layers: Sequence[int | str] | None = None,
@@ -76,6 +45,7 @@ def compare_documents(
     max_length: int | None = None,
     head: Any = "feedforward",
     label_source: str = "gold",
+    keep_seen: bool = False,
     k: int | Iterable[int] | None = None,
     clusterers: str | Iterable[str] = ("kmeans", "spherical"),
     figures: str | Iterable[str] = USUAL_GROUPS,
@@ -103,7 +73,8 @@ def compare_documents(
         Held-out documents.
     encoders : str, or sequence of str or estimators
         Names as for `make_encoder`, or estimators, which are cloned; a space each. An
-        empty sequence encodes nothing.
+        empty sequence encodes nothing. None is "lite", or nothing with the pretrained
+        head.
     embeddings : path or sequence of paths
         Folders that hold embeddings of the same documents, a space each.
     models : (str, str) or None
@@ -121,10 +92,16 @@ def compare_documents(
     head : str, estimator or None
         The head that tunes each space of encoders and embeddings: a name as for
         `make_head`, or an estimator, which is cloned. None compares the spaces as they
-        are.
+        are. ``"pretrained"``, or a `PretrainedRegisters`, compares the register space
+        of the weights that come with the package with that of the same model without
+        them; then nothing is fitted, and ``train`` is None.
     label_source : {"gold", "predicted", "predicted_best"}
         Whose registers are compared with: those of the documents, or those that a
-        classifier predicted, which the first folder of embeddings carries.
+        classifier predicted, which the first folder of embeddings carries; with the
+        pretrained head, those that it predicts itself.
+    keep_seen : bool
+        Whether to report on documents that the pretrained weights were trained on, too.
+        They are counted in either case.
     k, clusterers, figures, controls, n_seeds, n_init, n_bootstrap, n_null, confidence
         As for `compare_spaces`. Controls are fitted on ``train``.
     random_state : int, RandomState or None
@@ -155,12 +132,22 @@ def compare_documents(
     (['original', 'tuned'], 'register')
 
     """
-    encoders = _listed(encoders)
     folders = _listed(embeddings)
     seed = as_seed(random_state)
     check_choice("label_source", label_source, (*LABEL_SOURCES, "predicted_best"))
+    reading = {"layers": layers, "prompt": prompt, "max_length": max_length}
+    needing_a_head = {
+        "train": train,
+        "encoders": encoders,
+        "embeddings": folders,
+        "models": models,
+    }
+    registers = find_registers(head, reading, show_progress, needing_a_head)
+    if encoders is None:
+        encoders = ("lite",) if registers is None else ()
+    encoders = _listed(encoders)
     has_sources = bool(encoders or folders)
-    if not has_sources and models is None:
+    if not has_sources and models is None and registers is None:
         raise ValueError(
             "got no encoders, embeddings or models, expected some spaces to compare; "
             "pass for example encoders=['lite']"
@@ -179,15 +166,23 @@ def compare_documents(
         train = test[:0]
     train = check_documents("train", train)
     stored = read_stored(folders)
-    reading = {"layers": layers, "prompt": prompt, "max_length": max_length}
     made = make_encoders(
-        encoders, seed, show_progress, reading, has_models=models is not None
+        encoders,
+        seed,
+        show_progress,
+        reading,
+        has_models=models is not None or registers is not None,
     )
     if models is not None:
         check_models(models, reading)
 
     test = without_trained(train, test, models)
-    if label_source != "gold":
+    pretrained = None
+    if registers is not None:
+        pretrained = PretrainedSpaces(registers, test, keep_seen)
+        is_gold = label_source == "gold"
+        test = pretrained.with_gold() if is_gold else pretrained.with_predictions()
+    elif label_source != "gold":
         test = predicted_labels(test, stored, label_source)
     check_groups(train, test, fits)
     settings: dict[str, Any] = {
@@ -212,6 +207,9 @@ def compare_documents(
     if models is not None:
         about |= dict(zip(("base", "tuned"), map(str, models), strict=True))
         spaces |= layer_spaces(models, reading, test)
+    if pretrained is not None:
+        about |= pretrained.about()
+        spaces |= pretrained.spaces()
     controls_train = None
     if first is not None and len(train):
         controls_train = {
@@ -233,7 +231,8 @@ def compare_documents(
         show_progress=show_progress,
         **settings,
     )
-    return DocumentComparison(comparison, spaces, train, test, about)
+    seen = [] if pretrained is None else pretrained.seen
+    return DocumentComparison(comparison, spaces, train, test, about, seen)
 
 
 def _listed(values: Any) -> list[Any]:

@@ -1,0 +1,168 @@
+"""The pretrained register space beside the same model as it was: nothing is fitted."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+
+from embetter_reg.corpus.registers import is_hybrid
+
+
+def find_registers(
+    head: Any, reading: dict[str, Any], show_progress: bool, others: dict[str, Any]
+) -> Any:
+    """Return the pretrained classifier that ``head`` stands for, or None for any other
+    head.
+
+    Raises
+    ------
+    ValueError
+        If ``others``, which need a head that is fitted, are given too.
+
+    """
+    from embetter_reg.text import PretrainedRegisters
+
+    if isinstance(head, str) and head == "pretrained":
+        registers = PretrainedRegisters(show_progress=show_progress)
+    elif isinstance(head, PretrainedRegisters):
+        registers = clone(head)
+    else:
+        return None
+    given = [name for name, value in others.items() if value is not None and len(value)]
+    if given:
+        raise ValueError(
+            f"got {given[0]} with the head 'pretrained', which is compared with its own "
+            "model and fits nothing, expected documents alone; leave it out"
+        )
+    options = {name: value for name, value in reading.items() if value is not None}
+    return registers.set_params(**options)
+
+
+class PretrainedSpaces:
+    """Documents, and their spaces before and after the pretrained weights.
+
+    Parameters
+    ----------
+    registers : PretrainedRegisters
+    documents : DataFrame
+    keep_seen : bool
+        Whether documents that the weights were trained on stay.
+
+    Raises
+    ------
+    ValueError
+        If no other document remains.
+
+    """
+
+    def __init__(self, registers: Any, documents: pd.DataFrame, keep_seen: bool):
+        self.registers = registers
+        self.given = documents
+        trained = registers.seen(documents["text"])
+        self.seen: list[str] = documents["id"][trained].tolist()
+        self.keep_seen = keep_seen
+        self.is_predicted = False
+        self._encoded: Any = None
+        self.documents = documents
+        if trained.any() and not keep_seen:
+            warnings.warn(
+                f"{trained.sum():,} documents trained the pretrained weights; they are "
+                "left out",
+                stacklevel=3,
+            )
+            self.documents = documents[~trained].reset_index(drop=True)
+        if self.documents.empty:
+            raise ValueError(
+                "got only documents that trained the pretrained weights, expected "
+                "others to report on; pass others, or keep_seen to report all the same"
+            )
+
+    def with_gold(self) -> pd.DataFrame:
+        """Return the documents that have gold labels."""
+        labeled = self.documents["labels"].map(len) > 0
+        if not labeled.any():
+            raise ValueError(
+                "got no document with a gold label to report on, expected some; label "
+                "some, or pass label_source='predicted' to report on the model's own "
+                "predictions"
+            )
+        self._keep(labeled.to_numpy(), "have no gold label")
+        return self.documents
+
+    def with_predictions(self) -> pd.DataFrame:
+        """Return documents with the one register that the model itself predicts in
+        place of gold ones; documents of none or several are left out.
+        """
+        self.is_predicted = True
+        self._encode()
+        labels = self.registers.label_sets(
+            self.registers.decide(self._encoded.probabilities)
+        )
+        self.documents = self.documents.assign(
+            labels=pd.Series(labels, index=self.documents.index, dtype=object)
+        )
+        single = [len(codes) > 0 and not is_hybrid(codes) for codes in labels]
+        self._keep(
+            np.array(single, dtype=bool), "are predicted none or several registers"
+        )
+        return self.documents
+
+    def spaces(self) -> dict[str, np.ndarray]:
+        """Return the space of the model as it was, and that of the weights."""
+        from embetter_reg.text import join_layers
+
+        self._encode()
+        original = self.registers.untuned().transform(self.documents["text"])
+        tuned = join_layers(self._encoded.layers)
+        return {"original": original, "pretrained": tuned}
+
+    def about(self) -> dict[str, str]:
+        """Return what the report says of the weights."""
+        card = self.registers.card
+        languages = sorted(set(self.documents["lang"]))
+        trained = [name for name in languages if name in card.languages]
+        others = [name for name in languages if name not in card.languages]
+        facts = "left out of every figure"
+        if self.keep_seen:
+            facts = "kept, and figures on them are too good"
+        about = {
+            "head": repr(self.registers),
+            "encoder": repr(self.registers.untuned()),
+            "pretrained weights": (
+                f"trained on {card.n_documents:,} documents in "
+                f"{', '.join(card.languages)}"
+            ),
+            "documents that trained them": (
+                f"{len(self.seen):,} of {len(self.given):,}, {facts}"
+            ),
+            "languages that they were trained on": ", ".join(trained) or "none",
+            "languages that they were not trained on": ", ".join(others) or "none",
+        }
+        if self.is_predicted:
+            about["predictions"] = (
+                "of the pretrained model itself: figures say how far its space agrees "
+                "with its own labels, not whether those are right"
+            )
+        return about
+
+    def _keep(self, mask: np.ndarray, reason: str) -> None:
+        if mask.all():
+            return
+        warnings.warn(
+            f"{(~mask).sum():,} of {len(mask):,} documents {reason}; they are left out",
+            stacklevel=4,
+        )
+        self.documents = self.documents[mask].reset_index(drop=True)
+        if self._encoded is not None:
+            layers = {name: X[mask] for name, X in self._encoded.layers.items()}
+            self._encoded = type(self._encoded)(layers)
+
+    def _encode(self) -> None:
+        """Encode all documents in one pass, once."""
+        if self._encoded is None:
+            layers = self.registers.layers
+            if isinstance(layers, int | str):
+                layers = [layers]
+            self._encoded = self.registers.encode(self.documents["text"], layers)
