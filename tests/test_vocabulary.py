@@ -43,7 +43,7 @@ SINGULAR_AND_PLURAL = {
     "id": "an event's document, documents",
     "label": "one label, one of each document",
     "language": "one of each document, a choice of them",
-    "layer": "one layer, several",
+    "layer": "the one of a table of tokens; one or several of documents",
     "map": "one map, several",
     "model": "one model, several",
     "neighbor": "never one",

@@ -246,7 +246,7 @@ def compare(
         encoders=encoders,
         embeddings=embeddings or [],
         models=models,
-        layers=None if layers is None else parse_layers(layers),
+        layers=parse_layers(layers),
         prompt=prompt,
         max_length=max_length,
         head=requested_head,

@@ -98,7 +98,7 @@ def encode(
     if threshold_docs:
         check_has_threshold(model)
     storage: dict[str, Any] = {
-        "layers": None if layers is None else parse_layers(layers),
+        "layers": parse_layers(layers),
         "precision": precision,
         "shard_size": shard_size,
     }

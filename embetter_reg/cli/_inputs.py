@@ -100,8 +100,10 @@ def parse_names(text: str) -> list[str]:
     return text.split(",")
 
 
-def parse_layers(text: str) -> list[int | str]:
+def parse_layers(text: str | None) -> list[int | str] | None:
     """Return layers such as ``first,half,-1``: numbers as int, names as str."""
+    if text is None:
+        return None
     layers: list[int | str] = []
     for part in text.split(","):
         name = part.strip()

@@ -14,6 +14,7 @@ from embetter_reg.cli._app import (
     LabelsColumn,
     LangColumn,
     Language,
+    Prompt,
     RandomState,
     SkipBadRows,
     TextColumn,
@@ -22,7 +23,7 @@ from embetter_reg.cli._app import (
     output,
     working,
 )
-from embetter_reg.cli._inputs import column_names
+from embetter_reg.cli._inputs import column_names, parse_layers
 
 
 @app.command()
@@ -59,9 +60,14 @@ def label(
     embeddings: Annotated[
         Path | None, typer.Option(help="Embeddings of DOCS, in place of --encoder.")
     ] = None,
-    layer: Annotated[
-        str | None, typer.Option(help="Layer of the embeddings; the last by default.")
+    layers: Annotated[
+        str | None,
+        typer.Option(
+            help="Layers of the encoder or of the embeddings, joined, such as 3,6,9,12. "
+            "[default: the encoder's own embedding; the last of the embeddings]"
+        ),
     ] = None,
+    prompt: Prompt = None,
     reducer: Annotated[
         str, typer.Option(help="Draws the map: umap, pca, tsne, pacmap, trimap.")
     ] = "umap",
@@ -112,7 +118,8 @@ def label(
             docs or [],
             encoder=encoder,
             embeddings=embeddings,
-            layer=layer,
+            layers=parse_layers(layers),
+            prompt=prompt,
             **column_names(text_column, labels_column, lang_column, id_column),
             language=language,
             skip_bad_rows=skip_bad_rows,

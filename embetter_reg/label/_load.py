@@ -9,7 +9,7 @@ import pandas as pd
 
 from embetter_reg._random import check_random_state
 from embetter_reg.corpus import load_registers, read_documents
-from embetter_reg.store import holds_embeddings, read_embeddings
+from embetter_reg.store import Embeddings, holds_embeddings, read_embeddings
 
 
 class Loaded(NamedTuple):
@@ -25,7 +25,8 @@ def load_corpus(
     *,
     encoder: str = "lite",
     embeddings: Path | None = None,
-    layer: str | None = None,
+    layers: Sequence[int | str] | None = None,
+    prompt: str | None = None,
     language: str | None = None,
     skip_bad_rows: bool = False,
     keep_labels: float = 1.0,
@@ -43,8 +44,11 @@ def load_corpus(
         Encodes documents, as `make_encoder` names it.
     embeddings : path or None
         Embeddings of the documents in ``paths``, in place of ``encoder``.
-    layer : str or None
-        Of the embeddings; None takes the last.
+    layers : sequence of int or str, or None
+        Layers of the encoder, or of the embeddings, joined as by `join_layers`. None is
+        the encoder's own embedding, or the last layer of the embeddings.
+    prompt : str or None
+        Text in front of every document that the encoder reads.
     language : str or None
         Of documents without one.
     skip_bad_rows : bool
@@ -63,14 +67,21 @@ def load_corpus(
     """
     check_share(keep_labels)
     paths = list(map(Path, paths))
-    if paths and all(map(holds_embeddings, paths)):
-        documents, X = _stored(paths, layer)
+    is_stored = bool(paths) and all(map(holds_embeddings, paths))
+    if prompt is not None and (is_stored or embeddings is not None):
+        raise ValueError(
+            f"got prompt={prompt!r} with embeddings, which were made with theirs, "
+            "expected None; leave it out"
+        )
+    if is_stored:
+        documents, X = _stored(paths, layers)
     else:
         documents = _read(paths, columns, language, skip_bad_rows)
         if embeddings is None:
-            X = _encode(documents, encoder, random_state)
+            options = {"layers": layers, "prompt": prompt}
+            X = _encode(documents, encoder, random_state, options)
         else:
-            X = _vectors(documents, embeddings, layer)
+            X = _vectors(documents, embeddings, layers)
     if keep_labels < 1:
         documents = _without_labels(documents, keep_labels, random_state)
     places = None
@@ -89,15 +100,17 @@ def check_share(keep_labels: float) -> None:
         )
 
 
-def _stored(paths: list[Path], layer: str | None) -> tuple[pd.DataFrame, np.ndarray]:
+def _stored(
+    paths: list[Path], layers: Sequence[int | str] | None
+) -> tuple[pd.DataFrame, np.ndarray]:
     """Return documents and vectors from embeddings."""
-    stored = read_embeddings(paths, layers=_layers(layer))
+    stored = _read_layers(paths, layers)
     if "text" not in stored.documents:
         raise ValueError(
             "got embeddings without text, expected the documents too; encode them "
             "with --text"
         )
-    return stored.documents, list(stored.layers.values())[-1]
+    return stored.documents, _joined(stored, layers)
 
 
 def _read(
@@ -128,20 +141,37 @@ def _without_labels(
 
 
 def _encode(
-    documents: pd.DataFrame, encoder: str, random_state: int | None
+    documents: pd.DataFrame,
+    encoder: str,
+    random_state: int | None,
+    options: dict[str, Any],
 ) -> np.ndarray:
     from embetter_reg.text import make_encoder
 
-    made = make_encoder(encoder, random_state=random_state)
+    made = make_encoder(encoder, random_state=random_state, **options)
     return made.fit_transform(documents["text"])
 
 
-def _vectors(documents: pd.DataFrame, path: Path, layer: str | None) -> np.ndarray:
-    stored = read_embeddings(path, layers=_layers(layer))
-    rows = stored.rows_of(documents, path)
-    return list(stored.layers.values())[-1][rows]
+def _vectors(
+    documents: pd.DataFrame, path: Path, layers: Sequence[int | str] | None
+) -> np.ndarray:
+    stored = _read_layers(path, layers)
+    return _joined(stored, layers)[stored.rows_of(documents, path)]
 
 
-def _layers(layer: str | None) -> list[str] | None:
-    """Return the layers to read: one, or all where none is named."""
-    return None if layer is None else [layer]
+def _read_layers(
+    paths: Path | list[Path], layers: Sequence[int | str] | None
+) -> Embeddings:
+    """Read the layers that are named, or all."""
+    if layers is None:
+        return read_embeddings(paths)
+    return read_embeddings(paths, layers=list(map(str, layers)))
+
+
+def _joined(stored: Embeddings, layers: Sequence[int | str] | None) -> np.ndarray:
+    """Return the layers that are named, joined in their order, or the last one."""
+    from embetter_reg.text import join_layers
+
+    if layers is None:
+        return list(stored.layers.values())[-1]
+    return join_layers([stored.layers[str(layer)] for layer in layers])

@@ -10,6 +10,8 @@ import pytest
 from embetter_reg._files import unescape_formula
 from embetter_reg.label import export_labels, import_labels
 from embetter_reg.label._load import load_corpus
+from embetter_reg.store import Embeddings, write_embeddings
+from embetter_reg.text import SentenceEncoder, join_layers
 
 TRICKY = 'Say "hi", then\nleave;\t<script>alert(1)</script>\u2028=1+1'
 
@@ -248,3 +250,30 @@ def test_embeddings_of_other_documents_are_refused(embeddings, tmp_path):
     (tmp_path / "en.jsonl").write_text('{"text": "a"}\n', encoding="utf-8")
     with pytest.raises(ValueError, match="without the document 'en-"):
         load_corpus([tmp_path / "en.jsonl"], embeddings=embeddings / "embeddings")
+
+
+@pytest.mark.filterwarnings("ignore:9 of 9 documents are longer")
+def test_layers_of_an_encoder_or_of_embeddings_are_joined(
+    documents, tiny_model, tmp_path
+):
+    few = documents.head(9)
+    few.to_json(tmp_path / "docs.jsonl", orient="records", lines=True)
+    docs = [tmp_path / "docs.jsonl"]
+    encoder = SentenceEncoder(tiny_model, prompt="the ", device="cpu")
+    encoded = encoder.encode(few["text"], [3, "last"]).layers
+    expected = join_layers(encoded)
+    read = load_corpus(docs, encoder=tiny_model, layers=[3, "last"], prompt="the ")
+    np.testing.assert_allclose(read.X, expected, atol=1e-5)
+    stored = tmp_path / "e"
+    layers = {str(layer): X for layer, X in encoded.items()}
+    write_embeddings(Embeddings(few, layers), stored)
+    for paths, embeddings in (([stored], None), (docs, stored)):
+        options = {"embeddings": embeddings}
+        read = load_corpus(paths, layers=[3, "last"], **options)
+        np.testing.assert_allclose(read.X, expected, atol=1e-6)
+        turned = load_corpus(paths, layers=["last", 3], **options)
+        np.testing.assert_allclose(turned.X[:, :16], expected[:, 16:], atol=1e-6)
+        last = load_corpus(paths, **options)
+        np.testing.assert_allclose(last.X, encoded["last"], atol=1e-6)
+        with pytest.raises(ValueError, match="got prompt='the ' with embeddings"):
+            load_corpus(paths, prompt="the ", **options)
