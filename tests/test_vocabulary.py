@@ -73,6 +73,7 @@ COMMAND_ONLY = {
     "help": "is of every command",
     "k": "is a range as text",
     "language": "of documents without one",
+    "predict": "a classifier for load_corpus",
     "runs": "the argument; folders of sweeps",
     "sample": "DataFrame.sample of pandas",
     "skip_bad_rows": "on_error='skip' of read_documents",

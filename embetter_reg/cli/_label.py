@@ -24,6 +24,12 @@ from embetter_reg.cli._app import (
     working,
 )
 from embetter_reg.cli._inputs import column_names, parse_layers
+from embetter_reg.cli._pretrained import (
+    BASE_MODEL,
+    BaseModel,
+    Download,
+    pretrained_registers,
+)
 
 
 @app.command()
@@ -57,6 +63,16 @@ def label(
         ),
     ] = None,
     encoder: Encoder = "lite",
+    predict: Annotated[
+        bool,
+        typer.Option(
+            "--predict",
+            help="Open with the registers that the pretrained weights predict, in their "
+            "space, as suggestions to confirm; in place of --encoder.",
+        ),
+    ] = False,
+    base_model: BaseModel = BASE_MODEL,
+    download: Download = True,
     embeddings: Annotated[
         Path | None, typer.Option(help="Embeddings of DOCS, in place of --encoder.")
     ] = None,
@@ -113,10 +129,23 @@ def label(
         scheme=names,
         keep_labels=keep_labels,
     )
+    registers = None
+    if predict:
+        if encoder != "lite" or embeddings is not None:
+            raise ValueError(
+                "got --predict with --encoder or --embeddings, expected one of them, "
+                "since the pretrained weights have a space of their own; drop one"
+            )
+        registers = pretrained_registers(
+            base_model, download, layers=parse_layers(layers), prompt=prompt
+        )
+        layers = None
+        prompt = None
     with working("reading and encoding the documents"):
         corpus = load_corpus(
             docs or [],
             encoder=encoder,
+            classifier=registers,
             embeddings=embeddings,
             layers=parse_layers(layers),
             prompt=prompt,
@@ -135,6 +164,7 @@ def label(
             reducer=reducer,
             head=head,
             scheme=names,
+            suggested=corpus.suggested,
             random_state=random_state,
         )
     server = LabelServer(

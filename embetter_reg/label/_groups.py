@@ -5,7 +5,7 @@ import numpy as np
 from embetter_reg.label._labels import NOT_LABELED, Labels, group_of
 from embetter_reg.label._workspace import Workspace
 
-COLORS = ("label", "predicted", "language", "cluster", "labeled")
+COLORS = ("label", "predicted", "suggested", "language", "cluster", "labeled")
 
 
 def color_groups(work: Workspace, number: int, by: str, rows: np.ndarray) -> np.ndarray:
@@ -16,7 +16,8 @@ def color_groups(work: Workspace, number: int, by: str, rows: np.ndarray) -> np.
     work : Workspace
     number : int
         The round of the clusters, and of the space that predicts.
-    by : {"label", "predicted", "language", "cluster", "labeled"}
+    by : {"label", "predicted", "suggested", "language", "cluster", "labeled"}
+        "suggested" is the label, or else the predicted one.
     rows : array of int
 
     Raises
@@ -37,6 +38,12 @@ def color_groups(work: Workspace, number: int, by: str, rows: np.ndarray) -> np.
     labels: list[Labels]
     if by == "predicted":
         labels = work.predicted(number, rows)
+    elif by == "suggested":
+        predicted = work.predicted(number, rows)
+        labels = [
+            work.labels[row] or suggestion
+            for row, suggestion in zip(rows, predicted, strict=True)
+        ]
     else:
         labels = [work.labels[row] for row in rows]
     groups = np.array([group_of(label) for label in labels], dtype=object)

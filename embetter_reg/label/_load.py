@@ -9,21 +9,27 @@ import pandas as pd
 
 from embetter_reg._random import check_random_state
 from embetter_reg.corpus import load_registers, read_documents
+from embetter_reg.label._predicted import suggest_registers
+from embetter_reg.label._suggest import Vote
 from embetter_reg.store import Embeddings, holds_embeddings, read_embeddings
 
 
 class Loaded(NamedTuple):
-    """Documents, their vectors, and a map where their columns ``x`` and ``y`` held one."""
+    """Documents, their vectors, a map where their columns ``x`` and ``y`` held one, and
+    predictions where there is a classifier.
+    """
 
     documents: pd.DataFrame
     X: np.ndarray
     places: np.ndarray | None
+    suggested: Vote | None = None
 
 
 def load_corpus(
     paths: Sequence[Path],
     *,
     encoder: str = "lite",
+    classifier: Any = None,
     embeddings: Path | None = None,
     layers: Sequence[int | str] | None = None,
     prompt: str | None = None,
@@ -42,6 +48,9 @@ def load_corpus(
         corpus.
     encoder : str
         Encodes documents, as `make_encoder` names it.
+    classifier : PretrainedRegisters or None
+        In place of ``encoder``: its register space, and its predictions to be
+        confirmed, which are no labels.
     embeddings : path or None
         Embeddings of the documents in ``paths``, in place of ``encoder``.
     layers : sequence of int or str, or None
@@ -66,6 +75,7 @@ def load_corpus(
 
     """
     check_share(keep_labels)
+    suggested = None
     paths = list(map(Path, paths))
     is_stored = bool(paths) and all(map(holds_embeddings, paths))
     if prompt is not None and (is_stored or embeddings is not None):
@@ -73,7 +83,11 @@ def load_corpus(
             f"got prompt={prompt!r} with embeddings, which were made with theirs, "
             "expected None; leave it out"
         )
-    if is_stored:
+    if classifier is not None:
+        _refuse_embeddings(paths, embeddings)
+        documents = _read(paths, columns, language, skip_bad_rows)
+        X, suggested = suggest_registers(classifier, documents["text"].tolist())
+    elif is_stored:
         documents, X = _stored(paths, layers)
     else:
         documents = _read(paths, columns, language, skip_bad_rows)
@@ -88,7 +102,18 @@ def load_corpus(
     if {"x", "y"} <= set(documents):
         places = documents[["x", "y"]].astype(float).to_numpy()
         documents = documents.drop(columns=["x", "y"])
-    return Loaded(documents, X, places)
+    return Loaded(documents, X, places, suggested)
+
+
+def _refuse_embeddings(paths: list[Path], embeddings: Path | None) -> None:
+    """Refuse stored vectors where a classifier reads the documents."""
+    stored = [path for path in (*paths, embeddings) if path is not None]
+    stored = [path for path in stored if path == embeddings or holds_embeddings(path)]
+    if stored:
+        raise ValueError(
+            f"got the embeddings {stored[0]} and a classifier that reads documents, "
+            "expected one of them; pass documents, or no classifier"
+        )
 
 
 def check_share(keep_labels: float) -> None:

@@ -14,7 +14,7 @@ from bokeh.events import PanStart, PointEvent, SelectionGeometry, Tap
 from bokeh.models import CustomJS
 
 from embetter_reg.label._export import import_labels
-from embetter_reg.label._log import Event
+from embetter_reg.label._log import Applied, Event
 from embetter_reg.label._search import ANY
 from embetter_reg.label._session import MODES, POLICIES, Session
 from embetter_reg.label._view import View
@@ -65,10 +65,18 @@ class Page:
         pass_keys = CustomJS(args={"keys": self.controls.keys}, code=PASS_KEYS)
         document.js_on_event("document_ready", pass_keys)
         document.add_periodic_callback(partial(self._try, self.poll), _POLL)
+        if work.suggested is not None:
+            self.controls.color.value = "suggested"
         self.view.show_map()
         self._seen = self._state
         if work.log.warning:
             self.view.say(work.log.warning, "bad")
+        elif work.suggested is not None:
+            self.view.say(
+                f"{len(work.ids):,} documents in the colors of predicted registers; "
+                "pale ones are no labels yet. Draw a lasso around a region, untick what "
+                "is wrong, and confirm, or apply another label."
+            )
         else:
             self.view.say(
                 f"{len(work.ids):,} documents. Draw a lasso around a region, pick a "
@@ -80,6 +88,7 @@ class Page:
         buttons = (
             (c.select_matches, self.select_matches),
             (c.apply, self.apply),
+            (c.confirm, self.confirm),
             (c.take_off, self.take_off),
             (c.undo, self.undo),
             (c.redo, self.redo),
@@ -273,17 +282,21 @@ class Page:
         result = f"labeled {', '.join(label)}"
         if self.session.policy == "add":
             result = f"also {result}"
-        self._label(label, result)
+        self._label(partial(self.session.apply, label), result)
+
+    def confirm(self) -> None:
+        """Give each ticked document the label that is predicted for it."""
+        self._label(self.session.confirm, "labeled as predicted")
 
     def take_off(self) -> None:
         """Take the labels of the ticked documents off."""
-        self._label([], "without a label now")
+        self._label(partial(self.session.apply, []), "without a label now")
 
-    def _label(self, label: list[str], result: str) -> None:
+    def _label(self, action: Callable[[], Applied], result: str) -> None:
         self._check_ticked()
         n_kept = len(set(self.session.labeled) & self.session.unticked)
         n_hidden = self.session.n_hidden
-        applied = self.session.apply(label)
+        applied = action()
         self.controls.labels.active = []
         self.controls.typed.update(value="", value_input="")
         text = "Nothing was changed."
@@ -376,6 +389,7 @@ class Page:
     def _actions(self) -> dict[str, Callable[[], None]]:
         return {
             "Enter": self.apply,
+            "c": self.confirm,
             "x": self.take_off,
             "u": self.undo,
             "ctrl+z": self.undo,

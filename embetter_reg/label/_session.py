@@ -365,11 +365,41 @@ class Session:
         they are, and stay selected; a second `apply` overrides.
         """
         label = list(label)
+        return self._apply(dict.fromkeys(self.ticked_ids, label))
+
+    def confirm(self) -> Applied:
+        """Give each ticked document the label that is predicted for it, as `apply`
+        does; those without a prediction are left as they are.
+
+        Raises
+        ------
+        ValueError
+            If nothing is predicted for them.
+
+        """
+        rows = self.listed[~np.isin(self.listed, list(self.unticked))]
+        predicted = self.work.predicted(self.round.number, rows)
+        labels = {
+            self.work.ids[row]: list(label)
+            for row, label in zip(rows, predicted, strict=True)
+            if label
+        }
+        if len(rows) and not labels:
+            raise ValueError(
+                "got no prediction for the ticked documents, expected some to confirm; "
+                "label a few documents first"
+            )
+        return self._apply(labels, confirmed=True)
+
+    def _apply(self, labels: dict[str, list[str]], **about: Any) -> Applied:
+        """Give documents their labels, and select nothing but what was left to others
+        and what the search hides.
+        """
         applied = self.work.log.apply_each(
-            {name: self._new_label(name, label) for name in self.ticked_ids},
+            {name: self._new_label(name, label) for name, label in labels.items()},
             by=self.by,
             round=self.round.number,
-            selection=self._selection(),
+            selection={**self._selection(), **about},
             since=self.since,
         )
         left = [self.work.row_of[name] for name in applied.left]

@@ -127,7 +127,7 @@ class View:
         groups = self._groups
         color = self.controls.color.value
         # To predict a label for each of very many documents would take long.
-        if n_drawn < len(matching) and color != "predicted":
+        if n_drawn < len(matching) and color not in ("predicted", "suggested"):
             groups = self._colored(matching)
         sizes = Counter(groups.tolist())
         html = style.legend(sizes, sizes)
@@ -163,6 +163,8 @@ class View:
         c.redo.disabled = state.next_redo(self.session.by) is None
 
     def _round_name(self, number: int) -> str:
+        if number == 0 and self.work.suggested is not None:
+            return "0 · pretrained space"
         if number == 0:
             return "0 · original space"
         agreement = self.work.rounds[number].agreement
@@ -189,6 +191,8 @@ class View:
         self.controls.back.visible = self.controls.forward.visible = many
         self.controls.hint.visible = session.n_selected == 0
         self.controls.apply.disabled = self.controls.take_off.disabled = n == 0
+        self.controls.confirm.disabled = n == 0
+        self.controls.confirm.visible = self.work.suggested is not None
         self.show_labeled()
 
     def _show_cards(self) -> None:
@@ -237,7 +241,10 @@ class View:
     def _mark(self) -> None:
         """Mark the ticked documents on the map."""
         ticked = np.isin(self.map.rows, self.session.ticked)
-        alpha = np.where(self._groups == NOT_LABELED, 0.55, 0.9)
+        pale = self._groups == NOT_LABELED
+        if self.controls.color.value == "suggested":
+            pale = np.array([not self.work.labels[row] for row in self.map.rows], bool)
+        alpha = np.where(pale, 0.5, 0.95)
         self.map.mark(ticked, alpha)
 
     # -- labels that are there already -------------------------------------------------

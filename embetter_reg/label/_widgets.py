@@ -28,6 +28,7 @@ from embetter_reg.label._session import MODES, PAGE, POLICIES
 _COLORS = [
     ("label", "Label"),
     ("predicted", "Predicted label"),
+    ("suggested", "Label or predicted"),
     ("language", "Language"),
     ("cluster", "Cluster"),
     ("labeled", "Labeled or not"),
@@ -47,6 +48,7 @@ _NEXT = (
 KEYS = {
     "1–9": "label on or off",
     "Enter": "apply",
+    "c": "confirm what is predicted",
     "x": "take labels off",
     "k o p": "labels that are there: keep, overrule, add",
     "u": "undo",
@@ -125,7 +127,7 @@ class Controls:
         self.only_label = Select(options=[ANY], value=ANY, width=120)
         self.only_language = Select(options=offered, value=ANY, width=120)
         self.select_matches = Button(label="Select what was found", width=160)
-        self.color = Select(options=_COLORS, value="label", width=150)
+        self.color = Select(options=_COLORS, value="label", width=165)
         rounds = [("0", "0 · original space")]
         self.round = Select(options=rounds, value="0", width=250)
         modes = [mode.capitalize() for mode in MODES]
@@ -137,6 +139,9 @@ class Controls:
         )
         self.typed = TextInput(placeholder="Other labels: ne, rv, …", width=180)
         self.apply = Button(label="Apply", button_type="primary", width=70)
+        self.confirm = Button(
+            label="Confirm predicted", button_type="success", width=130, visible=False
+        )
         self.take_off = Button(label="Take off", width=75)
         self.undo = Button(label="Undo", width=55)
         self.redo = Button(label="Redo", width=55)
@@ -234,7 +239,7 @@ def _list_pane(controls: Controls) -> UIElement:
     )
     return column(
         c.labels,
-        _line(c.typed, c.apply, c.take_off, c.undo, c.redo),
+        _line(c.typed, c.apply, c.confirm, c.take_off, c.undo, c.redo),
         _line(c.labeled, c.policy),
         _line(c.list_title, c.order, c.clear),
         c.hint,

@@ -48,6 +48,10 @@ class Workspace:
     scheme : sequence of str or None
         Labels to pick from; None takes those of the CORE scheme, or those of the
         documents where they are others.
+    suggested : Vote or None
+        What a classifier predicts for the documents, as `load_corpus` returns it: the
+        predictions in the first space, to be confirmed. With None labeled neighbors vote
+        there, as they do in every tuned space.
     random_state : int or None
 
     Raises
@@ -83,6 +87,7 @@ class Workspace:
         reducer: str = "umap",
         head: str = "linear",
         scheme: Sequence[str] | None = None,
+        suggested: Vote | None = None,
         random_state: int | None = 0,
     ):
         check_head(head)
@@ -90,7 +95,11 @@ class Workspace:
         self._scheme = check_scheme(scheme)
         self.documents = _check_documents(documents)
         self.X = check_space("X", X)
-        check_same_length(documents=self.documents, X=self.X, places=places)
+        shares = None if suggested is None else suggested.shares
+        check_same_length(
+            documents=self.documents, X=self.X, places=places, suggested=shares
+        )
+        self.suggested = suggested
         if places is not None:
             places = check_places("places", places, len(self.documents))
         self.ids: list[str] = self.documents["id"].tolist()
@@ -168,10 +177,12 @@ class Workspace:
 
     def vote(self, number: int, rows: np.ndarray | None = None) -> Vote | None:
         """Return the vote of labeled neighbors on documents, in the space of a round;
-        None with nothing labeled.
+        None with nothing labeled. In the first space, what was suggested stands for it.
 
         ``rows`` None is all documents, which is remembered until a label changes.
         """
+        if number == 0 and self.suggested is not None:
+            return self.suggested if rows is None else self.suggested.of(rows)
         key = (number, self.log.state.n_events)
         if rows is not None and key not in self._votes:
             return self._vote(number, rows)

@@ -211,9 +211,16 @@ class PretrainedRegisters(RegisterEncoder):
                 reading[name] = getattr(card, name)
         return reading
 
+    @property
+    def best_threshold_(self) -> np.ndarray | float:
+        """Return the threshold of `predict`: what `fit_threshold` chose, or the card's."""
+        if hasattr(self, "threshold_"):
+            return self.threshold_
+        return np.asarray(self.card.threshold, dtype=float)
+
     def _best(self, threshold: str) -> np.ndarray | float:
-        if threshold == "best" and not hasattr(self, "threshold_"):
-            return np.asarray(self.card.threshold, dtype=float)
+        if threshold == "best":
+            return self.best_threshold_
         return super()._best(threshold)
 
     def _load_model(self) -> tuple[Any, Any]:
