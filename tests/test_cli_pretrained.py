@@ -129,3 +129,13 @@ def test_compare_trains_nothing(tiny_pretrained, tmp_path):
     assert len(record["compared"]) == 46
     assert "2 of 48" in record["about"]["documents that trained them"]
     assert "2 of 48" in (tmp_path / "report" / "report.md").read_text()
+
+
+def test_label_predicts_in_a_space_of_its_own(unlabeled, tiny_pretrained, tmp_path):
+    options = ["--predict", "--out", tmp_path / "labels.jsonl"]
+    refused = invoke("label", unlabeled, *options, "--encoder", "surface")
+    assert "got --predict with --encoder" in str(refused.exception)
+    base = ["--base-model", "no/such", "--no-download"]
+    refused = invoke("label", unlabeled, *options, *base)
+    assert "got the model 'no/such'" in str(refused.exception)
+    assert not (tmp_path / "labels.jsonl").exists()
