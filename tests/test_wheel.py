@@ -36,6 +36,12 @@ def test_the_wheel_carries_the_corpus(tmp_path):
     assert {"py.typed", "datasets"} <= {
         path.name for path in (installed / "embetter_reg").iterdir()
     }
+    pretrained = installed / "embetter_reg" / "pretrained"
+    for path in (REPO / "embetter_reg" / "pretrained").glob("*/*"):
+        if path.parent.name != "__pycache__":
+            copy = pretrained / path.parent.name / path.name
+            assert copy.read_bytes() == path.read_bytes()
+    assert wheel.stat().st_size < 12_000_000
     shutil.rmtree(source)
     code = (
         "import embetter_reg as e; from embetter_reg.corpus import load_examples; "

@@ -74,6 +74,11 @@ def _choice(
     if hasattr(classifier, "threshold_"):
         best = np.asarray(classifier.threshold_).tolist()
         return {"best": best, "chosen_on": "documents given apart"}
+    if hasattr(classifier, "best_threshold_"):  # of pretrained weights
+        best = np.asarray(classifier.best_threshold_).tolist()
+        has_seen = bool(classifier.seen(documents["text"]).any())
+        chosen_on = "the training documents of the pretrained weights"
+        return {"best": best, "chosen_on": ON_THESE if has_seen else chosen_on}
     gold: Sequence[list[str]] = documents["labels"].tolist()
     classes = set(manifest["classes"])
     if not any(classes.intersection(labels) for labels in gold):

@@ -5,6 +5,7 @@ import pickle
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -15,6 +16,7 @@ from transformers import (
     AutoTokenizer,
 )
 
+from embetter_reg.store import encode_documents, read_embeddings
 from embetter_reg.text import (
     CachedEncoder,
     PretrainedRegisters,
@@ -270,3 +272,26 @@ def test_a_pickle_carries_no_weights(registers):
     np.testing.assert_allclose(
         pickle.loads(content).transform(TEXTS), registers.transform(TEXTS), atol=1e-6
     )
+
+
+def test_stored_predictions_take_the_cards_threshold(registers, tmp_path):
+    documents = pd.DataFrame(
+        {
+            "id": list("abcd"),
+            "lang": "en",
+            "labels": [["NA"], ["HI"], [], []],
+            "text": ["a cat", "the law", "we voted today", "bake"],
+        }
+    )
+    encode_documents(registers, documents, tmp_path / "e", layers=["last"])
+    stored = read_embeddings(tmp_path / "e")
+    np.testing.assert_allclose(
+        stored.layers["last"], registers.transform(documents["text"]), atol=1e-5
+    )
+    expected = registers.label_sets(registers.predict(documents["text"]))
+    assert stored.documents["predicted_best"].tolist() == expected
+    assert not stored.threshold_saw_gold
+
+    trained = documents.assign(text=[*documents["text"][:3], "mix the flour and bake"])
+    encode_documents(registers, trained, tmp_path / "trained", layers=["last"])
+    assert read_embeddings(tmp_path / "trained").threshold_saw_gold
