@@ -1,6 +1,7 @@
 """Commands that need nothing but documents: the pretrained weights, on a tiny model."""
 
 import json
+import shutil
 import warnings
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from embetter_reg.cli import app
+from embetter_reg.corpus import text_digest
 from embetter_reg.text import PretrainedRegisters
 
 TEXTS = [
@@ -83,10 +85,36 @@ def test_trained_documents_are_left_out_of_the_report(tiny_pretrained, tmp_path)
     base = ["--base-model", tiny_pretrained, "--no-download"]
     done = invoke("predict", docs, *base, "--out", tmp_path / "out")
     assert done.exit_code == 0, done.exception
-    assert "2 labeled documents trained the pretrained weights" in done.output
+    assert "2 labeled documents trained the classifier" in done.output
     reports = pd.read_csv(tmp_path / "out" / "reports.csv")
     assert set(reports["n_documents"]) == {4}
     assert len(read(tmp_path / "out" / "predictions.jsonl")) == 6
+
+
+def test_a_threshold_chosen_on_trained_documents_is_told(tiny_pretrained, tmp_path):
+    labels = ["NA", "HI", "OP", "NA", "HI", "OP"]
+    docs = write(tmp_path / "docs.jsonl", lang=["en"] * 6, text=TEXTS, labels=labels)
+    other = write(tmp_path / "o.jsonl", lang=["en"], text=["a mat"], labels=["NA"])
+    base = ["--base-model", tiny_pretrained, "--no-download", "--threshold-docs"]
+    done = invoke("predict", other, *base, docs)
+    assert "2 of 6 documents to choose a threshold on trained" in done.output
+    done = invoke("predict", docs, *base, other)
+    assert "to choose a threshold on trained" not in done.output
+
+
+def test_documents_of_a_trained_model_are_known_too(tiny_folder, tmp_path):
+    """A model that `embetter-reg finetune` trained says in split.csv on what."""
+    model = shutil.copytree(tiny_folder / "classifier", tmp_path / "model")
+    rows = [f"{text_digest(TEXTS[0])},train", f"{text_digest(TEXTS[1])},test"]
+    (model / "split.csv").write_text("\n".join(["digest,part", *rows]))
+    docs = write(tmp_path / "d.jsonl", lang=["en"] * 6, text=TEXTS, labels=["NA"] * 6)
+    done = invoke("predict", docs, "--model", model, "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.exception
+    assert "1 labeled documents trained the classifier" in done.output
+    rows = read(tmp_path / "out" / "predictions.jsonl")
+    assert [row["seen"] for row in rows] == [True, *[False] * 5]
+    reports = pd.read_csv(tmp_path / "out" / "reports.csv")
+    assert set(reports["n_documents"]) == {5}
 
 
 def test_a_threshold_of_the_command_is_taken(unlabeled, tiny_pretrained, tmp_path):

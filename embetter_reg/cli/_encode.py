@@ -28,7 +28,7 @@ from embetter_reg.cli._app import (
     output,
 )
 from embetter_reg.cli._inputs import column_names, parse_layers, read_docs
-from embetter_reg.cli._predict import check_has_threshold, choose_threshold
+from embetter_reg.cli._threshold import check_has_threshold, choose_threshold
 
 
 @app.command()

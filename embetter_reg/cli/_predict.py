@@ -37,6 +37,11 @@ from embetter_reg.cli._pretrained import (
     Download,
     pretrained_registers,
 )
+from embetter_reg.cli._threshold import (
+    choose_threshold,
+    classifier_trained_on,
+    parse_threshold,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,8 +160,8 @@ def _report_on_gold(
     labeled = documents[documents["labels"].map(len) > 0]
     if "seen" in labeled and labeled["seen"].any():
         console.print(
-            f"{labeled['seen'].sum():,} labeled documents trained the pretrained "
-            "weights; the report on gold labels leaves them out",
+            f"{labeled['seen'].sum():,} labeled documents trained the classifier; the "
+            "report on gold labels leaves them out",
             style="yellow",
         )
         labeled = labeled[~labeled["seen"]]
@@ -173,50 +178,6 @@ def _report_on_gold(
         write_csv(by_label, out / "label_reports.csv")
     output.print(language_table(reports))
     output.print(label_table(by_label))
-
-
-def parse_threshold(text: str) -> float | str:
-    """Return a threshold from 0 to 1, or ``"best"``."""
-    if text == "best":
-        return text
-    try:
-        number = float(text)
-    except ValueError:
-        number = float("nan")
-    if not 0 <= number <= 1:
-        raise ValueError(
-            f"got --threshold {text}, expected a number from 0 to 1, or 'best'; pass "
-            "one"
-        )
-    return number
-
-
-def check_has_threshold(classifier: Any) -> None:
-    if not hasattr(classifier, "fit_threshold"):
-        raise ValueError(
-            f"got --threshold-docs for {type(classifier).__name__}, expected a "
-            "register classifier; drop it"
-        )
-
-
-def choose_threshold(
-    classifier: Any, paths: list[Path], language: str | None, columns: dict[str, Any]
-) -> None:
-    """Choose a classifier's threshold on other documents."""
-    from embetter_reg.corpus import read_documents
-
-    documents = read_documents(paths, **columns, language=language)
-    labeled = documents[documents["labels"].map(len) > 0]
-    if labeled.empty:
-        raise ValueError(
-            "got --threshold-docs without gold labels, expected some; pass labeled "
-            "documents"
-        )
-    classifier.fit_threshold(labeled["text"], labeled["labels"])
-    console.print(
-        f"threshold {classifier.threshold_:.2f}, chosen on {len(labeled):,} other "
-        "documents"
-    )
 
 
 def _classifier(
@@ -259,18 +220,16 @@ def _unseen(documents: "pd.DataFrame", classifier: Any) -> "pd.DataFrame":
 def _predicted(
     documents: "pd.DataFrame", classifier: Any, limit: float | str
 ) -> "pd.DataFrame":
-    """Return documents with their labels and the probability of each label; of
-    pretrained weights, with which they were trained on too.
+    """Return documents with their labels, the probability of each label, and whether
+    the classifier was trained on them.
     """
     from embetter_reg.store import predicted_labels
 
     probabilities = classifier.predict_proba(documents["text"])
     labels: Any = predicted_labels(classifier, probabilities, limit)
     named: Any = named_probabilities(probabilities, classifier.classes_)
-    documents = documents.assign(predicted=labels, probabilities=named)
-    if hasattr(classifier, "seen"):
-        documents = documents.assign(seen=classifier.seen(documents["text"]))
-    return documents
+    seen = classifier_trained_on(classifier, documents)
+    return documents.assign(predicted=labels, probabilities=named, seen=seen)
 
 
 def _stored_predictions(
