@@ -86,7 +86,7 @@ def over_documents(
         totals.append(np.full((n, width), start, np.float32))
     n_tokens = np.zeros((n, 1), np.float32)
     n_truncated = 0
-    with tqdm(total=n, unit="text", disable=not show_progress) as bar:
+    with tqdm(total=n, unit="text", disable=not show_progress or not texts) as bar:
         for first in range(0, n, _BLOCK):
             block = texts[first : first + _BLOCK]
             windows, n_cut = splitter.windows(block, long=long, overlap=overlap)

@@ -341,7 +341,7 @@ class SentenceEncoder(PretrainedEncoder):
             return np.empty((0, width(model)), np.float32)
         return model.encode(
             texts,
-            prompt=prompt or None,
+            prompt=prompt,
             batch_size=self.batch_size,
             device=self.device if isinstance(self.device, list) else None,
             convert_to_numpy=True,

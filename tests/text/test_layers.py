@@ -79,6 +79,21 @@ def test_a_layer_is_the_library(folder, states, pooling):
     np.testing.assert_allclose(named, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["roberta", "classifier", "gpt2", "neox"])
+def test_any_transformer(tiny_folder, name):
+    folder = str(tiny_folder / name)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModel.from_pretrained(folder).eval()
+    layers = SentenceEncoder(folder, device="cpu").encode(TEXTS[:3], [0, 3]).layers
+    for row, text in enumerate(TEXTS[:3]):
+        with torch.no_grad():
+            inputs = tokenizer(text, return_tensors="pt")
+            hidden = model(**inputs, output_hidden_states=True).hidden_states
+        for layer, X in layers.items():
+            expected = hidden[layer][0].mean(0)
+            np.testing.assert_allclose(X[row], expected, atol=1e-5)
+
+
 def test_several_layers_are_joined_at_the_same_scale(folder, states):
     encoder = SentenceEncoder(folder, layers=SEVERAL, device="cpu")
     X = encoder.transform(TEXTS)

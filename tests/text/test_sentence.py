@@ -157,6 +157,7 @@ def test_a_list_of_devices_is_left_to_the_library(tiny_model, monkeypatch):
     )
     assert X.shape == (30, 16) and X.dtype == np.float32
     assert seen["device"] == ["cpu", "cpu"] and seen["batch_size"] == 7
+    assert seen["prompt"] == ""  # None would be the default of the model
     with pytest.raises(ValueError, match="with several devices"):
         SentenceEncoder(tiny_model, device=["cpu", "cpu"], long="chunks").transform(
             TEXTS
