@@ -211,6 +211,9 @@ class PretrainedRegisters(RegisterEncoder):
                 reading[name] = getattr(card, name)
         return reading
 
+    def _temperature(self) -> float:
+        return self.card.temperature
+
     @property
     def best_threshold_(self) -> np.ndarray | float:
         """Return the threshold of `predict`: what `fit_threshold` chose, or the card's."""

@@ -342,6 +342,10 @@ class RegisterEncoder(PretrainedEncoder):
             "pooling": self.pooling,
         }
 
+    def _temperature(self) -> float:
+        """Return what logits are divided by."""
+        return 1.0
+
     def _encode(self, X, layers: list[int | str]) -> Encoded:
         texts = self._texts(X)
         if self._current() is None:
@@ -356,9 +360,10 @@ class RegisterEncoder(PretrainedEncoder):
         )
         multi_label = self.is_multi_label_
         classes = self.classes_
+        temperature = self._temperature()
 
         def score(output: Any) -> Any:
-            logits = output.logits.float()
+            logits = output.logits.float() / temperature
             if multi_label:
                 return logits.sigmoid()
             return logits.softmax(1)

@@ -144,6 +144,15 @@ def test_a_threshold_a_label_may_stand_on_the_card(registers, copied):
     assert registers.decide([[0.3, 0.3, 0.99]]).tolist() == [[1, 0, 0]]
 
 
+def test_probabilities_are_calibrated_by_the_cards_temperature(registers, copied):
+    plain = registers.predict_proba(TEXTS)
+    card = json.loads((copied / "card.json").read_text())
+    (copied / "card.json").write_text(json.dumps({**card, "temperature": 2.0}))
+    logits = np.log(plain / (1 - plain))
+    found = clone(registers).set_params(adapter=str(copied)).predict_proba(TEXTS)
+    np.testing.assert_allclose(found, 1 / (1 + np.exp(-logits / 2)), atol=1e-5)
+
+
 def test_trained_documents_are_known(registers):
     others = ["a text of mine", "the cat sat on the mat"]
     assert registers.seen(["mix the flour and bake", *others]).tolist() == [
