@@ -180,8 +180,7 @@ def compare_documents(
     pretrained = None
     if registers is not None:
         pretrained = PretrainedSpaces(registers, test, keep_seen)
-        is_gold = label_source == "gold"
-        test = pretrained.with_gold() if is_gold else pretrained.with_predictions()
+        test = pretrained.labeled(label_source)
     elif label_source != "gold":
         test = predicted_labels(test, stored, label_source)
     check_groups(train, test, fits)

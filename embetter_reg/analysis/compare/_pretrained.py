@@ -79,7 +79,13 @@ class PretrainedSpaces:
                 "others to report on; pass others, or keep_seen to report all the same"
             )
 
-    def with_gold(self) -> pd.DataFrame:
+    def labeled(self, label_source: str) -> pd.DataFrame:
+        """Return the documents that are compared, with their registers."""
+        if label_source == "gold":
+            return self._with_gold()
+        return self._with_predictions()
+
+    def _with_gold(self) -> pd.DataFrame:
         """Return the documents that have gold labels."""
         labeled = self.documents["labels"].map(len) > 0
         if not labeled.any():
@@ -91,7 +97,7 @@ class PretrainedSpaces:
         self._keep(labeled.to_numpy(), "have no gold label")
         return self.documents
 
-    def with_predictions(self) -> pd.DataFrame:
+    def _with_predictions(self) -> pd.DataFrame:
         """Return documents with the one register that the model itself predicts in
         place of gold ones; documents of none or several are left out.
         """
@@ -152,7 +158,7 @@ class PretrainedSpaces:
             return
         warnings.warn(
             f"{(~mask).sum():,} of {len(mask):,} documents {reason}; they are left out",
-            stacklevel=4,
+            stacklevel=5,
         )
         self.documents = self.documents[mask].reset_index(drop=True)
         if self._encoded is not None:
