@@ -8,7 +8,9 @@ from rich.table import Table
 
 from embetter_reg.cli._app import (
     Debug,
+    Device,
     Docs,
+    DType,
     IdColumn,
     LabelsColumn,
     LangColumn,
@@ -100,6 +102,8 @@ def compare(
     ] = None,
     prompt: Prompt = None,
     max_length: MaxLength = None,
+    device: Device = None,
+    dtype: DType = None,
     head: Annotated[
         str,
         typer.Option(
@@ -249,6 +253,8 @@ def compare(
         layers=parse_layers(layers),
         prompt=prompt,
         max_length=max_length,
+        device=device or "auto",
+        dtype=dtype or "auto",
         head=requested_head,
         label_source=label_source,
         keep_seen=keep_seen,

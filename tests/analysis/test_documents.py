@@ -274,6 +274,31 @@ def test_layers_of_encoders_are_joined_and_those_of_models_are_spaces(
     assert "layers=[1, -1]" in result.about["encoder st"]
 
 
+@pytest.mark.filterwarnings("ignore:.*are longer than 64 tokens")
+def test_the_type_of_numbers_reaches_encoders_and_models(
+    parts, tiny_folder, tiny_model
+):
+    bert = str(tiny_folder / "bert")
+    result = compare_documents(
+        *parts,
+        encoders=tiny_model,
+        models=(bert, bert),
+        layers=[2],
+        dtype="bfloat16",
+        device="cpu",
+        head=None,
+        **{**QUICK, "controls": []},
+    )
+    options = {"layers": 2, "device": "cpu"}
+    half = SentenceEncoder(tiny_model, dtype="bfloat16", **options)
+    full = SentenceEncoder(tiny_model, **options)
+    X = half.transform(result.test["text"])
+    assert np.abs(full.transform(result.test["text"]) - X).max() > 1e-3
+    np.testing.assert_allclose(result.spaces["base 2"], X, atol=1e-6)
+    unit = half.set_params(normalize=True).transform(result.test["text"])
+    np.testing.assert_allclose(result.spaces["original"], unit, atol=1e-6)
+
+
 def test_what_no_encoder_takes_is_refused_before_anything_is_encoded(
     parts, tiny_model, monkeypatch
 ):
@@ -285,6 +310,7 @@ def test_what_no_encoder_takes_is_refused_before_anything_is_encoded(
         (["surface"], {"layers": [3]}, r"got layers for the encoders \['surface'\]"),
         (["surface"], {"prompt": "a "}, "got prompt for the encoders"),
         (["surface"], {"max_length": 20}, "got max_length for the encoders"),
+        (["surface"], {"dtype": "bfloat16"}, "got dtype for the encoders"),
         (["surface", tiny_model], {"layers": [3, 9]}, "got the layer 9"),
         (["surface", tiny_model], {"max_length": 999}, "got max_length=999"),
     ):

@@ -43,6 +43,8 @@ def compare_documents(
     layers: Sequence[int | str] | None = None,
     prompt: str | None = None,
     max_length: int | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
     head: Any = "feedforward",
     label_source: str = "gold",
     keep_seen: bool = False,
@@ -88,7 +90,10 @@ def compare_documents(
         encoder's own, and none for models.
     max_length : int or None
         Tokens of a document that encoders and models read; None is their own limit.
-        Like the two above, it is for encoders that have it and are given by name.
+    device, dtype : str
+        Where encoders and models compute, and in which type of numbers, as in
+        `SentenceEncoder`. Like the three above, these are for encoders that have them
+        and are given by name.
     head : str, estimator or None
         The head that tunes each space of encoders and embeddings: a name as for
         `make_head`, or an estimator, which is cloned. None compares the spaces as they
@@ -135,7 +140,14 @@ def compare_documents(
     folders = _listed(embeddings)
     seed = as_seed(random_state)
     check_choice("label_source", label_source, (*LABEL_SOURCES, "predicted_best"))
-    reading = {"layers": layers, "prompt": prompt, "max_length": max_length}
+    reading: dict[str, Any] = {
+        "layers": layers,
+        "prompt": prompt,
+        "max_length": max_length,
+    }
+    for option, choice in (("device", device), ("dtype", dtype)):
+        if choice != "auto":
+            reading[option] = choice
     needing_a_head = {
         "train": train,
         "encoders": encoders,

@@ -35,7 +35,7 @@ def make_encoders(
 ) -> dict[str, Any]:
     """Return unfitted encoders by the names of their spaces.
 
-    What ``reading`` sets (layers, prompt, max_length) goes to encoders given by name
+    What ``reading`` sets (layers, prompt, dtype, …) goes to encoders given by name
     that have it; where models are compared too, it may be for them alone.
 
     Raises
