@@ -123,6 +123,22 @@ def test_seen_documents_are_counted_and_left_out(documents, registers, tmp_path)
         compare_documents(None, documents[:20], head=registers, **QUICK)
 
 
+def test_an_encoder_of_pretrained_weights_leaves_seen_documents_out_too(
+    documents, tiny_folder, tiny_adapter
+):
+    texts = [
+        *documents["text"][:-1],
+        "mix the flour and bake",
+    ]  # the last is trained on
+    given = documents.assign(text=texts)
+    encoder = PretrainedRegisters(str(tiny_folder / "bert"), adapter=str(tiny_adapter))
+    options = {"encoders": [encoder], "head": None, **QUICK}
+    with pytest.warns(UserWarning, match="1 documents trained the pretrained weights"):
+        result = compare_documents(given[:30], given[30:], **options)
+    assert result.seen == [given["id"].iloc[-1]]
+    assert result.seen[0] not in set(result.test["id"])
+
+
 def test_without_labels_the_models_own_predictions_are_compared(documents, registers):
     unlabeled = with_labels(documents, [[] for _ in range(72)])
     with pytest.raises(

@@ -4,9 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from sklearn.base import clone
 
 from embetter_reg._random import RandomStateLike, as_seed
 from embetter_reg._validation import check_choice
@@ -14,14 +12,18 @@ from embetter_reg.analysis.compare._checks import LABEL_SOURCES, check_settings
 from embetter_reg.analysis.compare._compare import compare_spaces
 from embetter_reg.analysis.compare._comparison import DocumentComparison
 from embetter_reg.analysis.compare._figures import USUAL_GROUPS
+from embetter_reg.analysis.compare._heads import make_tuner, tune
 from embetter_reg.analysis.compare._held_out import (
     check_documents,
     check_groups,
     without_trained,
 )
-from embetter_reg.analysis.compare._pretrained import PretrainedSpaces, find_registers
+from embetter_reg.analysis.compare._pretrained import (
+    PretrainedSpaces,
+    find_registers,
+    without_seen,
+)
 from embetter_reg.analysis.compare._sources import (
-    Source,
     check_models,
     encode_sources,
     layer_spaces,
@@ -166,7 +168,7 @@ def compare_documents(
         )
     tuner = None
     if has_sources:
-        tuner = _make_head(head, seed, show_progress)
+        tuner = make_tuner(head, seed, show_progress)
     fits = bool(encoders) or tuner is not None
     test = check_documents("test", test)
     if train is None and fits:
@@ -189,9 +191,11 @@ def compare_documents(
         check_models(models, reading)
 
     test = without_trained(train, test, models)
+    n_given = len(test)
+    test, seen = without_seen([registers, *made.values()], test, keep_seen)
     pretrained = None
     if registers is not None:
-        pretrained = PretrainedSpaces(registers, test, keep_seen)
+        pretrained = PretrainedSpaces(registers, test)
         test = pretrained.labeled(label_source)
     elif label_source != "gold":
         test = predicted_labels(test, stored, label_source)
@@ -214,12 +218,12 @@ def compare_documents(
     y = indicator(train)[0] if has_hybrids else label_column(train)
     n_sources = len(made) + sum(len(each.layers) for each in stored.values())
     sources = encode_sources(made, stored, train, test)
-    spaces, about, first = _tune(sources, n_sources, tuner, y)
+    spaces, about, first = tune(sources, n_sources, tuner, y)
     if models is not None:
         about |= dict(zip(("base", "tuned"), map(str, models), strict=True))
         spaces |= layer_spaces(models, reading, test)
     if pretrained is not None:
-        about |= pretrained.about()
+        about |= pretrained.about(n_given, len(seen), keep_seen)
         spaces |= pretrained.spaces()
     controls_train = None
     if first is not None and len(train):
@@ -242,7 +246,6 @@ def compare_documents(
         show_progress=show_progress,
         **settings,
     )
-    seen = [] if pretrained is None else pretrained.seen
     return DocumentComparison(comparison, spaces, train, test, about, seen)
 
 
@@ -251,21 +254,6 @@ def _listed(values: Any) -> list[Any]:
     if isinstance(values, Iterable) and not isinstance(values, str | Path):
         return list(values)
     return [values]
-
-
-def _make_head(head: Any, seed: int, show_progress: bool) -> Any:
-    from embetter_reg.finetune import make_head
-
-    if head is None:
-        return None
-    if isinstance(head, str):
-        return make_head(head, random_state=seed, show_progress=show_progress)
-    if not (hasattr(head, "fit") and hasattr(head, "transform")):
-        raise TypeError(
-            f"got {head!r} as a head, expected a name, an estimator with fit and "
-            "transform, or None; pass for example 'feedforward'"
-        )
-    return clone(head)
 
 
 def _checked_once(
@@ -285,36 +273,3 @@ def _checked_once(
         "figures": checked.groups,
         "controls": checked.controls,
     }
-
-
-def _tune(
-    sources: Iterable[Source], n_sources: int, tuner: Any, y: Any
-) -> tuple[dict[str, np.ndarray], dict[str, str], np.ndarray | None]:
-    """Return each source's original space and, where there is a head, the tuned one;
-    what was used; and the training vectors of the first space.
-    """
-    spaces: dict[str, np.ndarray] = {}
-    about: dict[str, str] = {}
-    first = None
-    for source in sources:
-        if first is None:
-            first = source.X_train
-            about["head"] = repr(tuner)
-        # A single source needs no name of its own.
-        prefix = f"{source.name} " if n_sources > 1 else ""
-        about[f"encoder {prefix}".strip()] = source.description
-        if tuner is None and prefix:
-            made = {source.name: source.X}
-        else:
-            made = {f"{prefix}original": source.X}
-        if tuner is not None:
-            tuner.fit(source.X_train, y)
-            made[f"{prefix}tuned"] = tuner.transform(source.X)
-        for name, X in made.items():
-            if name in spaces:
-                raise ValueError(
-                    f"got the space {name!r} twice, expected names that differ; rename "
-                    "a folder"
-                )
-            spaces[name] = X
-    return spaces, about, first

@@ -1,6 +1,7 @@
 """The pretrained register space beside the same model as it was: nothing is fitted."""
 
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ def find_registers(
     if isinstance(head, str) and head == "pretrained":
         registers = PretrainedRegisters(show_progress=show_progress)
     elif isinstance(head, PretrainedRegisters):
-        registers = clone(head)
+        registers = head
     else:
         return None
     given = [name for name, value in others.items() if value is not None and len(value)]
@@ -37,7 +38,40 @@ def find_registers(
             "model and fits nothing, expected documents alone; leave it out"
         )
     options = {name: value for name, value in reading.items() if value is not None}
-    return registers.set_params(**options)
+    if options:
+        return clone(registers).set_params(**options)
+    return registers  # with its model, where that is loaded already
+
+
+def without_seen(
+    encoders: Iterable[Any], documents: pd.DataFrame, keep_seen: bool
+) -> tuple[pd.DataFrame, list[str]]:
+    """Leave out documents that the weights of an encoder were trained on, where it
+    knows them; return the ids of those, too.
+
+    Raises
+    ------
+    ValueError
+        If no other document remains.
+
+    """
+    trained = np.zeros(len(documents), dtype=bool)
+    for encoder in encoders:
+        if hasattr(encoder, "seen"):
+            trained |= encoder.seen(documents["text"])
+    ids = documents["id"][trained].tolist()
+    if keep_seen or not trained.any():
+        return documents, ids
+    if trained.all():
+        raise ValueError(
+            "got only documents that trained the pretrained weights, expected others to "
+            "report on; pass others, or keep_seen to report all the same"
+        )
+    warnings.warn(
+        f"{trained.sum():,} documents trained the pretrained weights; they are left out",
+        stacklevel=3,
+    )
+    return documents[~trained].reset_index(drop=True), ids
 
 
 class PretrainedSpaces:
@@ -47,37 +81,14 @@ class PretrainedSpaces:
     ----------
     registers : PretrainedRegisters
     documents : DataFrame
-    keep_seen : bool
-        Whether documents that the weights were trained on stay.
-
-    Raises
-    ------
-    ValueError
-        If no other document remains.
 
     """
 
-    def __init__(self, registers: Any, documents: pd.DataFrame, keep_seen: bool):
+    def __init__(self, registers: Any, documents: pd.DataFrame):
         self.registers = registers
-        self.given = documents
-        trained = registers.seen(documents["text"])
-        self.seen: list[str] = documents["id"][trained].tolist()
-        self.keep_seen = keep_seen
+        self.documents = documents
         self.is_predicted = False
         self._encoded: Any = None
-        self.documents = documents
-        if trained.any() and not keep_seen:
-            warnings.warn(
-                f"{trained.sum():,} documents trained the pretrained weights; they are "
-                "left out",
-                stacklevel=3,
-            )
-            self.documents = documents[~trained].reset_index(drop=True)
-        if self.documents.empty:
-            raise ValueError(
-                "got only documents that trained the pretrained weights, expected "
-                "others to report on; pass others, or keep_seen to report all the same"
-            )
 
     def labeled(self, label_source: str) -> pd.DataFrame:
         """Return the documents that are compared, with their registers."""
@@ -124,14 +135,16 @@ class PretrainedSpaces:
         tuned = join_layers(self._encoded.layers)
         return {"original": original, "pretrained": tuned}
 
-    def about(self) -> dict[str, str]:
-        """Return what the report says of the weights."""
+    def about(self, n_given: int, n_seen: int, keep_seen: bool) -> dict[str, str]:
+        """Return what the report says of the weights, of which ``n_seen`` of the
+        ``n_given`` documents were trained on.
+        """
         card = self.registers.card
         languages = sorted(set(self.documents["lang"]))
         trained = [name for name in languages if name in card.languages]
         others = [name for name in languages if name not in card.languages]
         facts = "left out of every figure"
-        if self.keep_seen:
+        if keep_seen:
             facts = "kept, and figures on them are too good"
         about = {
             "head": repr(self.registers),
@@ -140,9 +153,7 @@ class PretrainedSpaces:
                 f"trained on {card.n_documents:,} documents in "
                 f"{', '.join(card.languages)}"
             ),
-            "documents that trained them": (
-                f"{len(self.seen):,} of {len(self.given):,}, {facts}"
-            ),
+            "documents that trained them": (f"{n_seen:,} of {n_given:,}, {facts}"),
             "languages that they were trained on": ", ".join(trained) or "none",
             "languages that they were not trained on": ", ".join(others) or "none",
         }
