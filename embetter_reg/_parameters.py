@@ -35,7 +35,7 @@ _WHOLE: Rule = _whole, "a whole number of at least 1"
 ABOVE_0: Rule = _number(lambda x: 0 < x < math.inf), "a number above 0"
 _SHARE: Rule = _number(lambda x: 0 < x < 1), "in (0, 1)"
 _FROM_0_TO_1: Rule = _number(lambda x: 0 <= x <= 1), "in [0, 1]"
-_DROPOUT: Rule = _number(lambda x: 0 <= x < 1), "in [0, 1)"
+DROPOUT: Rule = _number(lambda x: 0 <= x < 1), "in [0, 1)"
 AT_LEAST_0: Rule = _number(lambda x: 0 <= x < math.inf), "at least 0"
 
 _RULES: dict[str, Rule] = {
@@ -51,7 +51,7 @@ _RULES: dict[str, Rule] = {
     ),
     **dict.fromkeys(
         ("dropout", "input_dropout", "adapter_dropout", "label_smoothing"),
-        _DROPOUT,
+        DROPOUT,
     ),
     **dict.fromkeys(("weight_decay", "mixup", "supcon_weight"), AT_LEAST_0),
     **dict.fromkeys(("region_weight", "language_weight", "warmup_ratio"), _FROM_0_TO_1),

@@ -119,6 +119,23 @@ def finetune(
         int | None, typer.Option(help="Steps between checks. [default: an epoch]")
     ] = None,
     rank: Annotated[int, typer.Option(help="Of LoRA's matrices.")] = 8,
+    prompt: Annotated[
+        str, typer.Option(help="Text in front of every document, such as 'query: '.")
+    ] = "",
+    dropout: Annotated[
+        float | None,
+        typer.Option(help="Of all dropout in the model. [default: the model's own]"),
+    ] = None,
+    linear_probe: Annotated[
+        bool,
+        typer.Option(
+            "--linear-probe", help="Fit the last layer first, before training."
+        ),
+    ] = False,
+    freeze_embeddings: Annotated[
+        bool,
+        typer.Option("--freeze-embeddings", help="Leave token embeddings as they are."),
+    ] = False,
     merge: Annotated[
         bool, typer.Option("--merge", help="Put adapters into the weights.")
     ] = False,
@@ -180,6 +197,10 @@ def finetune(
         n_iter_no_change=n_iter_no_change,
         check_every=check_every,
         rank=rank,
+        prompt=prompt,
+        dropout=dropout,
+        linear_probe=linear_probe,
+        freeze_embeddings=freeze_embeddings,
         report_to=report_to.split(","),
         device=device,
         dtype=dtype,

@@ -43,8 +43,9 @@ class RegisterEncoder(PretrainedEncoder):
         ``"last"``. Several are joined as by `join_layers`.
     pooling : {"mean", "cls", "last_token", "max"}
         How token vectors become one. Padding never counts; special tokens do.
-    prompt : str
+    prompt : str or None
         Stands before every window, as E5's "query: "; a mean or maximum leaves it out.
+        None is what the model was trained with here, or nothing.
     long : {"head", "head_tail", "chunks"}
         Documents longer than the model: read the beginning, or a quarter from the
         beginning and the rest from the end, or all of it in overlapping windows
@@ -105,7 +106,7 @@ class RegisterEncoder(PretrainedEncoder):
         *,
         layers="last",
         pooling="mean",
-        prompt="",
+        prompt=None,
         long="head",
         overlap=64,
         max_length=None,
@@ -336,8 +337,11 @@ class RegisterEncoder(PretrainedEncoder):
 
     def _reading(self) -> dict[str, Any]:
         """Return how documents are read: prompt, length and pooling."""
+        prompt = self.prompt
+        if prompt is None:
+            prompt = getattr(self._model()[1].config, "prompt", None)
         return {
-            "prompt": self.prompt or "",
+            "prompt": prompt or "",
             "max_length": self.max_length,
             "pooling": self.pooling,
         }

@@ -18,9 +18,11 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone, is_classifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.utils.class_weight import compute_class_weight
 from transformers import (
@@ -1007,3 +1009,68 @@ def test_damaged_and_pickled_weights_are_one_sentence(tiny_folder, tmp_path):
     for name in ("cut", "pickled"):
         with pytest.raises(OSError, match=f"got the model '.*{name}', which could not"):
             trainer(tmp_path / name).fit(TEXTS, LABELS)
+
+
+@pytest.mark.parametrize("labels", [LABELS, HYBRIDS], ids=["one", "several"])
+def test_a_linear_probe_is_logistic_regression_of_the_untrained_model(
+    tiny_folder, labels
+):
+    ours = trainer(
+        tiny_folder / "bert",
+        linear_probe=True,
+        max_steps=1,
+        learning_rate=1e-12,
+        early_stopping=False,
+    ).fit(TEXTS, labels)
+    tokenizer = AutoTokenizer.from_pretrained(tiny_folder / "bert")
+    batch = tokenizer(TEXTS, padding=True, return_tensors="pt")
+    with torch.no_grad():
+        X = ours.model_.bert(**batch).pooler_output.numpy()
+    X = StandardScaler().fit_transform(X)
+    probe = LogisticRegression(C=0.003, max_iter=1000)
+    y = np.array(labels if labels is LABELS else ["NA" in each for each in labels])
+    expected = probe.fit(X, y).predict_proba(X)
+    probabilities = ours.predict_proba(TEXTS)
+    if labels is LABELS:
+        columns = [list(probe.classes_).index(name) for name in ours.classes_]
+        np.testing.assert_allclose(probabilities, expected[:, columns], atol=1e-3)
+    else:
+        column = ours.classes_.index("NA")
+        np.testing.assert_allclose(probabilities[:, column], expected[:, 1], atol=1e-3)
+
+
+def test_a_linear_probe_needs_a_layer_after_pooling(tiny_folder):
+    with pytest.raises(ValueError, match="linear_probe with a gpt2 model"):
+        trainer(tiny_folder / "gpt2", linear_probe=True).fit(TEXTS, LABELS)
+
+
+def test_dropout_prompt_and_frozen_embeddings(tiny_folder):
+    ours = trainer(
+        tiny_folder / "bert",
+        dropout=0.25,
+        prompt="query ",
+        freeze_embeddings=True,
+        max_steps=2,
+        early_stopping=False,
+    ).fit(TEXTS, LABELS)
+    shares = {
+        module.p
+        for module in ours.model_.modules()
+        if isinstance(module, torch.nn.Dropout)
+    }
+    assert shares == {0.25}
+    before = BertForSequenceClassification.from_pretrained(tiny_folder / "bert")
+    name = "bert.embeddings.word_embeddings.weight"
+    torch.testing.assert_close(
+        ours.model_.state_dict()[name], before.state_dict()[name]
+    )
+    assert not torch.equal(
+        ours.model_.bert.encoder.layer[0].output.dense.weight,
+        before.bert.encoder.layer[0].output.dense.weight,
+    )
+    written_out = ours.encoder(prompt="").predict_proba(
+        [f"query {text}" for text in TEXTS]
+    )
+    np.testing.assert_allclose(ours.predict_proba(TEXTS), written_out, atol=1e-6)
+    with pytest.raises(ValueError, match="got a prompt with objective='mlm'"):
+        trainer(tiny_folder / "bert", objective="mlm", prompt="x").fit(TEXTS)

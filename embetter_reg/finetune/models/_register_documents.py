@@ -124,6 +124,7 @@ def make_windows(
     *,
     objective: str,
     max_length: int | None,
+    prompt: str = "",
 ) -> list[Window]:
     """Return what a model reads of documents: their beginnings to classify, on raw text
     all of them.
@@ -143,7 +144,7 @@ def make_windows(
             f"got max_length={max_length}, expected 3 to {longest} for this model; "
             "pass that"
         )
-    splitter = Splitter(tokenizer, limit)
+    splitter = Splitter(tokenizer, limit, prompt=prompt)
     if objective == "register":
         windows, _ = splitter.windows(texts, long="head", overlap=0)
         return windows

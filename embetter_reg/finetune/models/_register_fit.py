@@ -11,6 +11,7 @@ import torch
 from embetter_reg._class_weights import weigh_classes
 from embetter_reg._devices import pick_dtype
 from embetter_reg._scores import f1_by_language
+from embetter_reg.finetune.models._linear_probe import start_from_probe
 from embetter_reg.finetune.models._register_documents import Documents, make_windows
 from embetter_reg.finetune.models._register_labels import targets
 from embetter_reg.text import GRID, raise_parents
@@ -37,6 +38,14 @@ def train_on(
 
     examples = make_examples(trainer, model, tokenizer, documents)
     recipe = make_recipe(trainer, model, len(examples), seed)
+    if trainer.linear_probe and trainer.objective == "register":
+        start_from_probe(
+            model,
+            tokenizer,
+            examples,
+            batch_size=2 * recipe.batch_size,
+            bfloat16=recipe.bfloat16,
+        )
     weights = None
     if examples.targets is not None:
         weights = weigh_classes(
@@ -81,6 +90,7 @@ def make_examples(
         model,
         objective=trainer.objective,
         max_length=trainer.max_length,
+        prompt=trainer.prompt,
     )
     y = None
     if documents.labels is not None:
@@ -111,6 +121,7 @@ def make_recipe(
         accumulate=trainer.accumulate,
         check_every=trainer.check_every,
         n_iter_no_change=trainer.n_iter_no_change,
+        dropout=trainer.dropout,
     )
 
 

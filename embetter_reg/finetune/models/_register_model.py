@@ -83,10 +83,13 @@ def load_model(
 
     name = str(trainer.model)
     auto_class = getattr(transformers, OBJECTIVES[trainer.objective])
-    options = {}
+    options: dict[str, Any] = {}
     if trainer.objective == "register":
         options = _head_options(classes, is_multi_label)
     device = pick_device(trainer.device)
+    if device == "cpu" and trainer.dtype == "bfloat16":
+        # There the backward pass of torch's fused attention takes half of a step.
+        options["attn_implementation"] = "eager"
     with quiet(), seeded_torch(seed):
         with loading(name):
             model, report = auto_class.from_pretrained(
@@ -99,6 +102,8 @@ def load_model(
             )
         if model.config.pad_token_id is None:
             model.config.pad_token_id = tokenizer.pad_token_id
+        if trainer.dropout is not None:
+            _set_dropout(model, trainer.dropout)
         adapted = apply_method(
             model,
             trainer.method,
@@ -111,7 +116,19 @@ def load_model(
                 *(key for key, *_ in report["mismatched_keys"]),
             ],
         )
+        if trainer.freeze_embeddings:
+            adapted.get_input_embeddings().requires_grad_(False)
     return adapted.to(device)
+
+
+def _set_dropout(model: Any, share: float) -> None:
+    """Set all dropout of a model; attention of some families holds it as a number."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = share
+        for name in ("attention_dropout", "dropout"):
+            if isinstance(getattr(module, name, None), float):
+                setattr(module, name, share)
 
 
 def _head_options(classes: Sequence[str], is_multi_label: bool) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
 from embetter_reg._optional import optional_import
-from embetter_reg._parameters import ABOVE_0, one_of, optional
+from embetter_reg._parameters import ABOVE_0, DROPOUT, one_of, optional
 from embetter_reg._random import draw_seed
 from embetter_reg._scores import f1_by_language
 from embetter_reg.corpus import registers
@@ -83,6 +83,8 @@ class RegisterTrainer(
     max_length : int or None
         Tokens of a document that are read, or of each of its windows on raw text; None
         is what the model allows.
+    prompt : str
+        Text in front of every document, such as ``"query: "`` for E5 models.
     batch_size, accumulate : int
         Documents at once, and batches of them whose gradients are added up to a step.
     n_epochs : float
@@ -112,6 +114,15 @@ class RegisterTrainer(
     target_modules : str, sequence of str or None
         Modules to adapt, as peft takes them. None finds them in BERT, RoBERTa, XLM-R,
         DistilBERT, GPT-2, GPT-NeoX, Pythia, LLaMA and their kin.
+    dropout : float or None
+        Of all dropout in the model, in [0, 1); None leaves the model's own. 0 halves
+        the time of a step on a CPU.
+    linear_probe : bool
+        Fit the last layer on what the untrained model gives it before training begins,
+        so that short runs start where a probe ends (Kumar et al. 2022).
+    freeze_embeddings : bool
+        Leave the token embeddings as they are: of a small multilingual model most of
+        its parameters, and most of what the optimizer has to remember.
     mask_share : float
         Share of tokens that ``"mlm"`` predicts, in (0, 1).
     checkpoint_folder : path or None
@@ -185,6 +196,7 @@ class RegisterTrainer(
         classes=None,
         class_weight=None,
         max_length=None,
+        prompt="",
         batch_size=16,
         accumulate=1,
         n_epochs=3,
@@ -200,6 +212,9 @@ class RegisterTrainer(
         alpha=16,
         adapter_dropout=0.1,
         target_modules=None,
+        dropout=None,
+        linear_probe=False,
+        freeze_embeddings=False,
         mask_share=0.15,
         checkpoint_folder=None,
         report_to="none",
@@ -217,6 +232,7 @@ class RegisterTrainer(
         self.classes = classes
         self.class_weight = class_weight
         self.max_length = max_length
+        self.prompt = prompt
         self.batch_size = batch_size
         self.accumulate = accumulate
         self.n_epochs = n_epochs
@@ -232,6 +248,9 @@ class RegisterTrainer(
         self.alpha = alpha
         self.adapter_dropout = adapter_dropout
         self.target_modules = target_modules
+        self.dropout = dropout
+        self.linear_probe = linear_probe
+        self.freeze_embeddings = freeze_embeddings
         self.mask_share = mask_share
         self.checkpoint_folder = checkpoint_folder
         self.report_to = report_to
@@ -476,6 +495,7 @@ class RegisterTrainer(
             keep_checkpoints=keep_checkpoints,
         )
         self.model_ = model.eval()
+        plain(model).config.prompt = self.prompt or None
         self.tokenizer_ = tokenizer
         self.validation_rows_ = held_out
         self._choose_threshold(documents.take(held_out))
@@ -558,7 +578,17 @@ class RegisterTrainer(
             level=one_of(registers.LEVELS),
             n_epochs=ABOVE_0,
             learning_rate=optional(ABOVE_0),
+            dropout=optional(DROPOUT),
         )
+        if not isinstance(self.prompt, str):
+            raise TypeError(
+                f"got prompt={self.prompt!r}, expected text; pass '' for none"
+            )
+        if self.prompt and self.objective != "register":
+            raise ValueError(
+                f"got a prompt with objective={self.objective!r}, expected 'register': "
+                "raw text is read as it is; leave the prompt out"
+            )
         for name in self._reporters():
             if name not in REPORTERS:
                 raise ValueError(
@@ -570,7 +600,13 @@ class RegisterTrainer(
     def _cache_key(self) -> list[Any]:
         """Return what decides the vectors, for `fingerprint`."""
         check_is_fitted(self)
-        return [self.objective, self.max_length, self.classes_, self.model_]
+        return [
+            self.objective,
+            self.max_length,
+            self.prompt,
+            self.classes_,
+            self.model_,
+        ]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

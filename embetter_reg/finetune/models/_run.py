@@ -52,6 +52,7 @@ class Recipe:
     accumulate: int = 1
     check_every: int | None = None  # None is an epoch
     n_iter_no_change: int = 1
+    dropout: float | None = None  # None is the model's own
 
     @property
     def steps_per_check(self) -> int:
