@@ -74,7 +74,7 @@ def read_card(name: str | Path) -> Card:
     Examples
     --------
     >>> from embetter_reg.pretrained import read_card
-    >>> read_card("multilingual-e5-small").base_model  # doctest: +SKIP
+    >>> read_card("multilingual-e5-small").base_model
     'intfloat/multilingual-e5-small'
 
     """

@@ -24,7 +24,7 @@ def pretrained_folder(name: str | Path) -> Path:
     Examples
     --------
     >>> from embetter_reg.pretrained import pretrained_folder
-    >>> pretrained_folder("multilingual-e5-small").name  # doctest: +SKIP
+    >>> pretrained_folder("multilingual-e5-small").name
     'multilingual-e5-small'
 
     """
