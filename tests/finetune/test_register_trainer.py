@@ -1074,3 +1074,20 @@ def test_dropout_prompt_and_frozen_embeddings(tiny_folder):
     np.testing.assert_allclose(ours.predict_proba(TEXTS), written_out, atol=1e-6)
     with pytest.raises(ValueError, match="got a prompt with objective='mlm'"):
         trainer(tiny_folder / "bert", objective="mlm", prompt="x").fit(TEXTS)
+
+
+def test_attention_is_fused_again_after_training_in_bfloat16(tiny_folder, monkeypatch):
+    used = []
+    train = _register_run.train
+
+    def spied(model, *args, **kwargs):
+        used.append(model.config._attn_implementation)
+        return train(model, *args, **kwargs)
+
+    monkeypatch.setattr(_register_run, "train", spied)
+    for dtype in ("float32", "bfloat16"):
+        ours = trainer(tiny_folder / "bert", dtype=dtype, max_steps=1).fit(
+            TEXTS, LABELS
+        )
+        used.append(ours.model_.config._attn_implementation)
+    assert used == ["sdpa", "sdpa", "eager", "sdpa"]

@@ -7,6 +7,8 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from embetter_reg.text import Window, run_batches
+
 if TYPE_CHECKING:
     from embetter_reg.finetune.models._register_run import Examples
 
@@ -33,8 +35,7 @@ def start_from_probe(
     assert targets is not None
     last = _last_layer(model, n_classes=model.config.num_labels)
     inputs = _inputs_of(last, model, tokenizer, examples, batch_size, bfloat16)
-    rows = [window.document for window in examples.windows]
-    weights, intercepts = _fit(inputs, targets[rows], len(last.weight))
+    weights, intercepts = _fit(inputs, targets, len(last.weight))
     with torch.no_grad():
         last.weight.copy_(torch.from_numpy(weights))
         last.bias.copy_(torch.from_numpy(intercepts))
@@ -65,31 +66,32 @@ def _inputs_of(
     batch_size: int,
     bfloat16: bool,
 ) -> np.ndarray:
-    """Return what each window gives the last layer, ``float32 (n_windows, n_dims)``."""
+    """Return what each document gives the last layer, ``float32 (n_documents, n_dims)``."""
     from embetter_reg.finetune.models._register_run import Collator, Objective
 
     collate = Collator(tokenizer, Objective("register", mask_share=0.0, seed=0))
     device = next(model.parameters()).device
-    lengths = [len(window.ids) for window in examples.windows]
-    order = np.argsort(lengths, kind="stable")
-    inputs = np.empty((len(order), last.in_features), dtype=np.float32)
     given: list[torch.Tensor] = []
+
+    def step(batch: list[Window]) -> np.ndarray:
+        padded = collate([(0, window, np.zeros(1)) for window in batch])
+        del padded["labels"]
+        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+            model(**{name: tensor.to(device) for name, tensor in padded.items()})
+        return given.pop().float().cpu().numpy()
+
+    inputs = np.empty((len(examples.windows), last.in_features), dtype=np.float32)
     hook = last.register_forward_pre_hook(lambda _, args: given.append(args[0]))
     was_training = model.training
     model.eval()
     try:
-        with (
-            torch.inference_mode(),
-            torch.autocast(device.type, torch.bfloat16, enabled=bfloat16),
+        for batch, rows in run_batches(
+            examples.windows,
+            step,
+            batch_size=batch_size,
+            on_cpu=device.type == "cpu",
         ):
-            for start in range(0, len(order), batch_size):
-                rows = order[start : start + batch_size]
-                batch = collate(
-                    [(0, examples.windows[row], np.zeros(1)) for row in rows]
-                )
-                del batch["labels"]
-                model(**{name: value.to(device) for name, value in batch.items()})
-                inputs[rows] = given.pop().float().cpu().numpy()
+            inputs[[window.document for window in batch]] = rows
     finally:
         hook.remove()
         model.train(was_training)

@@ -1,7 +1,8 @@
 """What RegisterTrainer trains on and how its checks are scored."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from embetter_reg._class_weights import weigh_classes
 from embetter_reg._devices import pick_dtype
 from embetter_reg._scores import f1_by_language
+from embetter_reg.finetune.models._adapters import plain
 from embetter_reg.finetune.models._linear_probe import start_from_probe
 from embetter_reg.finetune.models._register_documents import Documents, make_windows
 from embetter_reg.finetune.models._register_labels import targets
@@ -60,22 +62,39 @@ def train_on(
         held_out_examples = make_examples(trainer, model, tokenizer, held_out)
         if held_out.labels is not None:
             measure = _measure(trainer, held_out, held_out.labels)
-    return train(
-        model,
-        tokenizer,
-        _shuffled(examples, recipe),
-        held_out_examples,
-        recipe,
-        Objective(trainer.objective, trainer.mask_share, seed, class_weights),
-        measure=measure,
-        surroundings=Surroundings(
-            checkpoint_folder=trainer.checkpoint_folder,
-            keep_checkpoints=keep_checkpoints,
-            report_to=trainer._reporters(),
-            log_folder=trainer.log_folder,
-            show_progress=trainer.show_progress,
-        ),
-    )
+    with _fast_attention(plain(model), recipe):
+        return train(
+            model,
+            tokenizer,
+            _shuffled(examples, recipe),
+            held_out_examples,
+            recipe,
+            Objective(trainer.objective, trainer.mask_share, seed, class_weights),
+            measure=measure,
+            surroundings=Surroundings(
+                checkpoint_folder=trainer.checkpoint_folder,
+                keep_checkpoints=keep_checkpoints,
+                report_to=trainer._reporters(),
+                log_folder=trainer.log_folder,
+                show_progress=trainer.show_progress,
+            ),
+        )
+
+
+@contextmanager
+def _fast_attention(model: Any, recipe: "Recipe") -> Iterator[None]:
+    """Leave torch's fused attention for training in bfloat16 on a CPU, where its
+    backward pass takes half of a step.
+    """
+    if not recipe.bfloat16 or model.device.type != "cpu":
+        yield
+        return
+    usual = model.config._attn_implementation
+    model.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(usual)
 
 
 def make_examples(

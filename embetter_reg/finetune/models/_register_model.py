@@ -12,6 +12,7 @@ from embetter_reg._devices import pick_device
 from embetter_reg._hub import loading, not_loaded
 from embetter_reg._random import seeded_torch
 from embetter_reg.finetune.models._adapters import apply_method
+from embetter_reg.text import head_options
 
 if TYPE_CHECKING:
     from embetter_reg.finetune.models._register_trainer import RegisterTrainer
@@ -85,11 +86,11 @@ def load_model(
     auto_class = getattr(transformers, OBJECTIVES[trainer.objective])
     options: dict[str, Any] = {}
     if trainer.objective == "register":
-        options = _head_options(classes, is_multi_label)
+        options = {
+            **head_options(classes, is_multi_label=is_multi_label),
+            "ignore_mismatched_sizes": True,
+        }
     device = pick_device(trainer.device)
-    if device == "cpu" and trainer.dtype == "bfloat16":
-        # There the backward pass of torch's fused attention takes half of a step.
-        options["attn_implementation"] = "eager"
     with quiet(), seeded_torch(seed):
         with loading(name):
             model, report = auto_class.from_pretrained(
@@ -129,16 +130,3 @@ def _set_dropout(model: Any, share: float) -> None:
         for name in ("attention_dropout", "dropout"):
             if isinstance(getattr(module, name, None), float):
                 setattr(module, name, share)
-
-
-def _head_options(classes: Sequence[str], is_multi_label: bool) -> dict[str, Any]:
-    problem = "single_label_classification"
-    if is_multi_label:
-        problem = "multi_label_classification"
-    return {
-        "num_labels": len(classes),
-        "id2label": dict(enumerate(classes)),
-        "label2id": {label: number for number, label in enumerate(classes)},
-        "problem_type": problem,
-        "ignore_mismatched_sizes": True,
-    }
