@@ -29,7 +29,7 @@ from transformers import AutoModel
 
 from embetter_reg import pretrained
 from embetter_reg.analysis import cluster
-from embetter_reg.corpus import label_matrix, load_registers, read_documents, registers
+from embetter_reg.corpus import indicator, load_registers, read_documents, registers
 from embetter_reg.finetune import ContrastiveTuner, RegisterTrainer, load_head
 from embetter_reg.pretrained import text_numbers
 from embetter_reg.text import PretrainedRegisters, SentenceEncoder
@@ -85,16 +85,13 @@ def training_documents(data: Path, languages: tuple[str, ...]) -> pd.DataFrame:
     documents = read_documents(paths)
     documents = documents[~documents["text"].isin(held_out)]
     documents = documents.drop_duplicates("text")
-    return documents[indicator(documents).any(axis=1)].reset_index(drop=True)
+    return documents[main_registers(documents).any(axis=1)].reset_index(drop=True)
 
 
-def indicator(documents: pd.DataFrame) -> np.ndarray:
+def main_registers(documents: pd.DataFrame) -> np.ndarray:
     """Return the main registers of documents, binary ``(n_documents, 9)``."""
-    mains = [
-        [label for label in labels if label in CLASSES]
-        for labels in documents["labels"]
-    ]
-    return label_matrix(mains, CLASSES)
+    matrix, _ = indicator(documents, CLASSES)
+    return matrix
 
 
 def make_adapter(model: str, data: Path, out: Path, without: str | None) -> None:
@@ -146,7 +143,7 @@ def make_frozen(model: str, data: Path, out: Path) -> None:
     documents = training_documents(data, LANGUAGES)
     encoder = frozen_encoder(model)
     X = encoder.transform(documents["text"])
-    y = indicator(documents)
+    y = main_registers(documents)
     rows, columns = np.nonzero(y)  # a hybrid stands once a register
     labels = np.array(CLASSES)[columns]
     is_held_out = np.random.default_rng(0).random(len(X)) < 0.1
@@ -239,7 +236,7 @@ def measure(
     """Return micro F1 with hybrids, accuracy and AMI of documents of one register but
     MT.
     """
-    gold = indicator(documents)
+    gold = main_registers(documents)
     column = CLASSES.index("MT")
     is_single = (gold.sum(axis=1) == 1) & (gold[:, column] == 0)
     guesses = probabilities[is_single].copy()

@@ -13,12 +13,9 @@ def suggest_registers(registers: Any, texts: Sequence[str]) -> tuple[np.ndarray,
     """Return the register space of documents and what a `PretrainedRegisters` predicts
     for them, from one pass.
     """
-    from embetter_reg.text import join_layers
+    from embetter_reg.text import join_layers, list_layers
 
-    layers = registers.layers
-    if isinstance(layers, int | str):
-        layers = [layers]
-    encoded = registers.encode(texts, layers)
+    encoded = registers.encode(texts, list_layers(registers.layers))
     threshold = registers.best_threshold_
     vote = vote_of(encoded.probabilities, registers.classes_, threshold)
     return join_layers(encoded.layers), vote

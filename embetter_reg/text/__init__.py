@@ -1,12 +1,15 @@
 """Text encoders: documents in, ``float32 (n_documents, n_dims)`` out."""
 
 from embetter_reg._fingerprint import fingerprint
+from embetter_reg.text._batches import run_batches as run_batches
 from embetter_reg.text._cached import CachedEncoder
 from embetter_reg.text._causal import CausalLMEncoder
 from embetter_reg.text._hidden import Encoded, encode_layers
 from embetter_reg.text._hidden import layers_of as layers_of
 from embetter_reg.text._layers import join_layers
+from embetter_reg.text._layers import list_layers as list_layers
 from embetter_reg.text._lite import LiteTextEncoder
+from embetter_reg.text._loading import head_options as head_options
 from embetter_reg.text._loading import longest_input as longest_input
 from embetter_reg.text._make import make_encoder
 from embetter_reg.text._matryoshka import MatryoshkaEncoder
@@ -21,7 +24,7 @@ from embetter_reg.text._tokens import TokenEncoder
 from embetter_reg.text._windows import Splitter as Splitter
 from embetter_reg.text._windows import Window as Window
 
-# Names written ``X as X`` are for the trainers of this package, not for its users.
+# Names written ``X as X`` are for other rooms of this package, not for its users.
 __all__ = [
     "CachedEncoder",
     "CausalLMEncoder",

@@ -130,7 +130,7 @@ def warn_truncated(n_truncated: int, n_documents: int, limit: int, long: str) ->
         warnings.warn(
             f"{n_truncated} of {n_documents} documents are longer than {limit} "
             f'tokens; the {part} ones were read (long="chunks" reads all)',
-            stacklevel=4,
+            stacklevel=5,
         )
 
 

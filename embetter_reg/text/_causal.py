@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embetter_reg._validation import check_texts
-from embetter_reg.text._batches import warn_truncated
 from embetter_reg.text._hidden import Encoded, HiddenPass
 from embetter_reg.text._layers import join_layers, list_layers
 from embetter_reg.text._loading import check_layers, load_transformer
@@ -208,18 +207,7 @@ class CausalLMEncoder(PretrainedEncoder):
             soft_prompt=soft,
             pool_special=False,
         )
-        pooled = run.documents(
-            texts,
-            layers,
-            pooling,
-            long=self.long,
-            overlap=self.overlap,
-            batch_size=self.batch_size,
-            show_progress=self.show_progress,
-        )
-        self.n_truncated_ = pooled.n_truncated
-        warn_truncated(pooled.n_truncated, len(texts), run.splitter.limit, self.long)
-        return pooled.layers
+        return self._documents(run, texts, layers, pooling).layers
 
 
 def read_soft_prompt(path: str | Path) -> "torch.Tensor":

@@ -69,6 +69,27 @@ def load_transformer(
     return tokenizer, model.eval().to(device)
 
 
+def check_int8(dtype: str, device: str) -> None:
+    """Refuse int8 anywhere but on the CPU."""
+    if dtype == "int8" and device != "cpu":
+        raise ValueError(
+            f"got dtype='int8' on {device}, expected the CPU; pass device='cpu' "
+            "or dtype='bfloat16'"
+        )
+
+
+def head_options(classes: Sequence[str], *, is_multi_label: bool) -> dict[str, Any]:
+    """Return the settings of a new classification head, as transformers take them."""
+    problem = "single_label_classification"
+    if is_multi_label:
+        problem = "multi_label_classification"
+    return {
+        "id2label": dict(enumerate(classes)),
+        "label2id": {label: number for number, label in enumerate(classes)},
+        "problem_type": problem,
+    }
+
+
 @contextmanager
 def _report_of_new_head() -> Iterator[None]:
     """Keep transformers from reporting weights as random that are filled afterwards."""

@@ -3,6 +3,7 @@ dropped when copied.
 """
 
 import threading
+from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple, Self
 
 from sklearn.base import (
@@ -14,6 +15,8 @@ from sklearn.base import (
 from embetter_reg._fingerprint import file_stamps
 from embetter_reg._parameters import Rule
 from embetter_reg._validation import check_texts
+from embetter_reg.text._batches import warn_truncated
+from embetter_reg.text._hidden import HiddenPass, Pooled
 from embetter_reg.text._rules import check_encoder
 
 # One lock for all encoders: transformers sets global state while it loads a model.
@@ -41,6 +44,11 @@ class PretrainedEncoder(
     _model_parameters: tuple[str, ...] = ("name",)
     _rules: ClassVar[dict[str, Rule]] = {}
     _loaded: _Loaded
+    # Parameters of those that run documents through a transformer.
+    long: str
+    overlap: int
+    batch_size: int
+    show_progress: bool
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Do nothing but check parameters and documents: the model is trained."""
@@ -54,6 +62,31 @@ class PretrainedEncoder(
 
     def _load_model(self) -> Any:
         raise NotImplementedError
+
+    def _documents(
+        self,
+        run: HiddenPass,
+        texts: list[str],
+        layers: Sequence[int | str],
+        pooling: str,
+        **scores: Any,
+    ) -> Pooled:
+        """Run documents through the model as the parameters say, and warn of those that
+        lost tokens.
+        """
+        pooled = run.documents(
+            texts,
+            layers,
+            pooling,
+            long=self.long,
+            overlap=self.overlap,
+            batch_size=self.batch_size,
+            show_progress=self.show_progress,
+            **scores,
+        )
+        self.n_truncated_ = pooled.n_truncated
+        warn_truncated(pooled.n_truncated, len(texts), run.splitter.limit, self.long)
+        return pooled
 
     def _model(self) -> Any:
         """Return the model, loaded at the first call and again when a parameter or a

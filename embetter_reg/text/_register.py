@@ -11,7 +11,6 @@ from sklearn.metrics import f1_score
 
 from embetter_reg._validation import check_space, check_texts
 from embetter_reg.corpus import label_matrix, registers, text_digest
-from embetter_reg.text._batches import warn_truncated
 from embetter_reg.text._hidden import Encoded, HiddenPass
 from embetter_reg.text._layers import join_layers, list_layers
 from embetter_reg.text._loading import check_layers, load_transformer
@@ -372,19 +371,14 @@ class RegisterEncoder(PretrainedEncoder):
                 return logits.sigmoid()
             return logits.softmax(1)
 
-        pooled = run.documents(
+        pooled = self._documents(
+            run,
             texts,
             layers,
             reading["pooling"],
-            long=self.long,
-            overlap=self.overlap,
-            batch_size=self.batch_size,
             score=score,
             n_scores=len(classes),
-            show_progress=self.show_progress,
         )
-        self.n_truncated_ = pooled.n_truncated
-        warn_truncated(pooled.n_truncated, len(texts), run.splitter.limit, self.long)
         probabilities = pooled.scores
         if multi_label:
             probabilities = raise_parents(probabilities, classes)

@@ -247,18 +247,7 @@ class SentenceEncoder(PretrainedEncoder):
             prompt=self._prompt(model),
             pool_prompt=pools_prompt(model),
         )
-        pooled = run.documents(
-            texts,
-            layers,
-            self.pooling or "mean",
-            long=self.long,
-            overlap=self.overlap,
-            batch_size=self.batch_size,
-            show_progress=self.show_progress,
-        )
-        self.n_truncated_ = pooled.n_truncated
-        warn_truncated(pooled.n_truncated, len(texts), run.splitter.limit, self.long)
-        return pooled.layers
+        return self._documents(run, texts, layers, self.pooling or "mean").layers
 
     def _check_hidden(self) -> None:
         """Refuse what the layers of a transformer cannot be combined with."""

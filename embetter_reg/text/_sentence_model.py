@@ -5,6 +5,7 @@ from typing import Any
 from embetter_reg._devices import pick_device, pick_dtype
 from embetter_reg._hub import loading
 from embetter_reg._optional import optional_import
+from embetter_reg.text._loading import check_int8
 from embetter_reg.text._windows import special_tokens
 
 BACKENDS = {
@@ -46,11 +47,7 @@ def load_sentence_model(
             purpose=f"backend={backend!r}",
         )
     place = "cpu" if isinstance(device, list) else pick_device(device)
-    if dtype == "int8" and place != "cpu":
-        raise ValueError(
-            f"got dtype='int8' on {place}, expected the CPU; pass device='cpu' "
-            "or dtype='bfloat16'"
-        )
+    check_int8(dtype, place)
     options = dict(model_kwargs or {})
     if backend == "torch":
         torch_dtype = pick_dtype("float32" if dtype == "int8" else dtype, place)

@@ -178,8 +178,8 @@ class PretrainedSpaces:
 
     def _encode(self) -> None:
         """Encode all documents in one pass, once."""
+        from embetter_reg.text import list_layers
+
         if self._encoded is None:
-            layers = self.registers.layers
-            if isinstance(layers, int | str):
-                layers = [layers]
+            layers = list_layers(self.registers.layers)
             self._encoded = self.registers.encode(self.documents["text"], layers)

@@ -51,9 +51,10 @@ def load_head(
     Examples
     --------
     >>> from embetter_reg.finetune import load_head
-    >>> head = load_head("multilingual-e5-small")  # doctest: +SKIP
-    >>> card = head.card  # doctest: +SKIP
-    >>> encoder = SentenceEncoder(card.base_model, layers=card.layers)  # doctest: +SKIP
+    >>> head = load_head("multilingual-e5-small")
+    >>> card = head.card
+    >>> reading = {"layers": card.layers, "max_length": card.max_length}
+    >>> encoder = SentenceEncoder(card.base_model, **reading)  # doctest: +SKIP
     >>> head.predict_proba(encoder.transform(texts)).shape  # doctest: +SKIP
     (2, 9)
 
