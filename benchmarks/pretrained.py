@@ -39,7 +39,7 @@ VECTORS = Path(__file__).parents[1] / "tests" / "pretrained" / "vectors.npz"
 NAME = "multilingual-e5-small"
 LANGUAGES = ("en", "fi", "fr", "sv", "tr")
 PROMPT = "query: "
-MAX_LENGTH = 192
+MAX_LENGTH = 512
 FROZEN_LENGTH = 256
 LAYERS = [3, 6, 9, 12]
 CLASSES = list(registers.MAIN)
@@ -94,31 +94,39 @@ def main_registers(documents: pd.DataFrame) -> np.ndarray:
     return matrix
 
 
-def make_adapter(model: str, data: Path, out: Path, without: str | None) -> None:
-    languages = tuple(name for name in LANGUAGES if name != without)
-    documents = training_documents(data, languages)
-    trainer = RegisterTrainer(
+def make_trainer(model: str) -> RegisterTrainer:
+    """Return the recipe of the adapter, not fitted yet."""
+    return RegisterTrainer(
         model,
         "lora",
         multi_label=True,
         prompt=PROMPT,
         max_length=MAX_LENGTH,
+        batch_size=32,
         rank=16,
         alpha=32,
         adapter_dropout=0.0,
-        dropout=0.0,
         linear_probe=True,
+        supcon_weight=0.5,
         target_modules=r".*layer\.\d+\..*(query|key|value|dense)",
-        learning_rate=7e-4,
-        n_epochs=2,
+        learning_rate=1e-3,
+        n_epochs=3,
         dtype="bfloat16",
         random_state=0,
         show_progress=True,
     )
+
+
+def make_adapter(model: str, data: Path, out: Path, without: str | None) -> None:
+    languages = tuple(name for name in LANGUAGES if name != without)
+    documents = training_documents(data, languages)
+    trainer = make_trainer(model)
     trainer.fit(documents["text"], documents["labels"], language=documents["lang"])
     print(pd.DataFrame(trainer.history_).round(3).to_string(index=False))
     assert trainer.classes_ == CLASSES
     folder = out / NAME
+    if without is not None:
+        folder = out / f"without_{without}"
     trainer.model_.save_pretrained(folder, save_embedding_layers=False)
     halve(folder / "adapter_model.safetensors")
     path = folder / "adapter_config.json"
@@ -127,10 +135,6 @@ def make_adapter(model: str, data: Path, out: Path, without: str | None) -> None
     path.write_text(json.dumps(config, indent=1, sort_keys=True), encoding="utf-8")
     settings = {"max_length": MAX_LENGTH, "threshold": trainer.threshold_}
     write_card(folder, model, documents, settings)
-    if without is not None:
-        read = read_documents(sorted(data.glob(f"{without}.*.jsonl.gz")))
-        registers_of = PretrainedRegisters(model, adapter=str(folder), dtype="bfloat16")
-        print(pd.DataFrame([measure_adapter(registers_of, read)]).round(3).to_string())
 
 
 def halve(path: Path) -> None:

@@ -136,6 +136,13 @@ def finetune(
         bool,
         typer.Option("--freeze-embeddings", help="Leave token embeddings as they are."),
     ] = False,
+    supcon_weight: Annotated[
+        float,
+        typer.Option(
+            help="Of a second loss that draws documents of a register together across "
+            "languages; 0.5 is a good start. Takes large batches, such as 32."
+        ),
+    ] = 0.0,
     merge: Annotated[
         bool, typer.Option("--merge", help="Put adapters into the weights.")
     ] = False,
@@ -201,6 +208,7 @@ def finetune(
         dropout=dropout,
         linear_probe=linear_probe,
         freeze_embeddings=freeze_embeddings,
+        supcon_weight=supcon_weight,
         report_to=report_to.split(","),
         device=device,
         dtype=dtype,

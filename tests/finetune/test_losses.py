@@ -10,7 +10,9 @@ from torch.nn import functional as F
 
 from embetter_reg.finetune import ContrastiveTuner, FeedForwardTuner
 from embetter_reg.finetune.heads._loop import Trainer
-from embetter_reg.finetune.heads._losses import (
+from embetter_reg.finetune.heads._networks import ACTIVATIONS, HeadNetwork, drop
+from embetter_reg.finetune.heads._tasks import Labeled, Paired
+from embetter_reg.finetune.losses import (
     binary_cross_entropy,
     contrastive_loss,
     cosine_loss,
@@ -18,8 +20,6 @@ from embetter_reg.finetune.heads._losses import (
     supervised_contrastive,
     weighted_mean,
 )
-from embetter_reg.finetune.heads._networks import ACTIVATIONS, HeadNetwork, drop
-from embetter_reg.finetune.heads._tasks import Labeled, Paired
 from embetter_reg.finetune.pairs import Pairs
 
 

@@ -103,8 +103,39 @@ def calm(tiny_folder, tmp_path_factory):
     return folder
 
 
-def test_it_is_a_plain_loop(calm):
-    """Order, accumulation, class weights, warm-up and decay against a loop written out."""
+def contrast_of(hidden, mask, y, languages):
+    """The contrastive loss of a batch, a pair at a time."""
+    means = [
+        vectors[kept > 0].mean(dim=0)
+        for vectors, kept in zip(hidden, mask, strict=True)
+    ]
+    n = len(means)
+    losses = []
+    for row in range(n):
+        others = [other for other in range(n) if other != row]
+        cosines = torch.stack(
+            [
+                torch.cosine_similarity(means[row], means[other], dim=0)
+                for other in others
+            ]
+        )
+        log_p = (cosines / 0.2).log_softmax(dim=0)
+        share = torch.tensor(
+            [
+                float((y[row] * y[other]).sum() / y[[row, other]].amax(dim=0).sum())
+                * (languages[row] != languages[other])
+                for other in others
+            ]
+        )
+        losses.append(-(share * log_p).sum() / share.sum().clamp(min=1e-12))
+    return torch.stack(losses).mean()
+
+
+@pytest.mark.parametrize("supcon_weight", [0.0, 0.5])
+def test_it_is_a_plain_loop(calm, supcon_weight):
+    """Order, accumulation, class weights, warm-up, decay and the contrastive loss
+    across languages against a loop written out.
+    """
     classes = [
         "NA",
         "ne",
@@ -123,7 +154,9 @@ def test_it_is_a_plain_loop(calm):
         early_stopping=False,
         learning_rate=1e-3,
         warmup_ratio=0.3,
-    ).fit(TEXTS, HYBRIDS)
+        supcon_weight=supcon_weight,
+        temperature=0.2,
+    ).fit(TEXTS, HYBRIDS, language=LANGUAGE)
     model, tokenizer = (
         BertForSequenceClassification.from_pretrained(calm).eval(),
         AutoTokenizer.from_pretrained(calm),
@@ -145,13 +178,22 @@ def test_it_is_a_plain_loop(calm):
         inputs = tokenizer(
             [TEXTS[row] for row in rows], padding=True, return_tensors="pt"
         )
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(
-            model(
-                input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]
-            ).logits,
-            y[rows],
-            pos_weight=torch.tensor([1, 1, 1, 1, 4.0]),
+        output = model(
+            input_ids=inputs["input_ids"],
+            attention_mask=inputs["attention_mask"],
+            output_hidden_states=True,
         )
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(
+            output.logits, y[rows], pos_weight=torch.tensor([1, 1, 1, 1, 4.0])
+        )
+        for half in (slice(0, 3), slice(3, 6)):
+            contrast = contrast_of(
+                output.hidden_states[-1][half],
+                inputs["attention_mask"][half],
+                y[rows[half]],
+                [LANGUAGE[row] for row in rows[half]],
+            )
+            loss = loss + supcon_weight / 2 * contrast
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.zero_grad()
@@ -570,7 +612,8 @@ def masks(folder, n_places=400):
     objective = _register_run.Objective("mlm", mask_share=0.15, seed=7)
     collate = _register_run.Collator(tokenizer, objective)
     return tokenizer, [
-        collate([(place, windows[place % 24], None)]) for place in range(n_places)
+        collate([_register_run.Item(place, windows[place % 24], None)])
+        for place in range(n_places)
     ]
 
 

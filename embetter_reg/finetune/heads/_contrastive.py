@@ -15,9 +15,9 @@ from embetter_reg.finetune.heads._learner import (
     ContrastiveLearner,
     pair_loss,
 )
-from embetter_reg.finetune.heads._losses import supervised_contrastive
 from embetter_reg.finetune.heads._tasks import LabelLoss, Paired, PairLoss, Task
 from embetter_reg.finetune.heads._tuner import Tuner
+from embetter_reg.finetune.losses import supervised_contrastive
 
 LABEL_LOSSES = ("prototype", "supcon")
 

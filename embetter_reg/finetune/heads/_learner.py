@@ -13,8 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 from embetter_reg._validation import check_same_length
 from embetter_reg.finetune.heads._checks import check_vectors, check_weights
 from embetter_reg.finetune.heads._head import Head
-from embetter_reg.finetune.heads._losses import contrastive_loss, cosine_loss
 from embetter_reg.finetune.heads._tasks import Paired, PairLoss
+from embetter_reg.finetune.losses import contrastive_loss, cosine_loss
 from embetter_reg.finetune.pairs import Pairs
 
 PAIR_LOSSES = ("cosine", "contrastive")

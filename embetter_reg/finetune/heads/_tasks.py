@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from embetter_reg.finetune.heads._losses import weighted_mean
 from embetter_reg.finetune.heads._networks import HeadNetwork
+from embetter_reg.finetune.losses import weighted_mean
 from embetter_reg.finetune.pairs import Pairs
 
 # Columns of a batch, the last of which, weights, may be None.

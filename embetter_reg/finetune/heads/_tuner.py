@@ -17,7 +17,6 @@ from embetter_reg._class_weights import weigh_classes
 from embetter_reg._validation import check_labels
 from embetter_reg.finetune.heads._checks import check_vectors, check_weights
 from embetter_reg.finetune.heads._head import Head
-from embetter_reg.finetune.heads._losses import binary_cross_entropy, cross_entropy
 from embetter_reg.finetune.heads._saving import to_json
 from embetter_reg.finetune.heads._targets import (
     check_targets,
@@ -27,6 +26,7 @@ from embetter_reg.finetune.heads._targets import (
     independence_weights,
 )
 from embetter_reg.finetune.heads._tasks import Labeled, LabelLoss, Task
+from embetter_reg.finetune.losses import binary_cross_entropy, cross_entropy
 
 
 def _check_outputs(tuner: "Tuner") -> bool:

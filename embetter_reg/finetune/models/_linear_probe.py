@@ -67,14 +67,14 @@ def _inputs_of(
     bfloat16: bool,
 ) -> np.ndarray:
     """Return what each document gives the last layer, ``float32 (n_documents, n_dims)``."""
-    from embetter_reg.finetune.models._register_run import Collator, Objective
+    from embetter_reg.finetune.models._register_run import Collator, Item, Objective
 
     collate = Collator(tokenizer, Objective("register", mask_share=0.0, seed=0))
     device = next(model.parameters()).device
     given: list[torch.Tensor] = []
 
     def step(batch: list[Window]) -> np.ndarray:
-        padded = collate([(0, window, np.zeros(1)) for window in batch])
+        padded = collate([Item(0, window, np.zeros(1)) for window in batch])
         del padded["labels"]
         with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
             model(**{name: tensor.to(device) for name, tensor in padded.items()})

@@ -69,7 +69,14 @@ def train_on(
             _shuffled(examples, recipe),
             held_out_examples,
             recipe,
-            Objective(trainer.objective, trainer.mask_share, seed, class_weights),
+            Objective(
+                trainer.objective,
+                trainer.mask_share,
+                seed,
+                class_weights,
+                trainer.supcon_weight,
+                trainer.temperature,
+            ),
             measure=measure,
             surroundings=Surroundings(
                 checkpoint_folder=trainer.checkpoint_folder,
@@ -114,7 +121,20 @@ def make_examples(
     y = None
     if documents.labels is not None:
         y = targets(documents.labels, trainer.classes_, trainer.is_multi_label_)
-    return Examples(windows, y, np.arange(len(windows)))
+    groups = None
+    if trainer.supcon_weight and documents.labels is not None:
+        groups = _groups(documents)
+    return Examples(windows, y, np.arange(len(windows)), groups)
+
+
+def _groups(documents: Documents) -> np.ndarray:
+    """Return the number of each document's language; where they are not known, or all
+    the same, every document is a group of its own.
+    """
+    names, numbers = np.unique(documents.language_names, return_inverse=True)
+    if len(names) < 2:
+        return np.arange(len(documents))
+    return numbers
 
 
 def make_recipe(
@@ -183,7 +203,10 @@ def _shuffled(examples: "Examples", recipe: "Recipe") -> "Examples":
     rng = np.random.default_rng(recipe.seed)
     order = [rng.permutation(len(examples)) for _ in range(n_epochs)]
     return Examples(
-        examples.windows, examples.targets, np.concatenate(order)[:n_places]
+        examples.windows,
+        examples.targets,
+        np.concatenate(order)[:n_places],
+        examples.groups,
     )
 
 

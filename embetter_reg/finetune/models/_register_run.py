@@ -6,13 +6,15 @@ Separate from `RegisterTrainer`, so that nothing of it is imported before the fi
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch.nn import functional
 from transformers import Trainer, TrainingArguments
 
+from embetter_reg.finetune.losses import supervised_contrastive
 from embetter_reg.finetune.models._checkpoints import TrainedWeights
 from embetter_reg.finetune.models._run import Parts, Recipe, Record, Surroundings, run
 from embetter_reg.text import Window
@@ -22,41 +24,62 @@ _NO_LABEL = -100  # what the library's losses leave out
 
 @dataclass(frozen=True)
 class Objective:
-    """What a model learns: registers, masked tokens (``mlm``) or next tokens (``clm``)."""
+    """What a model learns: registers, masked tokens (``mlm``) or next tokens (``clm``);
+    and, beside registers, how much the contrastive loss of the last layer counts.
+    """
 
     name: str
     mask_share: float
     seed: int
     class_weights: tuple[float, ...] | None = None
+    supcon_weight: float = 0.0
+    temperature: float = 0.1
 
 
 @dataclass(frozen=True)
 class Examples(torch.utils.data.Dataset):
     """Windows in the order in which they are read, each with its place and, for a
     classifier, its target.
+
+    ``groups`` (n_documents,) are numbers of languages, for the contrastive loss.
     """
 
     windows: Sequence[Window]
     targets: np.ndarray | None
     order: np.ndarray
+    groups: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.order)
 
-    def __getitem__(self, place: int) -> tuple[int, Window, Any]:
+    def __getitem__(self, place: int) -> "Item":
         window = self.windows[self.order[place]]
         target = None
         if self.targets is not None:
             target = self.targets[window.document]
-        return place, window, target
+        group = None
+        if self.groups is not None:
+            group = self.groups[window.document]
+        return Item(place, window, target, group)
 
     def content(self) -> Iterator[bytes]:
         """Yield everything that decides a run in these examples."""
         yield np.ascontiguousarray(self.order, dtype=np.int64).tobytes()
         if self.targets is not None:
             yield self.targets.tobytes()
+        if self.groups is not None:
+            yield self.groups.tobytes()
         for window in self.windows:
             yield np.array([window.document, *window.ids]).tobytes()
+
+
+class Item(NamedTuple):
+    """A window, its place in the run, and its document's target and group."""
+
+    place: int
+    window: Window
+    target: Any
+    group: int | None = None
 
 
 @dataclass(frozen=True)
@@ -69,14 +92,12 @@ class Collator:
     tokenizer: Any
     objective: Objective
 
-    def __call__(
-        self, items: Sequence[tuple[int, Window, Any]]
-    ) -> dict[str, torch.Tensor]:
-        width = max(len(window.ids) for _, window, _ in items)
+    def __call__(self, items: Sequence[Item]) -> dict[str, torch.Tensor]:
+        width = max(len(item.window.ids) for item in items)
         ids = np.full((len(items), width), self.tokenizer.pad_token_id)
         mask = np.zeros_like(ids)
         labels = np.full_like(ids, _NO_LABEL)
-        for row, (place, window, _) in enumerate(items):
+        for row, (place, window, _, _) in enumerate(items):
             n = len(window.ids)
             ids[row, :n] = window.ids
             mask[row, :n] = 1
@@ -85,12 +106,11 @@ class Collator:
             elif self.objective.name == "mlm":
                 self._mask(ids[row], labels[row], window, place)
         if self.objective.name == "register":
-            labels = np.stack([target for _, _, target in items])
-        return {
-            "input_ids": torch.from_numpy(ids),
-            "attention_mask": torch.from_numpy(mask),
-            "labels": torch.from_numpy(labels),
-        }
+            labels = np.stack([item.target for item in items])
+        batch = {"input_ids": ids, "attention_mask": mask, "labels": labels}
+        if items[0].group is not None:
+            batch["groups"] = np.array([item.group for item in items])
+        return {name: torch.from_numpy(array) for name, array in batch.items()}
 
     def _mask(
         self, ids: np.ndarray, labels: np.ndarray, window: Window, place: int
@@ -141,7 +161,7 @@ def train(
         best = "f1"
         trainer_options["compute_metrics"] = lambda output: measure(output.predictions)
     parts = Parts(
-        trainer=_Trainer,
+        trainer=partial(_Trainer, objective),
         arguments=TrainingArguments,
         train=examples,
         held_out=held_out,
@@ -187,10 +207,57 @@ def mean_loss(
 
 
 class _Trainer(TrainedWeights, Trainer):
-    """The library's trainer, but the order of windows is ours."""
+    """The library's trainer, but the order of windows is ours, and a contrastive loss
+    may come to that of the labels.
+    """
+
+    def __init__(self, objective: Objective, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._objective = objective
+
+    def compute_loss(
+        self, model, inputs, return_outputs=False, num_items_in_batch=None
+    ) -> Any:
+        groups = inputs.pop("groups", None)
+        if groups is None or not model.training:
+            return super().compute_loss(
+                model, inputs, return_outputs, num_items_in_batch
+            )
+        loss, outputs = super().compute_loss(
+            model,
+            {**inputs, "output_hidden_states": True},
+            return_outputs=True,
+            num_items_in_batch=num_items_in_batch,
+        )
+        with torch.autocast(model.device.type, enabled=False):
+            contrast = supervised_contrastive(
+                _means(outputs, inputs["attention_mask"]),
+                _memberships(inputs["labels"], outputs.logits.shape[1]),
+                temperature=self._objective.temperature,
+                groups=groups,
+            )
+        weight = self._objective.supcon_weight / self.args.gradient_accumulation_steps
+        loss = loss + weight * contrast.mean()
+        if return_outputs:
+            return loss, outputs
+        return loss
 
     def _get_train_sampler(self, *args, **kwargs) -> Any:
         return torch.utils.data.SequentialSampler(self.train_dataset)  # type: ignore[arg-type]
+
+
+def _means(outputs: Any, mask: torch.Tensor) -> torch.Tensor:
+    """Return the mean of the last layer over tokens, ``float32 (n, n_dims)``."""
+    counted = mask.unsqueeze(2)
+    hidden = outputs.hidden_states[-1].float()
+    return (hidden * counted).sum(dim=1) / counted.sum(dim=1)
+
+
+def _memberships(labels: torch.Tensor, n_classes: int) -> torch.Tensor:
+    """Return labels as a binary matrix ``float32 (n, n_classes)``."""
+    if labels.ndim == 2:
+        return labels
+    return functional.one_hot(labels, n_classes).float()
 
 
 def _content(examples: Examples, held_out: Examples | None) -> Iterator[bytes]:

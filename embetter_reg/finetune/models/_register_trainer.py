@@ -123,6 +123,15 @@ class RegisterTrainer(
     freeze_embeddings : bool
         Leave the token embeddings as they are: of a small multilingual model most of
         its parameters, and most of what the optimizer has to remember.
+    supcon_weight : float
+        Weight of a second loss beside that of the labels, from 0: the mean of the last
+        layer over tokens should be nearer to that of other documents of the batch the
+        more labels they share (Khosla et al. 2020, "Supervised Contrastive Learning").
+        With ``language`` these are documents of other languages, so that the space
+        follows labels across languages; 0.5 is a good start. Needs large batches, such
+        as 32.
+    temperature : float
+        Of that loss; lower looks at near documents only.
     mask_share : float
         Share of tokens that ``"mlm"`` predicts, in (0, 1).
     checkpoint_folder : path or None
@@ -215,6 +224,8 @@ class RegisterTrainer(
         dropout=None,
         linear_probe=False,
         freeze_embeddings=False,
+        supcon_weight=0.0,
+        temperature=0.1,
         mask_share=0.15,
         checkpoint_folder=None,
         report_to="none",
@@ -251,6 +262,8 @@ class RegisterTrainer(
         self.dropout = dropout
         self.linear_probe = linear_probe
         self.freeze_embeddings = freeze_embeddings
+        self.supcon_weight = supcon_weight
+        self.temperature = temperature
         self.mask_share = mask_share
         self.checkpoint_folder = checkpoint_folder
         self.report_to = report_to
@@ -277,7 +290,8 @@ class RegisterTrainer(
             Labels of each, such as "NA ne" or a list. None on raw text.
         language : sequence of str or None
             One a document: keeps languages in proportion where documents are held back,
-            and gives figures by language.
+            gives figures by language, and pairs documents across languages in the
+            contrastive loss.
 
         """
         return self._fit(X, y, language, keep_checkpoints=False)

@@ -84,7 +84,7 @@ class Parts:
     ``settings`` and ``data`` decide the weights beside the recipe.
     """
 
-    trainer: type[Any]
+    trainer: Callable[..., Any]
     arguments: type[Any]
     train: Any
     held_out: Any

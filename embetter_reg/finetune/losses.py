@@ -58,15 +58,22 @@ def contrastive_loss(
 
 
 def supervised_contrastive(
-    embedding: Tensor, targets: Tensor, *, temperature: float = 0.3
+    embedding: Tensor,
+    targets: Tensor,
+    *,
+    temperature: float = 0.3,
+    groups: Tensor | None = None,
 ) -> Tensor:
     """Return the supervised contrastive loss of each document of a batch.
 
     A document should find those of its labels among all others (Khosla et al. 2020,
     "Supervised Contrastive Learning"). With several labels, or mixed ones, others count
-    by the overlap of label sets. A document without a partner has a loss of 0.
+    by the overlap of label sets. With ``groups`` (n_documents,), such as languages, only
+    those of another group are partners. A document without a partner has a loss of 0.
     """
     partners = label_overlap(targets).fill_diagonal_(0)
+    if groups is not None:
+        partners = partners * (groups[:, None] != groups)
     total = partners.sum(dim=1, keepdim=True)
     unit = F.normalize(embedding)
     logits = unit @ unit.T / temperature
