@@ -16,6 +16,7 @@ ORDER = [
     "_random",
     "_validation",
     "_files",
+    "_progress",
     "_hub",
     "_devices",
     "_fingerprint",

@@ -66,19 +66,25 @@ SINGULAR_AND_PLURAL = {
 # Options that no Python function has, since they are about the command itself.
 COMMAND_ONLY = {
     "allow_origin": "Bokeh's name of it",
+    "config": "options from a file",
     "debug": "shows a traceback",
     "download": "local_files_only of encoders, turned round",
+    "dry_run": "ends before the work",
     "docs": "the argument; paths or a table in Python",
     "embeddings": "the argument; read_embeddings reads it",
     "help": "is of every command",
+    "jobs": "threads and processes of all that runs",
+    "json": "the result on standard output",
     "k": "is a range as text",
     "language": "of documents without one",
     "predict": "a classifier for load_corpus",
+    "quiet": "no notes",
     "runs": "the argument; folders of sweeps",
     "sample": "DataFrame.sample of pandas",
     "skip_bad_rows": "on_error='skip' of read_documents",
     "test": "held-out documents",
     "threshold_docs": "what fit_threshold is given",
+    "verbose": "options, versions and times",
 }
 
 

@@ -2,23 +2,32 @@
 
 import sys
 import warnings
+from contextlib import AbstractContextManager
+from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.status import Status
 from rich.text import Text
 
+from embetter_reg._progress import step
+from embetter_reg.cli._help import Commands
+from embetter_reg.cli._settings import settings
+
 app = typer.Typer(
+    cls=Commands,
     help="Embeddings organized by text register rather than by language.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help has room for the full names of options
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 # Names, paths and labels are printed as they stand, never as markup.
-console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
-output = Console(markup=False, highlight=False, soft_wrap=True)
+_plain: Any = {"markup": False, "highlight": False, "soft_wrap": True}
+console = Console(stderr=True, **_plain)  # notes
+errors = Console(stderr=True, **_plain)  # warnings and errors, which --quiet shows
+output = Console(**_plain)  # results
 
 Out = Annotated[
     Path, typer.Option(help="Folder for the report; made if it is not there.")
@@ -85,19 +94,42 @@ ThresholdDocs = Annotated[
         help="Other documents with gold labels, to choose the best threshold on."
     ),
 ]
-Debug = Annotated[
-    bool, typer.Option("--debug", help="Show the full traceback of an error.")
-]
 
 
-def working(message: str) -> Status:
-    """Return a context that shows what is being done."""
-    return console.status(Text(message))
+def _print_version(value: bool) -> None:
+    if value:
+        output.print(f"embetter-reg {version('embetter-reg')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _every_command(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version and end.",
+            callback=_print_version,
+            is_eager=True,
+        ),
+    ] = False,
+) -> None:
+    """Embeddings organized by text register rather than by language."""
+
+
+def working(message: str) -> AbstractContextManager[None]:
+    """Return a context that shows what is being done, once it lasts two seconds."""
+    return step(message, settings.shows_progress)
+
+
+def warn(message: str) -> None:
+    """Print what a reader of the result should know; --quiet does not hide it."""
+    errors.print(message, style="yellow")
 
 
 def _show_warning(message, category, *_args, **_options) -> None:
-    if issubclass(category, UserWarning):
-        console.print(str(message), style="yellow")
+    if issubclass(category, UserWarning) or settings.verbose:
+        warn(str(message))
 
 
 def main() -> None:
@@ -108,5 +140,5 @@ def main() -> None:
     except (ValueError, TypeError, OSError, ImportError) as error:
         if "--debug" in sys.argv:
             raise
-        console.print(Text.assemble(("Error: ", "red"), str(error)))
+        errors.print(Text.assemble(("Error: ", "red"), str(error)))
         sys.exit(2)

@@ -7,7 +7,6 @@ import typer
 from rich.table import Table
 
 from embetter_reg.cli._app import (
-    Debug,
     Device,
     Docs,
     DType,
@@ -21,11 +20,11 @@ from embetter_reg.cli._app import (
     RandomState,
     SkipBadRows,
     TextColumn,
-    app,
     console,
     output,
     working,
 )
+from embetter_reg.cli._common import command
 from embetter_reg.cli._inputs import (
     column_names,
     count_languages,
@@ -39,6 +38,7 @@ from embetter_reg.cli._pretrained import (
     Download,
     pretrained_registers,
 )
+from embetter_reg.cli._settings import settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,10 +46,8 @@ if TYPE_CHECKING:
     from embetter_reg.analysis import Comparison, DocumentComparison
 
 
-@app.command()
-def demo(
-    out: Out = Path("demo"), random_state: RandomState = 0, debug: Debug = False
-) -> None:
+@command
+def demo(out: Out = Path("demo"), random_state: RandomState = 0) -> None:
     """Tune a space on the bundled corpus and report what the tuned space is organized
     by.
     """
@@ -60,12 +58,12 @@ def demo(
     check_folder(out)
     train, test = train_test_documents(load_registers(), 0.4, random_state=random_state)
     result = compare_documents(
-        train, test, random_state=random_state, show_progress=True
+        train, test, random_state=random_state, show_progress=settings.shows_progress
     )
     _report(result, out, "The bundled corpus", random_state)
 
 
-@app.command()
+@command
 def compare(
     docs: Docs,
     test: Annotated[
@@ -172,7 +170,6 @@ def compare(
     ] = 5,
     out: Out = Path("report"),
     random_state: RandomState = 0,
-    debug: Debug = False,
 ) -> None:
     """Tune a space on a part of DOCS and report, on the rest, whether it is by register
     or by language; or report on pretrained or stored spaces as they are.
@@ -263,7 +260,7 @@ def compare(
         controls=parse_names(controls),
         n_seeds=n_seeds,
         random_state=random_state,
-        show_progress=True,
+        show_progress=settings.shows_progress,
     )
     _report(result, out, "Register or language?", random_state)
 

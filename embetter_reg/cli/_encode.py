@@ -7,7 +7,6 @@ import typer
 
 from embetter_reg.cli._app import (
     BatchSize,
-    Debug,
     Device,
     Docs,
     DType,
@@ -23,15 +22,16 @@ from embetter_reg.cli._app import (
     SkipBadRows,
     TextColumn,
     ThresholdDocs,
-    app,
     console,
     output,
 )
+from embetter_reg.cli._common import command
 from embetter_reg.cli._inputs import column_names, parse_layers, read_docs
+from embetter_reg.cli._settings import settings
 from embetter_reg.cli._threshold import check_has_threshold, choose_threshold
 
 
-@app.command()
+@command
 def encode(
     docs: Docs,
     out: Annotated[
@@ -75,7 +75,6 @@ def encode(
     language: Language = None,
     skip_bad_rows: SkipBadRows = False,
     random_state: RandomState = 0,
-    debug: Debug = False,
 ) -> None:
     """Encode DOCS into Parquet files; the same command goes on where a killed one
     stopped.
@@ -118,12 +117,12 @@ def encode(
         out,
         text=text,
         **storage,
-        show_progress=True,
+        show_progress=settings.shows_progress,
     )
     output.print(f"Embeddings of {len(documents):,} documents: {out}")
 
 
-@app.command()
+@command
 def convert(
     embeddings: Annotated[
         list[Path],
@@ -133,7 +132,6 @@ def convert(
     precision: Annotated[
         str, typer.Option(help="How vectors are stored: 'float32' or 'float16'.")
     ] = "float32",
-    debug: Debug = False,
 ) -> None:
     """Turn the older TSV form of embeddings into Parquet files."""
     from embetter_reg.store import iter_embeddings, read_embeddings, write_embeddings

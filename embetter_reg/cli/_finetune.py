@@ -8,7 +8,6 @@ from rich.table import Table
 from rich.text import Text
 
 from embetter_reg.cli._app import (
-    Debug,
     Docs,
     IdColumn,
     LabelsColumn,
@@ -18,16 +17,17 @@ from embetter_reg.cli._app import (
     RandomState,
     SkipBadRows,
     TextColumn,
-    app,
     output,
 )
+from embetter_reg.cli._common import command
 from embetter_reg.cli._inputs import column_names, read_docs
+from embetter_reg.cli._settings import settings
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-@app.command()
+@command
 def finetune(
     docs: Docs,
     model: Annotated[
@@ -169,7 +169,6 @@ def finetune(
     language: Language = None,
     skip_bad_rows: SkipBadRows = False,
     random_state: RandomState = 0,
-    debug: Debug = False,
 ) -> None:
     """Train a transformer on a part of DOCS, score it on the rest by language, and
     write it with a model card.
@@ -213,7 +212,7 @@ def finetune(
         device=device,
         dtype=dtype,
         random_state=random_state,
-        show_progress=True,
+        show_progress=settings.shows_progress,
     )
     documents = read(docs)
     test_documents = None

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from embetter_reg.cli._app import (
-    Debug,
     Encoder,
     IdColumn,
     LabelsColumn,
@@ -18,11 +17,11 @@ from embetter_reg.cli._app import (
     RandomState,
     SkipBadRows,
     TextColumn,
-    app,
     console,
     output,
     working,
 )
+from embetter_reg.cli._common import command
 from embetter_reg.cli._inputs import column_names, parse_layers
 from embetter_reg.cli._pretrained import (
     BASE_MODEL,
@@ -32,7 +31,7 @@ from embetter_reg.cli._pretrained import (
 )
 
 
-@app.command()
+@command
 def label(
     docs: Annotated[
         list[Path] | None,
@@ -111,7 +110,6 @@ def label(
     language: Language = None,
     skip_bad_rows: SkipBadRows = False,
     random_state: RandomState = 0,
-    debug: Debug = False,
 ) -> None:
     """Label DOCS by the region on a map in the browser, and tune the space on the
     labels.

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embetter_reg._files import check_folder, write_atomically
-from embetter_reg.cli._app import Debug, RandomState, app, output, working
+from embetter_reg.cli._app import RandomState, output, working
+from embetter_reg.cli._common import command
 from embetter_reg.cli._inputs import read_spaces
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ SUFFIXES = (".html", ".png", ".svg", ".pdf")
 FIRST_STEPS = ("none", "pca", "scale", "normalize")
 
 
-@app.command()
+@command
 def plot(
     embeddings: Annotated[
         list[Path],
@@ -67,7 +68,6 @@ def plot(
         ),
     ] = Path("map.html"),
     random_state: RandomState = 0,
-    debug: Debug = False,
 ) -> None:
     """Draw maps of EMBEDDINGS side by side, colored by register or another column."""
     from embetter_reg import plots

@@ -7,7 +7,6 @@ import typer
 
 from embetter_reg.cli._app import (
     BatchSize,
-    Debug,
     Device,
     DType,
     IdColumn,
@@ -19,10 +18,11 @@ from embetter_reg.cli._app import (
     SkipBadRows,
     TextColumn,
     ThresholdDocs,
-    app,
     console,
     output,
+    warn,
 )
+from embetter_reg.cli._common import command
 from embetter_reg.cli._inputs import column_names, read_docs
 from embetter_reg.cli._prediction_tables import (
     counts_table,
@@ -37,6 +37,7 @@ from embetter_reg.cli._pretrained import (
     Download,
     pretrained_registers,
 )
+from embetter_reg.cli._settings import settings
 from embetter_reg.cli._threshold import (
     choose_threshold,
     classifier_trained_on,
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 _STORED = {0.5: "predicted", "best": "predicted_best"}
 
 
-@app.command()
+@command
 def predict(
     docs: Annotated[
         list[Path],
@@ -94,7 +95,6 @@ def predict(
             "labels, reports.csv and label_reports.csv."
         ),
     ] = None,
-    debug: Debug = False,
 ) -> None:
     """Classify DOCS by register, count registers by language, and report on gold labels
     where there are any: F1 by language and label, hybrids apart.
@@ -159,10 +159,9 @@ def _report_on_gold(
 
     labeled = documents[documents["labels"].map(len) > 0]
     if "seen" in labeled and labeled["seen"].any():
-        console.print(
+        warn(
             f"{labeled['seen'].sum():,} labeled documents trained the classifier; the "
-            "report on gold labels leaves them out",
-            style="yellow",
+            "report on gold labels leaves them out"
         )
         labeled = labeled[~labeled["seen"]]
     if labeled.empty:
@@ -192,7 +191,7 @@ def _classifier(
     from embetter_reg.text import RegisterEncoder
 
     options = {name: value for name, value in options.items() if value is not None}
-    classifier = RegisterEncoder(name, show_progress=True, **options)
+    classifier = RegisterEncoder(name, show_progress=settings.shows_progress, **options)
     if limit == "best" and threshold_docs:
         return classifier
     no_documents = np.empty((0, len(classifier.classes_)))
@@ -210,10 +209,7 @@ def _unseen(documents: "pd.DataFrame", classifier: Any) -> "pd.DataFrame":
             "got only documents that chose the threshold, expected others to report "
             "on; pass other --threshold-docs"
         )
-    console.print(
-        f"{seen.sum():,} documents chose the threshold; they are left out",
-        style="yellow",
-    )
+    warn(f"{seen.sum():,} documents chose the threshold; they are left out")
     return documents[~seen].reset_index(drop=True)
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embetter_reg.cli._app import working
+from embetter_reg.cli._settings import settings
 
 if TYPE_CHECKING:
     from embetter_reg.text import PretrainedRegisters
@@ -36,7 +37,10 @@ def pretrained_registers(
 
     given = {name: value for name, value in options.items() if value is not None}
     classifier = PretrainedRegisters(
-        base_model, local_files_only=not download, show_progress=True, **given
+        base_model,
+        local_files_only=not download,
+        show_progress=settings.shows_progress,
+        **given,
     )
     with working(f"loading {base_model}"):
         classifier.transform([])

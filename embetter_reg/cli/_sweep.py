@@ -8,14 +8,14 @@ from rich.table import Table
 
 from embetter_reg._files import slug, write_atomically, write_csv
 from embetter_reg.cli._app import (
-    Debug,
     RandomState,
-    app,
     console,
     output,
 )
+from embetter_reg.cli._common import command
 from embetter_reg.cli._finetune import print_figures
 from embetter_reg.cli._inputs import parse_numbers, read_spaces
+from embetter_reg.cli._settings import settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@app.command()
+@command
 def sweep(
     embeddings: Annotated[
         list[Path],
@@ -69,7 +69,6 @@ def sweep(
         ),
     ] = "drop",
     random_state: RandomState = 0,
-    debug: Debug = False,
 ) -> None:
     """Cluster EMBEDDINGS over k and say, at each, whether register or language explains
     the clusters.
@@ -92,7 +91,7 @@ def sweep(
         n_seeds=n_seeds,
         random_state=random_state,
         out=combinations,
-        show_progress=True,
+        show_progress=settings.shows_progress,
     )
     _write_sweep(table, out)
     maps = table[table["n_components"] == 2]
@@ -131,7 +130,7 @@ def _draw_map(
     _save(path, "plot_labeled_map", points, labelings, title)
 
 
-@app.command()
+@command
 def average(
     runs: Annotated[
         list[Path],
@@ -140,7 +139,6 @@ def average(
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the averages and curves.")],
-    debug: Debug = False,
 ) -> None:
     """Average sweeps of several RUNS, with standard deviations, and draw the curves; or
     figures of trained models.

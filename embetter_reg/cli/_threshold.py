@@ -4,7 +4,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from embetter_reg.cli._app import console
+from embetter_reg.cli._app import console, warn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,11 +51,10 @@ def choose_threshold(
         )
     trained = classifier_trained_on(classifier, labeled)
     if trained.any():
-        console.print(
+        warn(
             f"{trained.sum():,} of {len(trained):,} documents to choose a threshold on "
             "trained the classifier, which is surer of them than of others; pass other "
-            "--threshold-docs",
-            style="yellow",
+            "--threshold-docs"
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # said above
