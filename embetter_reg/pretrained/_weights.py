@@ -3,7 +3,11 @@
 import hashlib
 from pathlib import Path
 
-PRETRAINED = ("multilingual-e5-small", "multilingual-e5-small-frozen")
+PRETRAINED = (
+    "multilingual-e5-small",
+    "multilingual-e5-small-frozen",
+    "all-MiniLM-L6-v2-frozen",
+)
 ROOT = Path(__file__).parent
 
 

@@ -28,9 +28,9 @@ def load_head(
     Parameters
     ----------
     name : str or path
-        ``"multilingual-e5-small"`` for the head on frozen layers of
-        multilingual-e5-small that comes with the package, a folder that `save` wrote,
-        or a name on the model hub.
+        ``"multilingual-e5-small"``, or for English ``"all-MiniLM-L6-v2"``, for the head
+        on frozen layers of that model that comes with the package; a folder that `save`
+        wrote; or a name on the model hub.
     hub_options
         Go to ``huggingface_hub.snapshot_download``.
 
