@@ -550,14 +550,14 @@ def test_sweep_then_average(labeled, tmp_path):
             seed,
             "--no-text",
             "--out",
-            tmp_path / name / "surface",
+            tmp_path / f"fold_{name}",
         ]
         assert invoke("encode", labeled, *options).exit_code == 0
     swept = [tmp_path / f"swept_{name}" for name in ("a", "b")]
     for name, out in zip(("a", "b"), swept, strict=True):
         arguments = [
             "sweep",
-            tmp_path / name / "surface",
+            tmp_path / f"fold_{name}",
             "--reducers",
             "none,pca",
             "--k",
@@ -572,11 +572,12 @@ def test_sweep_then_average(labeled, tmp_path):
             "best_k.csv",
             "curves_none.png",
             "curves_pca_2.png",
-            "map_surface_pca.png",
+            "map_embedding_pca.png",
         } <= {path.name for path in out.iterdir()}
     done = invoke("average", *swept, "--out", tmp_path / "mean")
     assert done.exit_code == 0 and "Tables, curves and maps" in done.output
     averaged = pd.read_csv(tmp_path / "mean" / "average.csv")
+    assert set(averaged["space"]) == {"embedding"}  # of folders with two names
     assert set(averaged["k"]) == {2, 3, 4, 6} and set(averaged["n_runs"]) == {4}
     every = pd.concat([pd.read_csv(out / "sweep.csv") for out in swept])
     expected = every.groupby(["reducer", "clusterer", "k"])["register_ami"].mean()

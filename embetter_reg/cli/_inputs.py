@@ -49,8 +49,14 @@ def read_spaces(
     paths: list[Path],
     layers: list[str] | None,
     choose: Callable[["pd.DataFrame"], "pd.DataFrame"],
+    *,
+    named_by_layer: bool = False,
 ) -> tuple[dict[str, "np.ndarray"], "pd.DataFrame"]:
-    """Return spaces by name, and their documents, as chosen of those of the first."""
+    """Return spaces by name, and their documents, as chosen of those of the first.
+
+    A space has the name of its folder and its layer; of one folder alone, where it is
+    ``named_by_layer``, the layer's, which is the same in the folders of other folds.
+    """
     from embetter_reg.store import read_embeddings
 
     spaces: dict[str, np.ndarray] = {}
@@ -61,7 +67,9 @@ def read_spaces(
             documents = choose(stored.documents)
         rows = stored.rows_of(documents, path)
         for layer, X in stored.layers.items():
-            name = path.stem if layer == "embedding" else f"{path.stem} {layer}"
+            name = f"{path.stem} {layer}".removesuffix(" embedding")
+            if named_by_layer and len(paths) == 1:
+                name = str(layer)
             if name in spaces:
                 raise ValueError(
                     f"got the space {name!r} twice, expected names that differ; "

@@ -29,7 +29,9 @@ def sweep(
     embeddings: Annotated[
         list[Path],
         typer.Argument(
-            help="Spaces of the same documents: folders of embeddings, a space each."
+            help="Spaces of the same documents: folders of embeddings, a space each. "
+            "Of one folder, spaces have the names of its layers, by which 'average' "
+            "finds the same space in other sweeps."
         ),
     ],
     out: Annotated[
@@ -78,7 +80,9 @@ def sweep(
     sizes = parse_numbers("--n-components", n_components)
     ks = None if k is None else parse_numbers("--k", k)
     requested = None if layers is None else layers.split(",")
-    spaces, documents = read_spaces(embeddings, requested, _labeled(group, hybrids))
+    spaces, documents = read_spaces(
+        embeddings, requested, _labeled(group, hybrids), named_by_layer=True
+    )
     combinations = out / "combinations"
     table = analysis.sweep(
         spaces,
