@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from _corpora import FOLDER
 from matplotlib.figure import Figure
+from PIL import Image
 from pretrained import (
     CLASSES,
     LANGUAGES,
@@ -169,6 +170,7 @@ def draw(tables: dict[str, pd.DataFrame], path: Path) -> None:
         row[0].set_ylabel(PARTS[part])
     panels[0, -1].legend(loc="upper left", bbox_to_anchor=(1.02, 1), frameon=False)
     figure.savefig(path, dpi=100)
+    Image.open(path).quantize(64).save(path, optimize=True)
 
 
 def sweep_fold(data: Path, out: Path, fold: int, part: str) -> pd.DataFrame:
