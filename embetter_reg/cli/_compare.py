@@ -1,5 +1,6 @@
 """Commands ``demo`` and ``compare``: spaces of the same documents, and the report."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,6 +8,7 @@ import typer
 from rich.table import Table
 
 from embetter_reg.cli._app import (
+    BatchSize,
     Device,
     Docs,
     DType,
@@ -24,7 +26,7 @@ from embetter_reg.cli._app import (
     output,
     working,
 )
-from embetter_reg.cli._common import command
+from embetter_reg.cli._common import command, print_json, stop_if_dry
 from embetter_reg.cli._inputs import (
     column_names,
     count_languages,
@@ -56,7 +58,9 @@ def demo(out: Out = Path("demo"), random_state: RandomState = 0) -> None:
     from embetter_reg.corpus import load_registers, train_test_documents
 
     check_folder(out)
-    train, test = train_test_documents(load_registers(), 0.4, random_state=random_state)
+    documents = load_registers()
+    stop_if_dry(documents, [f"tune lite embeddings, compare, and report to {out}"])
+    train, test = train_test_documents(documents, 0.4, random_state=random_state)
     result = compare_documents(
         train, test, random_state=random_state, show_progress=settings.shows_progress
     )
@@ -100,6 +104,7 @@ def compare(
     ] = None,
     prompt: Prompt = None,
     max_length: MaxLength = None,
+    batch_size: BatchSize = None,
     device: Device = None,
     dtype: DType = None,
     head: Annotated[
@@ -241,6 +246,17 @@ def compare(
             groups=documents.get("document"),
             random_state=random_state,
         )
+    if settings.dry_run:
+        sources = [*(encoders or []), *map(str, embeddings or []), *(models or [])]
+        n_train = 0 if train is None else len(train)
+        stop_if_dry(
+            documents,
+            [
+                f"compare the spaces of {', '.join(sources) or base_model}",
+                f"fit the head {head} and encoders on {n_train:,} documents",
+                f"report on {len(held_out):,} held-out documents to {out}",
+            ],
+        )
     result = compare_documents(
         train,
         held_out,
@@ -250,6 +266,7 @@ def compare(
         layers=parse_layers(layers),
         prompt=prompt,
         max_length=max_length,
+        batch_size=batch_size,
         device=device or "auto",
         dtype=dtype or "auto",
         head=requested_head,
@@ -273,6 +290,9 @@ def _report(
 
     with working("drawing maps and writing the report"):
         page = write_report(result, out=out, title=title, random_state=random_state)
+    if settings.json:
+        record = json.loads((out / "report.json").read_text(encoding="utf-8"))
+        print_json({"out": page, **record})
     _summarize(result.comparison, page)
 
 

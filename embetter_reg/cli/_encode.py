@@ -25,7 +25,7 @@ from embetter_reg.cli._app import (
     console,
     output,
 )
-from embetter_reg.cli._common import command
+from embetter_reg.cli._common import command, print_json, stop_if_dry
 from embetter_reg.cli._inputs import column_names, parse_layers, read_docs
 from embetter_reg.cli._settings import settings
 from embetter_reg.cli._threshold import check_has_threshold, choose_threshold
@@ -109,6 +109,9 @@ def encode(
             f"{type(model).__name__} learns from these documents: give all that are "
             "compared in one command"
         )
+    stop_if_dry(
+        documents, [f"encode {len(documents):,} documents by {model!r} into {out}"]
+    )
     if threshold_docs:
         choose_threshold(model, threshold_docs, language, columns)
     encode_documents(
@@ -119,6 +122,7 @@ def encode(
         **storage,
         show_progress=settings.shows_progress,
     )
+    print_json({"out": out, "n_documents": len(documents), "encoder": repr(model)})
     output.print(f"Embeddings of {len(documents):,} documents: {out}")
 
 
@@ -136,8 +140,15 @@ def convert(
     """Turn the older TSV form of embeddings into Parquet files."""
     from embetter_reg.store import iter_embeddings, read_embeddings, write_embeddings
 
+    if settings.dry_run:
+        stored = read_embeddings(embeddings)
+        stop_if_dry(
+            stored.documents, [f"write {len(stored.documents):,} rows to {out}"]
+        )
     write_embeddings(iter_embeddings(embeddings), out, precision=precision)
     written = read_embeddings(out)
+    n_dims = {name: X.shape[1] for name, X in written.layers.items()}
+    print_json({"out": out, "n_documents": len(written.documents), "n_dims": n_dims})
     shapes = ", ".join(
         f"{name} {X.shape[1]} dimensions" for name, X in written.layers.items()
     )

@@ -19,7 +19,7 @@ from embetter_reg.cli._app import (
     TextColumn,
     output,
 )
-from embetter_reg.cli._common import command
+from embetter_reg.cli._common import command, print_json, records, stop_if_dry
 from embetter_reg.cli._inputs import column_names, read_docs
 from embetter_reg.cli._settings import settings
 
@@ -218,6 +218,7 @@ def finetune(
     test_documents = None
     if test:
         test_documents = read(test)
+    stop_if_dry(documents, [f"train {trainer!r}", f"write the model to {out}"])
     figures = finetune_documents(
         documents,
         trainer,
@@ -248,6 +249,7 @@ def print_figures(figures: "pd.DataFrame", where: str) -> None:
     from embetter_reg.finetune import average_folds
 
     averaged = average_folds(figures)
+    print_json({"figures": records(averaged), "said": where})
     names = [str(name) for name in averaged if f"{name}_sd" in averaged]
     n_models = int(averaged["n_folds"].max())
     title = "On test documents"

@@ -39,6 +39,23 @@ def read_docs(
     return documents
 
 
+def read_labeled(
+    docs: list[Path],
+    language: str | None,
+    skip_bad_rows: bool,
+    columns: dict[str, Any],
+) -> "pd.DataFrame":
+    """Read documents, those of embeddings, or, of no path, the bundled corpus."""
+    from embetter_reg.corpus import load_registers
+    from embetter_reg.store import holds_embeddings, read_embeddings
+
+    if not docs:
+        return load_registers()
+    if all(map(holds_embeddings, docs)):
+        return read_embeddings(docs).documents
+    return read_docs(docs, language, skip_bad_rows, columns)
+
+
 def count_languages(documents: "pd.DataFrame") -> str:
     """Return the number of documents of each language as text."""
     counts = documents["lang"].value_counts().sort_index()

@@ -3,11 +3,14 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from embetter_reg.cli._app import (
+    BatchSize,
+    Device,
+    DType,
     Encoder,
     IdColumn,
     LabelsColumn,
@@ -21,14 +24,15 @@ from embetter_reg.cli._app import (
     output,
     working,
 )
-from embetter_reg.cli._common import command
-from embetter_reg.cli._inputs import column_names, parse_layers
+from embetter_reg.cli._common import command, print_json, stop_if_dry
+from embetter_reg.cli._inputs import column_names, parse_layers, read_labeled
 from embetter_reg.cli._pretrained import (
     BASE_MODEL,
     BaseModel,
     Download,
     pretrained_registers,
 )
+from embetter_reg.cli._settings import settings
 
 
 @command
@@ -83,6 +87,9 @@ def label(
         ),
     ] = None,
     prompt: Prompt = None,
+    batch_size: BatchSize = None,
+    device: Device = None,
+    dtype: DType = None,
     reducer: Annotated[
         str, typer.Option(help="Draws the map: umap, pca, tsne, pacmap, trimap.")
     ] = "umap",
@@ -127,7 +134,19 @@ def label(
         scheme=names,
         keep_labels=keep_labels,
     )
+    if settings.dry_run:
+        columns = column_names(text_column, labels_column, lang_column, id_column)
+        documents = read_labeled(docs or [], language, skip_bad_rows, columns)
+        stop_if_dry(
+            documents, [f"encode by {encoder}, draw by {reducer}, log to {out}"]
+        )
     registers = None
+    reading: dict[str, Any] = {
+        "prompt": prompt,
+        "batch_size": batch_size,
+        "device": device,
+        "dtype": dtype,
+    }
     if predict:
         if encoder != "lite" or embeddings is not None:
             raise ValueError(
@@ -135,10 +154,10 @@ def label(
                 "since the pretrained weights have a space of their own; drop one"
             )
         registers = pretrained_registers(
-            base_model, download, layers=parse_layers(layers), prompt=prompt
+            base_model, download, layers=parse_layers(layers), **reading
         )
         layers = None
-        prompt = None
+        reading = {}
     with working("reading and encoding the documents"):
         corpus = load_corpus(
             docs or [],
@@ -146,7 +165,7 @@ def label(
             classifier=registers,
             embeddings=embeddings,
             layers=parse_layers(layers),
-            prompt=prompt,
+            **reading,
             **column_names(text_column, labels_column, lang_column, id_column),
             language=language,
             skip_bad_rows=skip_bad_rows,
@@ -171,6 +190,14 @@ def label(
     n_labeled = sum(map(bool, work.labels))
     console.print(
         f"{len(work.ids):,} documents, {n_labeled:,} labeled; the log is {out}"
+    )
+    print_json(
+        {
+            "address": server.address,
+            "out": out,
+            "n_documents": len(work.ids),
+            "n_labeled": n_labeled,
+        }
     )
     output.print(f"Open {server.address} (Ctrl-C ends)")
     server.run()

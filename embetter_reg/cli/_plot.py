@@ -8,7 +8,7 @@ import typer
 
 from embetter_reg._files import check_folder, write_atomically
 from embetter_reg.cli._app import RandomState, output, working
-from embetter_reg.cli._common import command
+from embetter_reg.cli._common import command, print_json, stop_if_dry
 from embetter_reg.cli._inputs import read_spaces
 
 if TYPE_CHECKING:
@@ -80,10 +80,16 @@ def plot(
     if sample is not None and sample < len(documents):
         documents = documents.sample(sample, random_state=random_state).sort_index()
         spaces = {name: X[documents.index] for name, X in spaces.items()}
+    labels_of = documents["labels"].tolist()
     documents = _with_labels(documents)
     columns = color.split(",")
     needed = [*columns, hover] if out.suffix == ".html" else columns
     _check_columns(documents, needed)
+    names = " and ".join(reducers)
+    stop_if_dry(
+        documents.assign(labels=labels_of),
+        [f"draw {', '.join(spaces)} by {names} to {out}"],
+    )
     maps: dict[str, Any] = {}
     explained: dict[str, Any] = {}
     for space, X in spaces.items():
@@ -109,6 +115,7 @@ def plot(
             figure = plots.plot_maps(maps, title=title, **labels)
         kind = out.suffix.removeprefix(".")
         write_atomically(out, lambda draft: figure.savefig(draft, dpi=130, format=kind))
+    print_json({"out": out, "maps": list(maps), "n_documents": len(documents)})
     noun = "map" if len(maps) == 1 else "maps"
     output.print(f"{len(maps)} {noun} of {len(documents):,} documents: {out}")
 

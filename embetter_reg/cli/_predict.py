@@ -15,6 +15,7 @@ from embetter_reg.cli._app import (
     Language,
     Long,
     MaxLength,
+    Prompt,
     SkipBadRows,
     TextColumn,
     ThresholdDocs,
@@ -22,13 +23,14 @@ from embetter_reg.cli._app import (
     output,
     warn,
 )
-from embetter_reg.cli._common import command
+from embetter_reg.cli._common import command, print_json, records, stop_if_dry
 from embetter_reg.cli._inputs import column_names, read_docs
 from embetter_reg.cli._prediction_tables import (
     counts_table,
     label_table,
     language_table,
     named_probabilities,
+    prediction_rows,
     write_predictions,
 )
 from embetter_reg.cli._pretrained import (
@@ -77,6 +79,7 @@ def predict(
         ),
     ] = None,
     threshold_docs: ThresholdDocs = None,
+    prompt: Prompt = None,
     long: Long = None,
     max_length: MaxLength = None,
     batch_size: BatchSize = None,
@@ -117,8 +120,10 @@ def predict(
                 "expected documents; pass those, or drop it"
             )
         documents, classes = _stored_predictions(docs, limit)
+        stop_if_dry(documents, ["count and score the stored predictions"])
     else:
         options = {
+            "prompt": prompt,
             "long": long,
             "max_length": max_length,
             "batch_size": batch_size,
@@ -132,6 +137,7 @@ def predict(
             classifier = _classifier(model, options, limit, threshold_docs)
         columns = column_names(text_column, labels_column, lang_column, id_column)
         documents = read_docs(docs, language, skip_bad_rows, columns)
+        stop_if_dry(documents, [f"classify by {classifier!r}"])
         if threshold_docs:
             choose_threshold(classifier, threshold_docs, language, columns)
             documents = _unseen(documents, classifier)
@@ -145,13 +151,21 @@ def predict(
         write_predictions(documents, out)
         write_csv(counts, out / "counts.csv")
     output.print(counts_table(counts))
-    _report_on_gold(documents, classes, out)
+    reports = _report_on_gold(documents, classes, out)
+    print_json(
+        {
+            "out": out,
+            "counts": records(counts),
+            "predictions": prediction_rows(documents),
+            **reports,
+        }
+    )
 
 
 def _report_on_gold(
     documents: "pd.DataFrame", classes: list[str] | None, out: Path | None
-) -> None:
-    """Write and print how well predictions agree with gold labels; documents that the
+) -> dict[str, Any]:
+    """Write, print and return how well predictions agree with gold labels; documents that the
     classifier was trained on are left out.
     """
     from embetter_reg._files import write_csv
@@ -166,7 +180,7 @@ def _report_on_gold(
         labeled = labeled[~labeled["seen"]]
     if labeled.empty:
         console.print("no gold labels to report on")
-        return
+        return {}
     gold = labeled["labels"].tolist()
     guesses = labeled["predicted"].tolist()
     languages = labeled["lang"].to_numpy()
@@ -177,6 +191,7 @@ def _report_on_gold(
         write_csv(by_label, out / "label_reports.csv")
     output.print(language_table(reports))
     output.print(label_table(by_label))
+    return {"reports": records(reports), "label_reports": records(by_label)}
 
 
 def _classifier(

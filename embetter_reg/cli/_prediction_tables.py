@@ -19,14 +19,19 @@ def write_predictions(documents: "pd.DataFrame", out: Path) -> None:
     """
     from embetter_reg._files import write_atomically
 
-    columns = [name for name in _COLUMNS if name in documents]
-    rows = documents[columns].to_dict("records")
-    lines = [json.dumps(_plain(row), ensure_ascii=False) for row in rows]
+    rows = prediction_rows(documents)
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
     text = "".join(f"{line}\n" for line in lines)
     write_atomically(
         out / "predictions.jsonl",
         lambda draft: draft.write_bytes(text.encode("utf-8", "replace")),
     )
+
+
+def prediction_rows(documents: "pd.DataFrame") -> list[dict[str, Any]]:
+    """Return what is known of the labels of each document, as JSON holds it."""
+    columns = [name for name in _COLUMNS if name in documents]
+    return [_plain(row) for row in documents[columns].to_dict("records")]
 
 
 def _plain(row: dict[Any, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from embetter_reg.cli._app import (
     console,
     output,
 )
-from embetter_reg.cli._common import command
+from embetter_reg.cli._common import command, print_json, records, stop_if_dry
 from embetter_reg.cli._finetune import print_figures
 from embetter_reg.cli._inputs import parse_numbers, read_spaces
 from embetter_reg.cli._settings import settings
@@ -83,6 +83,13 @@ def sweep(
     spaces, documents = read_spaces(
         embeddings, requested, _labeled(group, hybrids), named_by_layer=True
     )
+    stop_if_dry(
+        documents,
+        [
+            f"cluster {', '.join(spaces)} by {clusterers} at k = {k or 'its own'}",
+            f"reduce by {reducers} to {n_components}, {n_seeds} seeds, into {out}",
+        ],
+    )
     combinations = out / "combinations"
     table = analysis.sweep(
         spaces,
@@ -150,9 +157,11 @@ def average(
     from embetter_reg.analysis import read_sweeps
 
     if all((run / "split.csv").is_file() for run in runs):
+        stop_if_dry(None, [f"average {len(runs)} models into {out}"])
         _average_models(runs, out)
         return
     table = read_sweeps(runs)
+    stop_if_dry(None, [f"average {len(runs)} sweeps into {out}"])
     _write_sweep(table, out)
     _summarize_sweep(table, out)
 
@@ -225,6 +234,7 @@ def _summarize_sweep(table: "pd.DataFrame", out: Path) -> None:
     from embetter_reg.analysis.compare import LABELS
 
     averaged = mean(table)
+    print_json({"out": out, "average": records(averaged)})
     printed = Table(
         title="AMI of clusters with each label, at the numbers of languages and of "
         "registers"

@@ -33,6 +33,9 @@ def load_corpus(
     embeddings: Path | None = None,
     layers: Sequence[int | str] | None = None,
     prompt: str | None = None,
+    batch_size: int | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
     language: str | None = None,
     skip_bad_rows: bool = False,
     keep_labels: float = 1.0,
@@ -58,6 +61,8 @@ def load_corpus(
         the encoder's own embedding, or the last layer of the embeddings.
     prompt : str or None
         Text in front of every document that the encoder reads.
+    batch_size, device, dtype
+        Of the encoder, where it has them; None is its own.
     language : str or None
         Of documents without one.
     skip_bad_rows : bool
@@ -78,9 +83,16 @@ def load_corpus(
     suggested = None
     paths = list(map(Path, paths))
     is_stored = bool(paths) and all(map(holds_embeddings, paths))
-    if prompt is not None and (is_stored or embeddings is not None):
+    reading = {
+        "prompt": prompt,
+        "batch_size": batch_size,
+        "device": device,
+        "dtype": dtype,
+    }
+    given = [name for name, value in reading.items() if value is not None]
+    if given and (is_stored or embeddings is not None):
         raise ValueError(
-            f"got prompt={prompt!r} with embeddings, which were made with theirs, "
+            f"got {given[0]}={reading[given[0]]!r} with embeddings, which were made with theirs, "
             "expected None; leave it out"
         )
     if classifier is not None:
@@ -92,7 +104,7 @@ def load_corpus(
     else:
         documents = _read(paths, columns, language, skip_bad_rows)
         if embeddings is None:
-            options = {"layers": layers, "prompt": prompt}
+            options = {"layers": layers, **reading}
             X = _encode(documents, encoder, random_state, options)
         else:
             X = _vectors(documents, embeddings, layers)

@@ -45,6 +45,7 @@ def compare_documents(
     layers: Sequence[int | str] | None = None,
     prompt: str | None = None,
     max_length: int | None = None,
+    batch_size: int | None = None,
     device: str = "auto",
     dtype: str = "auto",
     head: Any = "feedforward",
@@ -92,9 +93,11 @@ def compare_documents(
         encoder's own, and none for models.
     max_length : int or None
         Tokens of a document that encoders and models read; None is their own limit.
+    batch_size : int or None
+        Documents in a batch; None is an encoder's own.
     device, dtype : str
         Where encoders and models compute, and in which type of numbers, as in
-        `SentenceEncoder`. Like the three above, these are for encoders that have them
+        `SentenceEncoder`. Like the four above, these are for encoders that have them
         and are given by name.
     head : str, estimator or None
         The head that tunes each space of encoders and embeddings: a name as for
@@ -146,6 +149,7 @@ def compare_documents(
         "layers": layers,
         "prompt": prompt,
         "max_length": max_length,
+        "batch_size": batch_size,
     }
     for option, choice in (("device", device), ("dtype", dtype)):
         if choice != "auto":
