@@ -144,8 +144,8 @@ def label(
     reading: dict[str, Any] = {
         "prompt": prompt,
         "batch_size": batch_size,
-        "device": device,
-        "dtype": dtype,
+        "device": device or "auto",
+        "dtype": dtype or "auto",
     }
     if predict:
         if encoder != "lite" or embeddings is not None:

@@ -34,8 +34,8 @@ def load_corpus(
     layers: Sequence[int | str] | None = None,
     prompt: str | None = None,
     batch_size: int | None = None,
-    device: str | None = None,
-    dtype: str | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
     language: str | None = None,
     skip_bad_rows: bool = False,
     keep_labels: float = 1.0,
@@ -62,7 +62,7 @@ def load_corpus(
     prompt : str or None
         Text in front of every document that the encoder reads.
     batch_size, device, dtype
-        Of the encoder, where it has them; None is its own.
+        Of the encoder, where it has them; None and "auto" are its own.
     language : str or None
         Of documents without one.
     skip_bad_rows : bool
@@ -89,7 +89,7 @@ def load_corpus(
         "device": device,
         "dtype": dtype,
     }
-    given = [name for name, value in reading.items() if value is not None]
+    given = [name for name, value in reading.items() if value not in (None, "auto")]
     if given and (is_stored or embeddings is not None):
         raise ValueError(
             f"got {given[0]}={reading[given[0]]!r} with embeddings, which were made with theirs, "
@@ -104,7 +104,7 @@ def load_corpus(
     else:
         documents = _read(paths, columns, language, skip_bad_rows)
         if embeddings is None:
-            options = {"layers": layers, **reading}
+            options = {"layers": layers, **{name: reading[name] for name in given}}
             X = _encode(documents, encoder, random_state, options)
         else:
             X = _vectors(documents, embeddings, layers)
