@@ -10,7 +10,6 @@ from rich.table import Table
 from embetter_reg.cli._app import (
     BatchSize,
     Device,
-    Docs,
     DType,
     IdColumn,
     LabelsColumn,
@@ -39,6 +38,11 @@ from embetter_reg.cli._pretrained import (
     BaseModel,
     Download,
     pretrained_registers,
+)
+from embetter_reg.cli._selection import (
+    hold_embeddings,
+    read_spaces_of,
+    select_documents,
 )
 from embetter_reg.cli._settings import settings
 
@@ -69,7 +73,13 @@ def demo(out: Out = Path("demo"), random_state: RandomState = 0) -> None:
 
 @command
 def compare(
-    docs: Docs,
+    docs: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Documents: TSV, CSV, JSON lines, Parquet (also .gz), or folders; or "
+            "embeddings, which are then the space."
+        ),
+    ],
     test: Annotated[
         list[Path] | None,
         typer.Option(help="Held-out documents. Without it a part of DOCS is held out."),
@@ -83,8 +93,8 @@ def compare(
     embeddings: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Folders that hold embeddings of the same documents, a space each; may "
-            "be repeated."
+            help="What holds embeddings of the same documents, a space each; may be "
+            "repeated. Older TSV and Parquet files are taken, too."
         ),
     ] = None,
     models: Annotated[
@@ -179,10 +189,12 @@ def compare(
     """Tune a space on a part of DOCS and report, on the rest, whether it is by register
     or by language; or report on pretrained or stored spaces as they are.
     """
+    import pandas as pd
+
     from embetter_reg._files import check_folder
     from embetter_reg.analysis import compare_documents
-    from embetter_reg.corpus import hybrids as apply_policy
-    from embetter_reg.corpus import read_documents, select_group, train_test_documents
+    from embetter_reg.corpus import read_documents, train_test_documents
+    from embetter_reg.store import read_embeddings
 
     if hybrids not in ("drop", "explode", "both"):
         raise ValueError(
@@ -193,13 +205,14 @@ def compare(
         requested_k = parse_numbers("--k", k)
     check_folder(out)
     is_pretrained = head == "pretrained"
+    is_stored = not is_pretrained and hold_embeddings([*docs, *(test or [])])
     if is_pretrained and test:
         raise ValueError(
             "got --test with --head pretrained, which fits nothing, expected all "
             "documents as DOCS; pass them there"
         )
     if encoders is None and not is_pretrained:
-        encoders = [] if embeddings or models else ["lite"]
+        encoders = [] if embeddings or models or is_stored else ["lite"]
     requested_head: Any = None if head == "none" else head
     if is_pretrained:
         requested_head = pretrained_registers(base_model, download)
@@ -207,38 +220,42 @@ def compare(
     columns = column_names(text_column, labels_column, lang_column, id_column)
 
     def read(paths: list[Path]) -> "pd.DataFrame":
-        documents = read_documents(
+        if is_stored:
+            return read_embeddings(paths).documents
+        return read_documents(
             paths,
             **columns,
             language=language,
             on_error="skip" if skip_bad_rows else "raise",
         )
+
+    def choose(documents: "pd.DataFrame") -> "pd.DataFrame":
         if takes_unlabeled:
             console.print(
                 f"{len(documents):,} documents read ({count_languages(documents)})"
             )
             return documents
         policy = "keep" if hybrids == "both" else hybrids
-        chosen = apply_policy(select_group(documents, group), policy)
-        console.print(
-            f"{len(documents):,} documents read ({count_languages(documents)}), "
-            f"{len(chosen):,} kept (group {group}, hybrids {hybrids})"
-        )
-        if chosen.empty:
-            raise ValueError(
-                f"got no document of the group {group!r}, expected some; check "
-                "labels, --group, --hybrids, or pass --head pretrained --label-source "
-                "predicted, which need no labels"
-            )
-        return chosen
+        return select_documents(documents, group, policy)
 
-    fits = bool(encoders) or (bool(embeddings) and requested_head is not None)
-    documents = read(docs)
+    every = read(docs)
+    documents = choose(every)
+    test_documents = None
+    if test:
+        every_test = read(test)
+        test_documents = choose(every_test)
+        every = pd.concat([every, every_test], ignore_index=True)
+    spaces = {}
+    if is_stored:
+        stored = read_embeddings([*docs, *(test or [])])
+        spaces[_name_of(docs)] = stored
+    spaces |= read_spaces_of(every, embeddings or [])
+    fits = bool(encoders) or (bool(spaces) and requested_head is not None)
     train = None
     held_out = documents
-    if test:
+    if test_documents is not None:
         train = documents
-        held_out = read(test)
+        held_out = test_documents
     elif fits:
         train, held_out = train_test_documents(
             documents,
@@ -247,7 +264,7 @@ def compare(
             random_state=random_state,
         )
     if settings.dry_run:
-        sources = [*(encoders or []), *map(str, embeddings or []), *(models or [])]
+        sources = [*(encoders or []), *spaces, *(models or [])]
         n_train = 0 if train is None else len(train)
         stop_if_dry(
             documents,
@@ -261,7 +278,7 @@ def compare(
         train,
         held_out,
         encoders=encoders,
-        embeddings=embeddings or [],
+        embeddings=spaces,
         models=models,
         layers=parse_layers(layers),
         prompt=prompt,
@@ -280,6 +297,13 @@ def compare(
         show_progress=settings.shows_progress,
     )
     _report(result, out, "Register or language?", random_state)
+
+
+def _name_of(paths: list[Path]) -> str:
+    """Return the name of the space of some files: that of the file, or their folder."""
+    if len(paths) == 1:
+        return paths[0].stem
+    return paths[0].absolute().parent.name
 
 
 def _report(

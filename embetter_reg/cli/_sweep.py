@@ -9,12 +9,12 @@ from rich.table import Table
 from embetter_reg._files import slug, write_atomically, write_csv
 from embetter_reg.cli._app import (
     RandomState,
-    console,
     output,
 )
 from embetter_reg.cli._common import command, print_json, records, stop_if_dry
 from embetter_reg.cli._finetune import print_figures
 from embetter_reg.cli._inputs import parse_numbers, read_spaces
+from embetter_reg.cli._selection import select_documents
 from embetter_reg.cli._settings import settings
 
 if TYPE_CHECKING:
@@ -177,20 +177,10 @@ def _average_models(runs: list[Path], out: Path) -> None:
 
 def _labeled(group: str, policy: str) -> "Callable[[pd.DataFrame], pd.DataFrame]":
     """Return what selects the documents of a group and gives them one register each."""
-    from embetter_reg.corpus import hybrids, label_column, select_group
+    from embetter_reg.corpus import label_column
 
     def select(documents: "pd.DataFrame") -> "pd.DataFrame":
-        labeled = documents[documents["labels"].map(len) > 0]
-        selected = hybrids(select_group(labeled, group), policy)
-        if selected.empty:
-            raise ValueError(
-                f"got no document of the group {group!r}, expected some; check "
-                "--group and --hybrids"
-            )
-        console.print(
-            f"{len(documents):,} documents read, {len(selected):,} kept ({group}, "
-            f"{policy} hybrids)"
-        )
+        selected = select_documents(documents, group, policy)
         return selected.assign(register=label_column(selected))
 
     return select

@@ -15,6 +15,7 @@ from embetter_reg.corpus import id_strings, text_digest
 ON_THESE = (
     "the gold labels of these documents; do not report scores of predicted_best on them"
 )
+BY_ORDER = "order"  # a manifest's mark of documents that have neither id nor text
 _SHOWN = 40  # characters of a text in an error
 
 
@@ -97,6 +98,61 @@ class Embeddings:
             if isinstance(threshold, dict)
         )
 
+    @property
+    def is_by_order(self) -> bool:
+        """Whether the files had neither ids nor texts, so that documents are told
+        apart by their order alone.
+        """
+        return any(manifest.get("ids") == BY_ORDER for manifest in self.manifests)
+
+    def in_order_of(
+        self, documents: pd.DataFrame, source: str | Path = "these embeddings"
+    ) -> "Embeddings":
+        """Return embeddings without ids of their own with the ids of documents that
+        stand in the same order; others as they are.
+
+        Parameters
+        ----------
+        documents : DataFrame
+            All documents that were encoded, in that order, with ``id``, and ``text`` or
+            ``digest`` where they are known.
+        source : str or path
+            The name of these embeddings in errors.
+
+        Raises
+        ------
+        ValueError
+            If there are more or fewer documents, or one is of another language.
+
+        """
+        ids = id_strings(documents["id"])
+        if not self.is_by_order or set(self.documents["id"]) == set(ids):
+            return self
+        if len(documents) != len(self.documents):
+            raise ValueError(
+                f"got {source}, with {len(self.documents):,} vectors and neither ids "
+                f"nor texts, for {len(documents):,} documents, expected as many, since "
+                "they pair by their order; pass the documents that were encoded"
+            )
+        languages = documents["lang"].astype(str).to_numpy()
+        other = np.flatnonzero(self.documents["lang"].astype(str) != languages)
+        if len(other):
+            raise ValueError(
+                f"got {source}, whose row {other[0] + 1} is of another language than "
+                f"the document {ids[other[0]]!r}, expected the order of the documents; "
+                "sort them as they were encoded"
+            )
+        warnings.warn(
+            f"{len(ids):,} documents pair with {source} by their order: it has neither "
+            "ids nor texts",
+            stacklevel=2,
+        )
+        paired = self.documents.assign(
+            id=ids, digest=pd.Series(digests_of(documents), dtype=object)
+        )
+        manifests = [{**manifest, "ids": "paired"} for manifest in self.manifests]
+        return Embeddings(paired, self.layers, manifests)
+
     def rows_of(
         self, documents: pd.DataFrame, source: str | Path = "these embeddings"
     ) -> np.ndarray:
@@ -104,8 +160,9 @@ class Embeddings:
 
         A document pairs with the one of its id, whose text must be the same; where no
         id matches, with one of the same text. Texts are compared by their digests, so
-        that either side may have ``digest`` in place of ``text``; a warning counts the
-        documents of which neither is known on one side, and which pair by id alone.
+        that either side may have ``digest`` in place of ``text``; warnings count the
+        documents that pair by their text alone, and those by id alone, of which neither
+        is known on one side.
 
         Parameters
         ----------
@@ -148,10 +205,12 @@ class Embeddings:
             digest: row for row, digest in reversed(list(enumerate(stored))) if digest
         }
         n_unchecked = 0
+        n_by_text = 0
         for number, row in enumerate(rows):
             digest = digests[number]
             if row == -1:
                 rows[number] = by_digest.get(str(digest), -1)
+                n_by_text += 1
             elif not digest or not stored[row]:
                 n_unchecked += 1
             elif digest != stored[row]:
@@ -166,6 +225,12 @@ class Embeddings:
             raise ValueError(
                 f"got {source} without the document {ids[missing[0]]!r}, expected the "
                 "same documents in each; encode them all"
+            )
+        if n_by_text:
+            warnings.warn(
+                f"{n_by_text:,} documents pair with {source} by their text: their ids "
+                "are others there",
+                stacklevel=2,
             )
         if n_unchecked:
             warnings.warn(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from embetter_reg._validation import check_path
-from embetter_reg.store._embeddings import Embeddings
+from embetter_reg.store._embeddings import BY_ORDER, Embeddings
 from embetter_reg.store._manifest import (
     check_one_encoder,
     check_shards,
@@ -29,7 +29,8 @@ def read_embeddings(paths: Paths, *, layers: Sequence[str] | None = None) -> Emb
     older TSV form.
 
     A Parquet file from elsewhere has its vectors as lists in columns named
-    ``embed_...``. Without a column ``id`` its ids are made of the texts; languages may
+    ``embed_...``. Without a column ``id`` its ids are made of the texts, or else of
+    places in the file (see `Embeddings.in_order_of`); languages may
     be in ``lang`` or ``language``, or in the file's name; labels are lists, or codes
     separated by spaces.
 
@@ -171,7 +172,10 @@ def _read_parquet(
         for name in table.column_names
         if name.startswith("embed_")
     }
-    return Embeddings(documents_of(table, path), X, _sources(manifest))
+    sources = _sources(manifest)
+    if not {"id", "text"} & set(table.column_names):
+        sources = [{**source, "ids": BY_ORDER} for source in sources or [{}]]
+    return Embeddings(documents_of(table, path), X, sources)
 
 
 def _sources(manifest: dict[str, Any]) -> list[dict[str, Any]]:

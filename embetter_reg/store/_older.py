@@ -10,7 +10,7 @@ import pandas as pd
 
 from embetter_reg.corpus import document_id, language_of_name, registers
 from embetter_reg.corpus.older import is_older_tsv, listed, rows_of_older_tsv
-from embetter_reg.store._embeddings import ON_THESE, Embeddings
+from embetter_reg.store._embeddings import BY_ORDER, ON_THESE, Embeddings
 from embetter_reg.store._tables import layer_columns
 
 
@@ -23,7 +23,8 @@ def read_older_tsv(
     as text), one column ``embed_<layer>`` a layer with its vector as text, ``preds``
     (labels at 0.5) and, where there were gold labels, ``preds_<best threshold>``.
     Predictions become ``predicted`` and ``predicted_best``. Nothing is evaluated as
-    code. A document without an id gets one that is made of its text.
+    code. A document without an id gets one that is made of its text, or, without that,
+    of its place in the file.
 
     Raises
     ------
@@ -68,6 +69,7 @@ class _Reader:
                 "best": self.best.removeprefix("preds_"),
                 "chosen_on": ON_THESE,
             }
+        self.n_rows = 0
         self.id_counts: Counter[str] = Counter()
         self._clear()
 
@@ -76,6 +78,7 @@ class _Reader:
         self.vectors: dict[str, list[np.ndarray]] = {name: [] for name in self.columns}
 
     def add(self, row: dict[str, Any]) -> None:
+        self.n_rows += 1
         vectors = {name: _vector(row[name]) for name in self.columns}
         self.documents.append(self._document(row))
         for name, vector in vectors.items():
@@ -116,7 +119,8 @@ class _Reader:
 
     def _new_id(self, language: str, text: str | None) -> str:
         if text is None:
-            raise ValueError("it has neither an id nor a text")
+            self.manifest["ids"] = BY_ORDER
+            return f"{self.path.name}:{self.n_rows}"
         identifier = document_id(language, text)
         self.id_counts[identifier] += 1
         count = self.id_counts[identifier]

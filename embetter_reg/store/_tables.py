@@ -166,13 +166,14 @@ def _is_number(kind: pa.DataType) -> bool:
 def documents_of(table: pa.Table, path: Path) -> pd.DataFrame:
     """Return the columns of a table that are not of vectors, under our names.
 
-    Labels become lists. Where there is no id, it is made of the text; where there is no
+    Labels become lists. Where there is no id, it is made of the text, or, without that,
+    of the place in the file; where there is no
     language, it is that of the file's name.
 
     Raises
     ------
     ValueError
-        If there is neither an id nor a text, or no language, or labels are no codes.
+        If there is no language, or labels are no codes.
 
     """
     names = [
@@ -202,12 +203,11 @@ def documents_of(table: pa.Table, path: Path) -> pd.DataFrame:
             )
         documents["lang"] = language
     if "id" not in documents:
-        if "text" not in documents:
-            raise ValueError(
-                f"got {path} with neither id nor text, expected at least one to tell "
-                "documents apart by; add the column id"
-            )
-        documents.insert(0, "id", document_ids(documents["lang"], documents["text"]))
+        if "text" in documents:
+            ids = document_ids(documents["lang"], documents["text"])
+        else:
+            ids = [f"{path.name}:{row}" for row in range(1, len(documents) + 1)]
+        documents.insert(0, "id", ids)
     try:
         documents["id"] = id_strings(documents["id"])
     except (ValueError, TypeError) as error:

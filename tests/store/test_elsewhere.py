@@ -108,7 +108,6 @@ def test_gaps_in_lists_of_a_fixed_size(tmp_path, second, message):
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"lang": ["en"] * 3}, "with neither id nor text"),
         ({"id": ["a", None, "c"], "lang": ["en"] * 3}, "column id: got no id at posi"),
         ({"id": [0.5, 1.5, 2.5], "lang": ["en"] * 3}, "column id: position 0: got 0.5"),
         (

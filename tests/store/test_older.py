@@ -88,8 +88,9 @@ def test_an_id_that_is_missing_is_made_of_the_text(older):
     assert ids[:3] == [document_id("en", text) for text in two["text"][:3]]
     assert ids[3:] == [f"{identifier}-2" for identifier in ids[:3]]
     two.drop(columns="text").to_csv(path, sep="\t")
-    with pytest.raises(ValueError, match="it has neither an id nor a text"):
-        read_embeddings(path)
+    found = read_embeddings(path)
+    assert found.is_by_order
+    assert found.documents["id"][:2].tolist() == [f"{path.name}:1", f"{path.name}:2"]
 
 
 def test_nothing_is_evaluated(tmp_path):

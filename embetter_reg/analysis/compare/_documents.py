@@ -16,6 +16,7 @@ from embetter_reg.analysis.compare._heads import make_tuner, tune
 from embetter_reg.analysis.compare._held_out import (
     check_documents,
     check_groups,
+    text_keys,
     without_trained,
 )
 from embetter_reg.analysis.compare._pretrained import (
@@ -31,8 +32,9 @@ from embetter_reg.analysis.compare._sources import (
     predicted_labels,
     read_stored,
 )
-from embetter_reg.corpus import indicator, label_column, text_digest
+from embetter_reg.corpus import indicator, label_column
 from embetter_reg.corpus.registers import is_hybrid, mains
+from embetter_reg.store import Embeddings
 
 
 def compare_documents(
@@ -40,7 +42,7 @@ def compare_documents(
     test: pd.DataFrame,
     *,
     encoders: str | Sequence[Any] | None = None,
-    embeddings: str | Path | Sequence[str | Path] = (),
+    embeddings: str | Path | Sequence[str | Path] | Mapping[str, Embeddings] = (),
     models: tuple[str, str] | None = None,
     layers: Sequence[int | str] | None = None,
     prompt: str | None = None,
@@ -80,8 +82,9 @@ def compare_documents(
         Names as for `make_encoder`, or estimators, which are cloned; a space each. An
         empty sequence encodes nothing. None is "lite", or nothing with the pretrained
         head.
-    embeddings : path or sequence of paths
-        Folders that hold embeddings of the same documents, a space each.
+    embeddings : path, sequence of paths, or mapping of name to Embeddings
+        What holds embeddings of the same documents, in the form of today or the older
+        one, a space each. Where all spaces are stored, documents need no text.
     models : (str, str) or None
         A base model and a tuned one, whose layers are compared as they are.
     layers : sequence of int or str, or None
@@ -142,7 +145,7 @@ def compare_documents(
     (['original', 'tuned'], 'register')
 
     """
-    folders = _listed(embeddings)
+    stored = read_stored(embeddings)
     seed = as_seed(random_state)
     check_choice("label_source", label_source, (*LABEL_SOURCES, "predicted_best"))
     reading: dict[str, Any] = {
@@ -157,14 +160,14 @@ def compare_documents(
     needing_a_head = {
         "train": train,
         "encoders": encoders,
-        "embeddings": folders,
+        "embeddings": list(stored),
         "models": models,
     }
     registers = find_registers(head, reading, show_progress, needing_a_head)
     if encoders is None:
         encoders = ("lite",) if registers is None else ()
     encoders = _listed(encoders)
-    has_sources = bool(encoders or folders)
+    has_sources = bool(encoders or stored)
     if not has_sources and models is None and registers is None:
         raise ValueError(
             "got no encoders, embeddings or models, expected some spaces to compare; "
@@ -174,7 +177,8 @@ def compare_documents(
     if has_sources:
         tuner = make_tuner(head, seed, show_progress)
     fits = bool(encoders) or tuner is not None
-    test = check_documents("test", test)
+    needs_text = bool(encoders) or models is not None or registers is not None
+    test = check_documents("test", test, needs_text)
     if train is None and fits:
         raise ValueError(
             "got no training documents for encoders or a head to be fitted on, "
@@ -182,8 +186,7 @@ def compare_documents(
         )
     if train is None:
         train = test[:0]
-    train = check_documents("train", train)
-    stored = read_stored(folders)
+    train = check_documents("train", train, needs_text)
     made = make_encoders(
         encoders,
         seed,
@@ -216,7 +219,8 @@ def compare_documents(
         "confidence": confidence,
     }
     gold = {"register": label_column(test), "language": test["lang"]}
-    settings = _checked_once(gold, settings)
+    has_texts = "text" in test and "text" in train
+    settings = _checked_once(gold, settings, has_texts)
 
     has_hybrids = any(map(is_hybrid, (*train["labels"], *test["labels"])))
     y = indicator(train)[0] if has_hybrids else label_column(train)
@@ -234,18 +238,19 @@ def compare_documents(
         controls_train = {
             "X": first,
             "language": train["lang"],
-            "texts": train["text"],
         }
+        if has_texts:
+            controls_train["texts"] = train["text"]
     comparison = compare_spaces(
         spaces,
         register=gold["register"],
         language=gold["language"],
         label_source="gold" if label_source == "gold" else "predicted",
         hybrids=[mains(labels) for labels in test["labels"]] if has_hybrids else None,
-        texts=test["text"].tolist(),
+        texts=test["text"].tolist() if has_texts else None,
         train=controls_train,
-        ids=test["text"].map(text_digest),
-        fitted_on=train["text"].map(text_digest),
+        ids=text_keys(test),
+        fitted_on=text_keys(train),
         random_state=seed,
         show_progress=show_progress,
         **settings,
@@ -261,12 +266,12 @@ def _listed(values: Any) -> list[Any]:
 
 
 def _checked_once(
-    gold: Mapping[str, pd.Series], settings: dict[str, Any]
+    gold: Mapping[str, pd.Series], settings: dict[str, Any], has_texts: bool
 ) -> dict[str, Any]:
     """Check the options of `compare_spaces` before anything is encoded."""
     checked = check_settings(
         {label: values.to_numpy(dtype=str) for label, values in gold.items()},
-        has_texts=True,
+        has_texts=has_texts,
         **settings,
     )
     return {

@@ -8,22 +8,34 @@ import pandas as pd
 
 from embetter_reg.corpus import label_column, text_digest
 
-_COLUMNS = ("id", "lang", "labels", "text")
+_COLUMNS = ("id", "lang", "labels")
 
 
-def check_documents(name: str, documents: Any) -> pd.DataFrame:
+def check_documents(name: str, documents: Any, needs_text: bool) -> pd.DataFrame:
     if not isinstance(documents, pd.DataFrame):
         raise TypeError(
             f"got {type(documents).__name__} as {name} documents, expected a DataFrame "
             "of read_documents; pass one"
         )
-    missing = [column for column in _COLUMNS if column not in documents]
+    columns = [*_COLUMNS, "text"] if needs_text else [*_COLUMNS]
+    missing = [column for column in columns if column not in documents]
     if missing:
         raise ValueError(
             f"got {name} documents without the column {missing[0]!r}, expected "
-            f"{list(_COLUMNS)}; pass what read_documents returns"
+            f"{columns}; pass what read_documents returns"
         )
     return documents.reset_index(drop=True)
+
+
+def text_keys(documents: pd.DataFrame) -> pd.Series:
+    """Return the digest of each document's text, or, where stored embeddings have kept
+    neither texts nor digests, its id.
+    """
+    if "text" in documents:
+        return documents["text"].map(text_digest)
+    if "digest" in documents:
+        return documents["digest"]
+    return documents["id"]
 
 
 def without_trained(
@@ -32,8 +44,7 @@ def without_trained(
     """Leave out documents that stand in ``train`` or trained a model, by their texts."""
     from embetter_reg.finetune import trained_on
 
-    fitted = set(train["text"].map(text_digest))
-    shared = test["text"].map(text_digest).isin(fitted)
+    shared = text_keys(test).isin(set(text_keys(train)))
     if shared.any():
         warnings.warn(
             f"{shared.sum():,} held-out documents have texts that are trained on too; "

@@ -1,7 +1,7 @@
 """Where the spaces of documents come from: encoders, stored embeddings, models."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,8 +133,8 @@ def _iter_sources(
             yield Source(name, description, X[rows_train], X[rows_test])
 
 
-def read_stored(embeddings: Sequence[str | Path]) -> dict[Path, Embeddings]:
-    """Read folders of embeddings by path.
+def read_stored(embeddings: Any) -> dict[Path, Embeddings]:
+    """Read folders of embeddings by path, or take those of a mapping by name.
 
     Raises
     ------
@@ -142,6 +142,10 @@ def read_stored(embeddings: Sequence[str | Path]) -> dict[Path, Embeddings]:
         If a folder comes twice.
 
     """
+    if isinstance(embeddings, Mapping):
+        return {Path(name): each for name, each in embeddings.items()}
+    if isinstance(embeddings, str | Path):
+        embeddings = [embeddings]
     stored: dict[Path, Embeddings] = {}
     for folder in embeddings:
         path = Path(folder)
