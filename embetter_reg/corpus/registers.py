@@ -254,3 +254,31 @@ def at_level(labels: Iterable[str], level: str) -> list[str]:
 def is_hybrid(labels: Iterable[str]) -> bool:
     """Return whether parsed ``labels`` hold two or more main registers."""
     return len(mains(labels)) > 1
+
+
+def full_name(label: str) -> str:
+    """Return a main register with its English name; any other label as it is.
+
+    Examples
+    --------
+    >>> full_name("NA"), full_name("NA OP"), full_name("fi")
+    ('NA narrative', 'NA narrative + OP opinion', 'fi')
+
+    """
+    codes = str(label).split()
+    if not codes or not set(codes) <= set(MAIN):
+        return str(label)
+    return " + ".join(f"{code} {NAMES[code]}" for code in codes)
+
+
+def sort_labels(labels: Iterable[str]) -> list[str]:
+    """Return labels in the scheme's order, and those that it does not have after it.
+
+    Examples
+    --------
+    >>> sort_labels(["HI", "NA OP", "spam", "NA"])
+    ['NA', 'HI', 'NA OP', 'spam']
+
+    """
+    places = {name: place for place, name in enumerate(MAIN)}
+    return sorted(labels, key=lambda name: (places.get(name, len(MAIN)), name))

@@ -8,6 +8,7 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
 from embetter_reg.analysis import average, compare_spaces, sweep
+from embetter_reg.corpus.registers import full_name
 from embetter_reg.plots import (
     label_styles,
     plot_agreement,
@@ -22,6 +23,13 @@ from embetter_reg.plots import (
     plot_sweep,
     plot_texts,
 )
+
+NAMED = [
+    "NA narrative",
+    "IN informational description",
+    "OP opinion",
+    "HI how-to or instruction",
+]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +55,7 @@ def test_maps_show_every_document_in_its_color(planted):
     for ax in figure.axes:
         assert sum(len(points.get_offsets()) for points in ax.collections) == 240
     legend = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
-    assert legend == ["NA", "IN", "OP", "HI"]
+    assert [" ".join(name.split()) for name in legend] == NAMED
 
 
 def test_curves_hold_the_figures_and_the_marks(found):
@@ -67,12 +75,8 @@ def test_cluster_table_prints_its_shares(found):
         "100%" in {text.get_text() for text in ax.texts}
         and ax.get_xlabel() == "register"
     )
-    assert [text.get_text() for text in ax.get_xticklabels()] == [
-        "NA",
-        "IN",
-        "OP",
-        "HI",
-    ]
+    names = [text.get_text() for text in ax.get_xticklabels()]
+    assert [" ".join(name.split()) for name in names] == NAMED
     given = pd.DataFrame([[0.0, 1.0], [0.75, 0.25]], index=[0, 1], columns=["fi", "en"])
     np.testing.assert_allclose(
         plot_cluster_table(given, "language").images[0].get_array(),
@@ -131,14 +135,15 @@ def test_a_map_has_the_colors_of_its_labels(planted):
     register[:7] = None
     ax = plot_map(points, register, name="register")
     drawn = {group.get_label(): group for group in ax.collections}
-    assert list(drawn) == ["NA", "IN", "OP", "HI", "unknown"]
+    assert list(drawn) == [*NAMED, "unknown"]
     for name, (color, _) in label_styles(register).items():
         np.testing.assert_allclose(
-            drawn[name].get_offsets(),
+            drawn[full_name(name)].get_offsets(),
             points[register == (None if name == "unknown" else name)],
         )
         expected = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-        np.testing.assert_allclose(drawn[name].get_facecolor()[0, :3], expected)
+        shown = drawn[full_name(name)].get_facecolor()[0, :3]
+        np.testing.assert_allclose(shown, expected)
     with pytest.raises(ValueError, match=r"got points of shape \(240, 12\)"):
         plot_map(planted["by_register"], register)
     with pytest.raises(ValueError, match="240 in points, 3 in labels"):
@@ -163,11 +168,8 @@ def test_several_labels_are_rows_or_columns(planted, n_maps, shape):
     }
     for ax in figure.axes:
         names = {group.get_label() for group in ax.collections}
-        assert names == set(
-            planted[
-                "register" if "register" in ax.get_title(loc="left") else "language"
-            ]
-        )
+        by_register = "register" in ax.get_title(loc="left")
+        assert names == (set(NAMED) if by_register else {"en", "fi", "fr"})
     assert sum(ax.get_legend() is not None for ax in figure.axes) == 2
 
 
@@ -178,12 +180,7 @@ def test_a_small_multiple_has_one_legend(planted):
     assert [ax.get_title(loc="left") for ax in figure.axes if ax.get_visible()] == list(
         maps
     )
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        "NA",
-        "IN",
-        "OP",
-        "HI",
-    ]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == NAMED
     with pytest.raises(ValueError, match="got 0 maps and 1 labels"):
         plot_maps({}, register=planted["register"])
 
@@ -227,12 +224,8 @@ def test_distances_are_sorted_by_label(planted):
     shuffled = np.random.default_rng(0).permutation(240)
     ax = plot_distances(distances[shuffled], planted["register"][shuffled])
     drawn = np.asarray(ax.images[0].get_array())
-    assert [text.get_text() for text in ax.get_yticklabels()] == [
-        "NA",
-        "IN",
-        "OP",
-        "HI",
-    ]
+    names = [text.get_text() for text in ax.get_yticklabels()]
+    assert [" ".join(name.split()) for name in names] == NAMED
     for block, label in zip(np.split(drawn, 4), ("NA", "IN", "OP", "HI"), strict=True):
         own = distances[planted["register"] == label]
         np.testing.assert_allclose(np.sort(block, axis=0), np.sort(own, axis=0))

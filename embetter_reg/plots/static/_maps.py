@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from embetter_reg._validation import check_mapping, check_same_length, check_space
+from embetter_reg.corpus.registers import full_name
 from embetter_reg.plots.palette import label_names, label_styles
 from embetter_reg.plots.static._axes import (
     PALE,
@@ -18,6 +19,7 @@ from embetter_reg.plots.static._axes import (
     literal_text,
 )
 
+_LEGEND_COLUMNS = 4
 _MOST_ACROSS = 3  # maps beside each other where there is a row a label
 _NUMBER_BOX: Style = {
     "boxstyle": "round,pad=0.15",
@@ -66,7 +68,7 @@ def plot_map(
     >>> from embetter_reg.plots import plot_map
     >>> ax = plot_map([[0, 0], [1, 0], [1, 1]], ["NA", "HI", None], name="register")
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
-    ['NA', 'HI', 'unknown']
+    ['NA narrative', 'HI how-to or instruction', 'unknown']
 
     """
     points = np.asarray(points)
@@ -125,7 +127,9 @@ def _draw_groups(ax: Axes, points: np.ndarray, names: np.ndarray) -> None:
     style = _point_style(len(points))
     for label, (color, marker) in label_styles(names).items():
         x, y = points[names == label].T
-        ax.scatter(x, y, c=color, marker=marker, label=label, alpha=0.75, **style)
+        ax.scatter(
+            x, y, c=color, marker=marker, label=full_name(label), alpha=0.75, **style
+        )
 
 
 def _point_style(n_documents: int) -> Style:
@@ -238,7 +242,7 @@ def _legend_above(ax: Axes, name: str, scale: float) -> None:
     n_labels = len(ax.get_legend_handles_labels()[1])
     place: Style = {"loc": "lower left", "bbox_to_anchor": (0, 1.1)}
     spacing: Style = {"columnspacing": 1.0, "handletextpad": 0.2}
-    n_columns = min(6, n_labels)
+    n_columns = min(_LEGEND_COLUMNS, n_labels)
     legend_beside(ax, name, markerscale=scale, ncols=n_columns, **place, **spacing)
 
 

@@ -1,11 +1,14 @@
 """Heat maps: what clusters are made of, and how far documents are from their centers."""
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from embetter_reg._validation import check_same_length, check_space, check_table
+from embetter_reg.corpus.registers import full_name
 from embetter_reg.plots.palette import label_names, label_styles
 from embetter_reg.plots.static._axes import (
     Style,
@@ -14,6 +17,8 @@ from embetter_reg.plots.static._axes import (
 )
 
 _SMALLEST_SHARE = 0.005  # a smaller one would print as 0%
+_LONGEST_LEVEL = 4  # a longer name would run into the next one
+_WIDEST_NAME = 18
 _DARK_SHARE = 0.55  # from which the cell is too dark for black figures
 
 
@@ -68,7 +73,10 @@ def plot_cluster_table(
         color = "w" if share > _DARK_SHARE else "k"
         centered: Style = {"ha": "center", "va": "center"}
         ax.text(column, row, f"{share:.0%}", fontsize=8, color=color, **centered)
-    ax.set_xticks(range(n_labels), table.columns)
+    names = [textwrap.fill(full_name(label), _WIDEST_NAME) for label in table.columns]
+    is_long = max(map(len, names)) > _LONGEST_LEVEL
+    slanted: Style = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
+    ax.set_xticks(range(n_labels), names, **(slanted if is_long else {}))
     ax.set_yticks(range(n_clusters), table.index.map(str))
     ax.set(xlabel=label, ylabel="cluster")
     ax.spines[:].set_visible(False)
@@ -111,9 +119,9 @@ def plot_distances(
     >>> from embetter_reg.plots import plot_distances
     >>> X = [[0, 0], [0, 1], [5, 5], [5, 6]]
     >>> distances = KMeans(2, random_state=0).fit_transform(X)
-    >>> ax = plot_distances(distances, ["NA", "NA", "HI", "HI"])
+    >>> ax = plot_distances(distances, ["NA", "NA", "LY", "LY"])
     >>> [text.get_text() for text in ax.get_yticklabels()]
-    ['NA', 'HI']
+    ['NA narrative', 'LY lyrical']
 
     """
     distances = np.asarray(distances)
@@ -139,7 +147,8 @@ def plot_distances(
         bar: Style = {"linewidth": 8, "solid_capstyle": "butt", "clip_on": False}
         ax.plot([-0.5, -0.5], [start - 0.5, end - 0.5], color=color, **bar)
         ax.axhline(end - 0.5, color="w", linewidth=1.5)
-    ax.set_yticks((starts + ends) / 2 - 0.5, list(styles))
+    names = [textwrap.fill(full_name(label), _WIDEST_NAME) for label in styles]
+    ax.set_yticks((starts + ends) / 2 - 0.5, names)
     ax.set_xlim(-0.5, n_clusters - 0.5)
     ax.set(xlabel="cluster", ylabel=name)
     ax.spines[:].set_visible(False)
