@@ -43,6 +43,7 @@ def progress(
         delay=_FIRST,
         mininterval=_EVERY,
         miniters=1,
+        smoothing=0,  # the rate since the start
         bar_format="{desc}: {n:,.0f} of {total:,.0f}{unit} in {elapsed}, {remaining} left",
     )
     if show:
@@ -131,7 +132,10 @@ def _tell(message: str, end: Event, stream: TextIO) -> None:
 
 def _draws() -> bool:
     """Return whether bars are drawn over and over: on a terminal or in a notebook."""
-    return sys.stderr.isatty() or "ipykernel" in sys.modules
+    if sys.stderr.isatty():
+        return True
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and ipython.get_ipython() is not None
 
 
 class _Lines:

@@ -64,6 +64,14 @@ def encode(
     text: Annotated[
         bool, typer.Option("--text/--no-text", help="Keep the documents' text.")
     ] = True,
+    keep_encoder: Annotated[
+        bool,
+        typer.Option(
+            "--keep-encoder",
+            help="Keep what an encoder learned here as encoder.skops, to encode other "
+            "documents into the same space.",
+        ),
+    ] = False,
     threshold_docs: ThresholdDocs = None,
     batch_size: BatchSize = None,
     device: Device = None,
@@ -119,6 +127,7 @@ def encode(
         documents,
         out,
         text=text,
+        keep_encoder=keep_encoder,
         **storage,
         show_progress=settings.shows_progress,
     )

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from tqdm.auto import tqdm
+from sklearn.utils import get_tags
 
 from embetter_reg._files import check_folder, remove_drafts
 from embetter_reg._fingerprint import fingerprint
+from embetter_reg._progress import documents_bar, step
 from embetter_reg._validation import check_path, check_space, check_texts
 from embetter_reg.corpus import id_strings
-from embetter_reg.store._fitted import fitted_encoder
+from embetter_reg.store._fitted import FITTED, fitted_encoder, is_to_fit
 from embetter_reg.store._manifest import (
     add_shard,
     is_intact,
@@ -41,6 +42,7 @@ def encode_documents(
     precision: str = "float32",
     shard_size: int = 1000,
     text: bool = True,
+    keep_encoder: bool = False,
     show_progress: bool = False,
 ) -> Path:
     """Encode documents into a folder of Parquet shards, or go on where a killed run
@@ -50,7 +52,7 @@ def encode_documents(
     ----------
     encoder : text encoder
         One that is fitted, or needs no fitting, is used as it is. Of one that is not, a
-        clone is fitted on the documents and kept beside the shards. A register
+        clone is fitted on the documents. A register
         classifier adds probabilities, the labels at 0.5 (``predicted``), and those at
         its best threshold (``predicted_best``): the one that
         `RegisterEncoder.fit_threshold` chose before, or else one chosen on the gold
@@ -70,8 +72,13 @@ def encode_documents(
         Documents in a file. A kill loses the work on one of them at most.
     text : bool
         Keep the documents' text; its digest is kept in any case.
+    keep_encoder : bool
+        Keep an encoder that was fitted here as ``encoder.skops``, for `load_estimator`
+        to encode other documents into the same space. It may be many times larger than
+        the vectors; otherwise it is there only as long as a run that is killed would
+        need it.
     show_progress : bool
-        Draw a progress bar over files.
+        Draw a progress bar over documents.
 
     Returns
     -------
@@ -125,29 +132,48 @@ def encode_documents(
     check_same(out, manifest, plan)
     out.mkdir(parents=True, exist_ok=True)
     remove_drafts(out)
-    encoder = fitted_encoder(
-        encoder, documents["text"].tolist(), out, anew=not manifest
-    )
+    if is_to_fit(encoder) and _is_whole(out, manifest, keep_encoder):
+        return out  # its parameters and documents are the same
+    starts = range(0, len(documents), shard_size)
+    name = f"{type(encoder).__name__} on {len(documents):,} documents"
+    with step(f"fitting {name}", show_progress and get_tags(encoder).requires_fit):
+        encoder = fitted_encoder(
+            encoder,
+            documents["text"].tolist(),
+            out,
+            anew=not manifest,
+            keep=keep_encoder or len(starts) > 1,
+        )
     plan["fingerprint"] = fingerprint(encoder)
     check_same(out, manifest, plan)
     manifest = manifest or {**plan, "complete": False, "shards": {}}
-    starts = range(0, len(documents), shard_size)
-    for number, start in enumerate(
-        tqdm(starts, unit="file", disable=not show_progress)
-    ):
-        path = shard_path(out, number)
-        if is_intact(path, manifest):
-            continue
-        part = documents.iloc[start : start + shard_size]
-        columns, facts = _encode(encoder, part["text"].tolist(), layers, precision)
-        if not facts.items() <= manifest.items():  # before the first shard
-            manifest = write_manifest(out, {**manifest, **facts})
-        columns = {**document_columns(part, text=text), **columns}
-        manifest = add_shard(out, path, columns, manifest)
+    with documents_bar(len(documents), "encoding", show_progress) as bar:
+        for number, start in enumerate(starts):
+            path = shard_path(out, number)
+            part = documents.iloc[start : start + shard_size]
+            if not is_intact(path, manifest):
+                columns, facts = _encode(
+                    encoder, part["text"].tolist(), layers, precision
+                )
+                if not facts.items() <= manifest.items():  # before the first shard
+                    manifest = write_manifest(out, {**manifest, **facts})
+                columns = {**document_columns(part, text=text), **columns}
+                manifest = add_shard(out, path, columns, manifest)
+            bar.update(start + len(part) - bar.n)
     if manifest.get("multi_label"):
         manifest = add_best(encoder, documents, out, manifest)
     write_manifest(out, {**manifest, "complete": True})
+    if not keep_encoder:
+        (out / FITTED).unlink(missing_ok=True)
     return out
+
+
+def _is_whole(out: Path, manifest: dict[str, Any], keep_encoder: bool) -> bool:
+    """Return whether an encoding has finished and nothing of it is missing."""
+    if not manifest.get("complete") or (keep_encoder and not (out / FITTED).exists()):
+        return False
+    shards = manifest.get("shards", {})
+    return bool(shards) and all(is_intact(out / name, manifest) for name in shards)
 
 
 def check_encoding(

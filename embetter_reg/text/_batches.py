@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from embetter_reg._progress import texts_bar
 from embetter_reg.text._windows import Splitter, Window
 
 _BLOCK = 2048  # documents tokenized and sorted by length together
@@ -77,8 +78,6 @@ def over_documents(
     ``widths``. The windows of a document are averaged by their numbers of tokens, or,
     where ``maximum``, their maximum is taken.
     """
-    from tqdm.auto import tqdm
-
     n = len(texts)
     totals = []
     for width, top in zip(widths, maximum, strict=True):
@@ -86,7 +85,7 @@ def over_documents(
         totals.append(np.full((n, width), start, np.float32))
     n_tokens = np.zeros((n, 1), np.float32)
     n_truncated = 0
-    with tqdm(total=n, unit="text", disable=not show_progress or not texts) as bar:
+    with texts_bar(n, show_progress) as bar:
         for first in range(0, n, _BLOCK):
             block = texts[first : first + _BLOCK]
             windows, n_cut = splitter.windows(block, long=long, overlap=overlap)

@@ -23,6 +23,7 @@ from embetter_reg.text._rules import check_encoder
 
 _TRANSFORM_BATCH = 4096
 _OVERSAMPLING = 16
+_FEW = 2000  # documents up to which the exact SVD is the faster one
 
 
 class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -31,8 +32,8 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     Surface habits (punctuation, function words, inflection) carry much of what makes a
     register, and character n-grams see them in any language. Same idea as
     ``TfidfVectorizer(analyzer="char_wb", sublinear_tf=True)`` before ``TruncatedSVD``,
-    with hashed n-grams, the ``max_features`` most widely used of them, and a randomized
-    SVD (Halko, Martinsson & Tropp 2011) on all cores.
+    with hashed n-grams, the ``max_features`` most widely used of them, and, above 2,000
+    documents, a randomized SVD (Halko, Martinsson & Tropp 2011) on all cores.
 
     Parameters
     ----------
@@ -56,11 +57,11 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     max_chars : int or None
         Read only this many characters of a document; None reads all.
     n_iter : int
-        Power iterations of the SVD. More is slower and closer to the exact SVD.
+        Power iterations of the randomized SVD. More is slower and closer to the exact SVD.
     normalize : bool
         Give every document unit length.
     random_state : int, RandomState or None
-        Seeds the SVD.
+        Seeds the randomized SVD.
 
     Attributes
     ----------
@@ -224,9 +225,11 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return normalize(weights, copy=False)
 
     def _svd(self, weights: sp.csr_matrix) -> np.ndarray:
+        n_components = min(self.n_components, *weights.shape)
+        if weights.shape[0] <= _FEW:
+            return _exact_components(weights, n_components)
         import torch
 
-        n_components = min(self.n_components, *weights.shape)
         with warnings.catch_warnings():
             warnings.filterwarnings(
                 "ignore", message="Sparse", category=UserWarning
@@ -252,3 +255,24 @@ class LiteTextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         tags.input_tags.string = True
         tags.input_tags.two_d_array = False
         return tags
+
+
+def _exact_components(weights: sp.csr_matrix, n_components: int) -> np.ndarray:
+    """Return the first right singular vectors, by way of the products of documents,
+    which are a small matrix where there are few.
+    """
+    from scipy.linalg import eigh
+
+    weights = weights.astype(np.float64)
+    n_documents = weights.shape[0]
+    last = (n_documents - n_components, n_documents - 1)
+    values, u = eigh((weights @ weights.T).toarray(), subset_by_index=last)
+    order = np.argsort(-values)
+    singular = np.sqrt(np.maximum(values[order], 0))
+    components = (weights.T @ u[:, order]).T
+    # What has no length, as where documents are copies of others, stays zero.
+    has_length = singular > 1e-6 * singular.max()
+    components[has_length] /= singular[has_length, None]
+    components[~has_length] = 0
+    _, components = svd_flip(u[:, order], components, u_based_decision=False)
+    return np.ascontiguousarray(components, dtype=np.float32)

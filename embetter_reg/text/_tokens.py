@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from embetter_reg._progress import texts_bar
 from embetter_reg._random import check_random_state
 from embetter_reg.text._batches import warn_truncated
 from embetter_reg.text._hidden import HiddenPass
@@ -152,8 +153,6 @@ class TokenEncoder(PretrainedEncoder, auto_wrap_output_keys=None):  # type: igno
 
     def transform(self, X: Any) -> TokenTable:
         """Return the table of tokens of documents ``X``."""
-        from tqdm.auto import tqdm
-
         texts = self._texts(X)
         rows = self._choose(len(texts))
         if self._current() is None:
@@ -170,9 +169,7 @@ class TokenEncoder(PretrainedEncoder, auto_wrap_output_keys=None):  # type: igno
         documents: list[np.ndarray] = []
         positions: list[np.ndarray] = []
         vectors: list[np.ndarray] = []
-        with tqdm(
-            total=len(windows), unit="text", disable=not self.show_progress
-        ) as bar:
+        with texts_bar(len(windows), self.show_progress) as bar:
             for batch, parts in run.tokens(windows, layer, batch_size=self.batch_size):
                 for window, part in zip(batch, parts, strict=True):
                     documents.append(np.full(len(part), rows[window.document]))

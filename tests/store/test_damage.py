@@ -216,7 +216,12 @@ def test_the_encoder_of_the_caller_is_not_fitted_again(documents, tmp_path):
     ],
 )
 def test_a_kept_encoder_that_is_none(folder, documents, damage, message):
+    """One that a killed run left."""
+    encode_documents(
+        SurfaceEncoder(), documents, folder, shard_size=16, keep_encoder=True
+    )
     damage(folder / "encoder.skops")
+    (folder / "part-00001.parquet").unlink()
     with pytest.raises(ValueError, match=message):
         encode_documents(SurfaceEncoder(), documents, folder, shard_size=16)
 

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.metrics import adjusted_mutual_info_score
 
+from embetter_reg._progress import step
 from embetter_reg._random import RandomStateLike, check_random_state, draw_seed
 from embetter_reg._validation import check_same_length, check_texts
 from embetter_reg.analysis.compare._checks import (
@@ -205,14 +206,15 @@ def compare_spaces(
     seeds = [draw_seed(rng) for _ in range(settings.n_seeds)]
     resampler = Resampler(gold, settings.n_bootstrap, settings.n_null, rng)
     samples = balanced_samples(gold["register"], gold["language"], _N_BALANCED, rng)
-    control_spaces, skipped = make_controls(
-        settings.controls,
-        arrays,
-        language=gold["language"],
-        texts=texts,
-        train=train,
-        rng=rng,
-    )
+    with step("making controls", show_progress):
+        control_spaces, skipped = make_controls(
+            settings.controls,
+            arrays,
+            language=gold["language"],
+            texts=texts,
+            train=train,
+            rng=rng,
+        )
     study = Study(
         gold, settings, seeds, draw_seed(rng), resampler, samples, memberships
     )
@@ -241,7 +243,8 @@ def compare_spaces(
         "confidence": settings.confidence,
         "random_state": _recorded(random_state),
     }
-    return _assemble(study, results, {**arrays, **control_spaces}, parameters)
+    with step("judging the spaces", show_progress):
+        return _assemble(study, results, {**arrays, **control_spaces}, parameters)
 
 
 def _assemble(

@@ -225,7 +225,7 @@ def compare_documents(
     has_hybrids = any(map(is_hybrid, (*train["labels"], *test["labels"])))
     y = indicator(train)[0] if has_hybrids else label_column(train)
     n_sources = len(made) + sum(len(each.layers) for each in stored.values())
-    sources = encode_sources(made, stored, train, test)
+    sources = encode_sources(made, stored, train, test, show_progress)
     spaces, about, first = tune(sources, n_sources, tuner, y)
     if models is not None:
         about |= dict(zip(("base", "tuned"), map(str, models), strict=True))

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
+from embetter_reg._progress import step
 from embetter_reg._random import RandomStateLike, as_seed
 from embetter_reg.corpus.registers import is_hybrid, mains
 from embetter_reg.store import Embeddings, read_embeddings
@@ -100,6 +101,7 @@ def encode_sources(
     stored: dict[Path, Embeddings],
     train: pd.DataFrame,
     test: pd.DataFrame,
+    show_progress: bool = False,
 ) -> Iterator[Source]:
     """Return an iterator over the vectors of each encoder and of each layer of stored
     embeddings.
@@ -111,7 +113,7 @@ def encode_sources(
         path: (embeddings.rows_of(train, path), embeddings.rows_of(test, path))
         for path, embeddings in stored.items()
     }
-    return _iter_sources(encoders, stored, rows, train, test)
+    return _iter_sources(encoders, stored, rows, train, test, show_progress)
 
 
 def _iter_sources(
@@ -120,11 +122,17 @@ def _iter_sources(
     rows: dict[Path, tuple[np.ndarray, np.ndarray]],
     train: pd.DataFrame,
     test: pd.DataFrame,
+    show_progress: bool,
 ) -> Iterator[Source]:
     for name, encoder in encoders.items():
         description = repr(encoder)
-        X_train = encoder.fit_transform(train["text"])
-        yield Source(name, description, X_train, encoder.transform(test["text"]))
+        n_documents = len(train) + len(test)
+        # An encoder with a bar of its own shows it.
+        silent = show_progress and "show_progress" not in encoder.get_params()
+        with step(f"encoding {n_documents:,} documents by {name}", silent):
+            X_train = encoder.fit_transform(train["text"])
+            X = encoder.transform(test["text"])
+        yield Source(name, description, X_train, X)
     for path, embeddings in stored.items():
         rows_train, rows_test = rows[path]
         for layer, X in embeddings.layers.items():

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import normalize
 from sklearn.utils import check_random_state
-from tqdm.auto import tqdm
 
+from embetter_reg._progress import progress
 from embetter_reg.analysis.cluster import cluster
 from embetter_reg.analysis.compare._checks import Settings, count_labels
 from embetter_reg.analysis.compare._confounding import balanced_agreement
@@ -67,10 +67,11 @@ def run_study(
     """
     results = Results()
     n_steps = len(study.settings.clusterers) + 1
-    with tqdm(
+    with progress(
         total=(len(spaces) + len(controls)) * n_steps,
         desc="comparing",
-        disable=not show_progress,
+        unit="step",
+        show=show_progress,
     ) as bar:
         for space, X in {**spaces, **controls}.items():
             ks = study.settings.ks

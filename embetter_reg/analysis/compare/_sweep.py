@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 from joblib import Parallel, cpu_count, delayed
 from numpy.typing import ArrayLike
-from tqdm.auto import tqdm
 
 from embetter_reg._files import check_folder, remove_drafts
+from embetter_reg._progress import progress
 from embetter_reg._validation import check_whole_number
 from embetter_reg.analysis.cluster import CLUSTERERS
 from embetter_reg.analysis.compare._checks import (
@@ -169,13 +169,13 @@ def sweep(
         return_as="generator_unordered",
         idle_worker_timeout=_IDLE,
     )(calls)
-    bar = tqdm(
+    bar = progress(
         results,
-        "sweeping",
-        len(plan),
+        desc="sweeping",
+        total=len(plan),
         initial=len(tables),
         unit="combination",
-        disable=not show_progress,
+        show=show_progress,
     )
     tables |= dict(bar)
     table = pd.concat([tables[each.name] for each in plan], ignore_index=True)

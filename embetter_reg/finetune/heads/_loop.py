@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
+from embetter_reg._progress import progress
 from embetter_reg.finetune.heads._networks import HeadNetwork
 from embetter_reg.finetune.heads._tasks import Columns, Task
 
@@ -104,11 +104,12 @@ class Trainer:
         held: Any = None
         if validation is not None:
             held = validation.everything()
-        bar = tqdm(
+        bar = progress(
             range(1, n_epochs + 1),
             desc="tuning",
-            disable=not show_progress,
-            mininterval=0.5,
+            total=n_epochs,
+            unit="epoch",
+            show=show_progress,
         )
         for epoch in bar:
             loss = self.epoch(task, (epoch - 1) / n_epochs, epoch / n_epochs)

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import transformers
-from tqdm.auto import tqdm
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 
+from embetter_reg._progress import progress
 from embetter_reg._random import global_seeds_kept
 from embetter_reg.finetune.models._checkpoints import (
     Checkpoints,
@@ -204,8 +204,11 @@ class _Progress(TrainerCallback):
     """A bar of steps, and a line of figures a check."""
 
     def on_train_begin(self, args, state, control, **kwargs):
-        self.bar = tqdm(
-            total=state.max_steps, initial=state.global_step, desc="training"
+        self.bar = progress(
+            total=state.max_steps,
+            initial=state.global_step,
+            desc="training",
+            unit="step",
         )
 
     def on_step_end(self, args, state, control, **kwargs):
