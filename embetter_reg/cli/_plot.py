@@ -6,17 +6,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embetter_reg._files import check_folder, write_atomically
-from embetter_reg.cli._app import RandomState, output, working
+from embetter_reg._files import check_folder
+from embetter_reg.cli._app import RandomState, console, output, working
 from embetter_reg.cli._common import command, print_json, stop_if_dry
 from embetter_reg.cli._inputs import read_spaces
+from embetter_reg.cli._reducing import (
+    First,
+    Metric,
+    MinDist,
+    NFirst,
+    NNeighbors,
+    keep_maps,
+    kept_maps,
+    reducer_options,
+    umap_options,
+)
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
 SUFFIXES = (".html", ".png", ".svg", ".pdf")
-FIRST_STEPS = ("none", "pca", "scale", "normalize")
 
 
 @command
@@ -45,15 +55,11 @@ def plot(
             "and prove nothing. A map each."
         ),
     ] = "umap",
-    first: Annotated[
-        str,
-        typer.Option(
-            help="Step before the reducer: 'pca', 'scale', 'normalize' or 'none'."
-        ),
-    ] = "pca",
-    n_first: Annotated[
-        int, typer.Option(help="Dimensions that --first pca keeps.", min=1)
-    ] = 50,
+    first: First = "pca",
+    n_first: NFirst = 50,
+    n_neighbors: NNeighbors = None,
+    min_dist: MinDist = None,
+    metric: Metric = None,
     layers: Annotated[
         str | None, typer.Option(help="Layers to take, a map each; all by default.")
     ] = None,
@@ -62,18 +68,43 @@ def plot(
     ] = None,
     title: Annotated[str, typer.Option(help="Heading of the picture.")] = "",
     out: Annotated[
-        Path,
+        list[Path] | None,
         typer.Option(
-            help="A page to look around in (.html), or a picture (.png, .svg, .pdf)."
+            help="A page to look around in (.html), or a picture (.png, .svg, .pdf); "
+            "may be repeated. [default: map.html]"
         ),
-    ] = Path("map.html"),
+    ] = None,
+    kept: Annotated[
+        Path | None,
+        typer.Option(
+            "--map",
+            help="Keep the maps in this file, and take them from it where it exists, so "
+            "that another picture is the same map.",
+        ),
+    ] = None,
+    dpi: Annotated[int, typer.Option(help="Pixels an inch of a .png.", min=1)] = 130,
+    width: Annotated[
+        float | None, typer.Option(help="Inches of a picture, such as 3.5.", min=0.1)
+    ] = None,
+    font_size: Annotated[
+        float | None, typer.Option(help="Points of usual text. [default: 10]", min=1)
+    ] = None,
+    font: Annotated[
+        str | None,
+        typer.Option(
+            help="An installed font or a font file, before those that are found."
+        ),
+    ] = None,
     random_state: RandomState = 0,
 ) -> None:
     """Draw maps of EMBEDDINGS side by side, colored by register or another column."""
     from embetter_reg import plots
 
+    outs = out or [Path("map.html")]
     reducers = reducer.split(",")
-    _check_options(out, reducers, first)
+    umap = umap_options(reducers, n_neighbors, min_dist, metric)
+    options = {name: reducer_options(name, first, n_first, umap) for name in reducers}
+    _check_options(outs, options, font)
     spaces, documents = read_spaces(
         embeddings, None if layers is None else layers.split(","), lambda stored: stored
     )
@@ -83,62 +114,83 @@ def plot(
     labels_of = documents["labels"].tolist()
     documents = _with_labels(documents)
     columns = color.split(",")
-    needed = [*columns, hover] if out.suffix == ".html" else columns
-    _check_columns(documents, needed)
+    _check_columns(documents, columns)
+    if any(path.suffix == ".html" for path in outs):
+        _check_columns(documents, [hover])
     names = " and ".join(reducers)
+    files = " and ".join(map(str, outs))
     stop_if_dry(
         documents.assign(labels=labels_of),
-        [f"draw {', '.join(spaces)} by {names} to {out}"],
+        [f"draw {', '.join(spaces)} by {names} to {files}"],
     )
-    maps: dict[str, Any] = {}
     explained: dict[str, Any] = {}
-    for space, X in spaces.items():
-        for name in reducers:
-            heading = f"{space}, {name}" if len(reducers) > 1 else space
-            step = _make_reducer(name, first, n_first, X.shape, random_state)
-            with working(f"{space}: {name} of {len(X):,} documents"):
-                maps[heading] = _fit_transform(step, name, X, documents["register"])
-            last_step = getattr(step, "steps", [("", step)])[-1][1]
-            explained[heading] = getattr(last_step, "explained_variance_ratio_", None)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    if out.suffix == ".html":
-        plots.write_interactive(
-            maps, documents, out, color=columns, hover=hover, title=title
-        )
+    if kept is not None and kept.exists():
+        maps, documents = kept_maps(kept, documents)
+        console.print(f"maps taken from {kept}")
     else:
-        labels: dict[str, Any] = {}
-        for name in columns:
-            labels[name] = documents[name].to_numpy()
-        if reducers == ["pca"]:
-            figure = plots.plot_pca(maps, explained, title=title, **labels)
-        else:
-            figure = plots.plot_maps(maps, title=title, **labels)
-        kind = out.suffix.removeprefix(".")
-        write_atomically(out, lambda draft: figure.savefig(draft, dpi=130, format=kind))
-    print_json({"out": out, "maps": list(maps), "n_documents": len(documents)})
+        maps = {}
+        for space, X in spaces.items():
+            for name in reducers:
+                heading = f"{space}, {name}" if len(reducers) > 1 else space
+                step = _make_reducer(name, options[name], X.shape, random_state)
+                with working(f"{space}: {name} of {len(X):,} documents"):
+                    maps[heading] = _fit_transform(step, name, X, documents["register"])
+                last = getattr(step, "steps", [("", step)])[-1][1]
+                shares = getattr(last, "explained_variance_ratio_", None)
+                explained[heading] = shares
+        if kept is not None:
+            keep_maps(kept, documents["id"], maps)
+    print_json({"out": outs, "maps": list(maps), "n_documents": len(documents)})
     noun = "map" if len(maps) == 1 else "maps"
-    output.print(f"{len(maps)} {noun} of {len(documents):,} documents: {out}")
+    for path in outs:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".html":
+            plots.write_interactive(
+                maps, documents, path, color=columns, hover=hover, title=title
+            )
+        else:
+            figure = _figure(maps, explained, documents[columns], title)
+            plots.save_figure(
+                figure, path, dpi=dpi, width=width, font_size=font_size, font=font
+            )
+        output.print(f"{len(maps)} {noun} of {len(documents):,} documents: {path}")
 
 
-def _check_options(out: Path, reducers: list[str], first: str) -> None:
+def _figure(
+    maps: dict[str, Any],
+    explained: dict[str, Any],
+    labels: "pd.DataFrame",
+    title: str,
+) -> Any:
+    """Draw maps, of PCA alone with the variance that their dimensions explain."""
+    from embetter_reg import plots
+
+    columns: dict[str, Any] = {str(name): labels[name].to_numpy() for name in labels}
+    if explained and all(shares is not None for shares in explained.values()):
+        return plots.plot_pca(maps, explained, title=title, **columns)
+    return plots.plot_maps(maps, title=title, **columns)
+
+
+def _check_options(
+    outs: list[Path], options: dict[str, dict[str, Any]], font: str | None
+) -> None:
     """Refuse what would fail after the work."""
     from embetter_reg._optional import optional_import
+    from embetter_reg.plots.static import font_family
 
-    if out.suffix not in SUFFIXES:
-        raise ValueError(
-            f"got --out {out}, expected a name that ends in one of "
-            f"{', '.join(SUFFIXES)}; rename it"
-        )
-    check_folder(out.parent)
-    if first not in FIRST_STEPS:
-        raise ValueError(
-            f"got --first {first}, expected one of {', '.join(FIRST_STEPS)}; pick one"
-        )
-    if out.suffix == ".html":
-        package = '"embetter-reg[plots]"'
-        optional_import("bokeh", package=package, purpose="an interactive map")
-    for name in reducers:
-        _make_reducer(name, "none", 1, (2, 2), 0)
+    for out in outs:
+        if out.suffix not in SUFFIXES:
+            raise ValueError(
+                f"got --out {out}, expected a name that ends in one of "
+                f"{', '.join(SUFFIXES)}; rename it"
+            )
+        check_folder(out.parent)
+        if out.suffix == ".html":
+            package = '"embetter-reg[plots]"'
+            optional_import("bokeh", package=package, purpose="an interactive map")
+    font_family(font)
+    for name, given in options.items():
+        _make_reducer(name, given, (2, 2), 0)
 
 
 def _check_columns(documents: "pd.DataFrame", names: list[str]) -> None:
@@ -170,19 +222,22 @@ def _with_labels(documents: "pd.DataFrame") -> "pd.DataFrame":
     return documents.assign(**columns).reset_index(drop=True)
 
 
-def _make_reducer(name: str, first: str, n_first: int, shape, random_state: int) -> Any:
+def _make_reducer(
+    name: str, options: dict[str, Any], shape: tuple[int, ...], random_state: int
+) -> Any:
     """Return a reducer by name; ``center_…`` projects the registers' centers."""
     from embetter_reg.analysis import CenterProjection, make_reducer
 
     inner = name.removeprefix("center_")
     if inner != name:
-        options: dict[str, Any] = {"n_neighbors": 3} if inner == "umap" else {}
-        reducer = make_reducer(inner, random_state=random_state, **options)
+        given: dict[str, Any] = {"n_neighbors": 3} if inner == "umap" else {}
+        reducer = make_reducer(inner, random_state=random_state, **given)
         return CenterProjection(reducer)
-    step = None if first == "none" else first
-    if step == "pca" and (name == "pca" or n_first >= min(shape)):
-        step = None  # it would change nothing
-    return make_reducer(name, random_state=random_state, first=step, n_first=n_first)
+    if options.get("n_first", 0) >= min(shape):  # it would change nothing
+        options = {
+            key: options[key] for key in options if key not in ("first", "n_first")
+        }
+    return make_reducer(name, random_state=random_state, **options)
 
 
 def _fit_transform(reducer, name: str, X, register) -> "np.ndarray":

@@ -14,6 +14,15 @@ from embetter_reg.cli._app import (
 from embetter_reg.cli._common import command, print_json, records, stop_if_dry
 from embetter_reg.cli._finetune import print_figures
 from embetter_reg.cli._inputs import parse_numbers, read_spaces
+from embetter_reg.cli._reducing import (
+    First,
+    Metric,
+    MinDist,
+    NFirst,
+    NNeighbors,
+    reducer_options,
+    umap_options,
+)
 from embetter_reg.cli._selection import select_documents
 from embetter_reg.cli._settings import settings
 
@@ -49,6 +58,11 @@ def sweep(
     n_components: Annotated[
         str, typer.Option(help="Dimensions to reduce to, such as 2,8.")
     ] = "2",
+    first: First = "none",
+    n_first: NFirst = 50,
+    n_neighbors: NNeighbors = None,
+    min_dist: MinDist = None,
+    metric: Metric = None,
     k: Annotated[
         str | None, typer.Option(help="Numbers of clusters, such as 2-33,64.")
     ] = None,
@@ -77,6 +91,12 @@ def sweep(
     """
     from embetter_reg import analysis
 
+    names = reducers.split(",")
+    umap = umap_options(names, n_neighbors, min_dist, metric)
+    options: dict[str, dict[str, Any]] = {
+        name: reducer_options(name, first, n_first, umap) for name in names
+    }
+    options |= {name: {} for name in names if name == "none"}
     sizes = parse_numbers("--n-components", n_components)
     ks = None if k is None else parse_numbers("--k", k)
     requested = None if layers is None else layers.split(",")
@@ -95,7 +115,7 @@ def sweep(
         spaces,
         register=documents["register"],
         language=documents["lang"],
-        reducers=reducers.split(","),
+        reducers=options,
         n_components=sizes,
         k=ks,
         clusterers=clusterers.split(","),

@@ -14,6 +14,7 @@ from embetter_reg.plots.static import (
     plot_pca,
     plot_sweep,
     plot_texts,
+    save_figure,
 )
 
 __all__ = [
@@ -31,5 +32,6 @@ __all__ = [
     "plot_pca",
     "plot_sweep",
     "plot_texts",
+    "save_figure",
     "write_interactive",
 ]

@@ -19,8 +19,14 @@ from embetter_reg._validation import (
     check_space,
     check_table,
 )
+from embetter_reg.corpus.registers import full_name
 from embetter_reg.plots import _scripts as scripts
-from embetter_reg.plots.palette import label_names, label_styles
+from embetter_reg.plots.palette import (
+    UNKNOWN,
+    drawing_order,
+    label_names,
+    label_styles,
+)
 
 if TYPE_CHECKING:
     from bokeh.models import Column
@@ -44,6 +50,9 @@ _MARKERS = {
 _MANY = 3_000  # documents, from which the graphics card draws
 _LEGEND_ROWS = 22
 _LONGEST_LABEL = 40  # letters, in a legend
+_NARROWEST = 260  # pixels
+_USUAL_WIDTH = 420
+_HEIGHT_ALONE = 700
 _WRAP = {"flex-wrap": "wrap"}
 _HEADING = {"font": "600 20px system-ui, sans-serif"}
 
@@ -113,7 +122,7 @@ def plot_interactive(
         legend = _draw_column(models, figures, source, column, filter_, is_first)
         figures[0].add_layout(legend, "left")
         legends.append(legend)
-    _widen_for_legends(figures[0], legends)
+    _share_the_width(figures, legends)
     _copy_on_click(models, figures, source, columns, legends, note)
     children = [*_fields(models, source, filter_, columns), note]
     if len(columns) > 1:
@@ -211,8 +220,9 @@ def _figure(n: int, name: str, source, columns: list[str]):
 
     plot = figure(
         title=_literal(name),
-        width=480,
         height=470,
+        min_width=_NARROWEST,
+        sizing_mode="stretch_width",
         tools="pan,wheel_zoom,box_select,lasso_select,reset,save",
         active_scroll="wheel_zoom",
         active_drag="lasso_select",
@@ -235,8 +245,10 @@ def _draw_column(models, figures, source, column: str, filter_, visible: bool):
     """Draw every map once by the labels of a column, and return their legend."""
     n_documents = len(source.data["hover"])
     size = float(np.clip(180 / np.sqrt(n_documents), 4, 9))
-    items = []
-    for label, (shade, marker) in label_styles(source.data[column]).items():
+    styles = label_styles(source.data[column])
+    items = {}
+    for label in drawing_order(styles):
+        shade, marker = styles[label]
         group = models.GroupFilter(column_name=column, group=label)
         renderers = [
             plot.scatter(
@@ -246,7 +258,7 @@ def _draw_column(models, figures, source, column: str, filter_, visible: bool):
                 view=models.CDSView(filter=group & filter_),
                 color=shade,
                 marker=_MARKERS[marker],
-                size=size,
+                size=size / 2 if label == UNKNOWN else size,
                 line_color="white",
                 line_width=0.3,
                 fill_alpha=0.8,
@@ -260,11 +272,10 @@ def _draw_column(models, figures, source, column: str, filter_, visible: bool):
         # The legend stands beside the first map and hides in all.
         for other in renderers[1:]:
             renderers[0].js_link("visible", other, "visible")
-        short = textwrap.shorten(label, _LONGEST_LABEL, placeholder=" …")
-        item = models.LegendItem(label=_literal(short), renderers=renderers[:1])
-        items.append(item)
+        short = textwrap.shorten(full_name(label), _LONGEST_LABEL, placeholder=" …")
+        items[label] = models.LegendItem(label=_literal(short), renderers=renderers[:1])
     return models.Legend(
-        items=items,
+        items=[items[label] for label in styles],
         title=_literal(column),
         click_policy="hide",
         visible=visible,
@@ -278,13 +289,19 @@ def _draw_column(models, figures, source, column: str, filter_, visible: bool):
     )
 
 
-def _widen_for_legends(plot, legends) -> None:
+def _share_the_width(figures, legends) -> None:
+    """Let maps fill a row, wrap where it is narrow, and be alike beside the legend."""
     labels = [item.label.value for legend in legends for item in legend.items]
-    plot.width += 27 + 7 * max(map(len, labels))
+    legend_width = 27 + 7 * max(map(len, labels))
+    for n, plot in enumerate(figures):
+        width = _USUAL_WIDTH + (legend_width if n == 0 else 0)
+        plot.styles = {"flex": f"{width} 1 {width}px"}
+    if len(figures) == 1:
+        figures[0].height = _HEIGHT_ALONE
 
 
 def _copy_on_click(models, figures, source, columns, legends, note) -> None:
-    labels = [list(label_styles(source.data[column])) for column in columns]
+    labels = [drawing_order(label_styles(source.data[column])) for column in columns]
     arguments = {"source": source, "note": note, "legends": legends}
     arguments |= {"columns": columns, "labels": labels}
     callback = models.CustomJS(args=arguments, code=scripts.COPY)
@@ -298,7 +315,8 @@ def _fields(models, source, filter_, columns: list[str]) -> list:
     choices = []
     for column, names in zip(columns, labels, strict=True):
         # Bokeh sets what an option shows as HTML.
-        options = [(str(place), escape(name)) for place, name in enumerate(names)]
+        texts = [escape(full_name(name)) for name in names]
+        options = [(str(place), text) for place, text in enumerate(texts)]
         field = models.MultiChoice(
             title=_literal(column), options=options, placeholder="all", width=260
         )

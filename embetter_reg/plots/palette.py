@@ -67,6 +67,11 @@ def label_styles(labels: Iterable[str | None]) -> dict[str, tuple[str, str]]:
     return styles | last
 
 
+def drawing_order(labels: Iterable[str]) -> list[str]:
+    """Return labels in the order to draw them: unknown ones first, below the others."""
+    return sorted(labels, key=lambda label: label != UNKNOWN)
+
+
 def _places_of_languages(names: set[str]) -> dict[str, int]:
     """Return each label's place in the palette: fixed for a common language."""
     fixed = {name: place for place, name in enumerate(_LANGUAGES) if name in names}

@@ -47,11 +47,23 @@ def test_the_layout_holds_points_texts_and_styles():
         "language": (figures[0].left[2], False),
     }.items():
         styles = label_styles(DOCUMENTS[column])
-        assert [item.label.value for item in legend.items] == list(
-            styles
-        ) and legend.visible == shown
+        texts = [item.label.value for item in legend.items]
+        assert [text.split()[0] for text in texts] == list(styles)
+        assert legend.visible == shown
         colors = [item.renderers[0].glyph.fill_color for item in legend.items]
         assert colors == [color for color, _ in styles.values()]
+
+
+def test_unlabeled_documents_are_small_and_below_the_others():
+    documents = DOCUMENTS.assign(register=["NA", None, None, "LY", None, "HI"])
+    layout = plot_interactive(MAPS, documents, color=["register"])
+    for plot in layout.children[-1].children:
+        sizes = [renderer.glyph.size for renderer in plot.renderers]
+        first = plot.renderers[0].view.filter.operands[0]
+        assert first.group == "unknown"
+        assert sizes[0] < min(sizes[1:])
+    legend = layout.children[-1].children[0].left[-1]
+    assert [item.label.value.split()[0] for item in legend.items][-1] == "unknown"
 
 
 @pytest.mark.parametrize(

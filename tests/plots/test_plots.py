@@ -1,9 +1,12 @@
+import re
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import get_data_path, image, rcParams
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
@@ -22,7 +25,9 @@ from embetter_reg.plots import (
     plot_pca,
     plot_sweep,
     plot_texts,
+    save_figure,
 )
+from embetter_reg.plots.static import _fonts
 
 NAMED = [
     "NA narrative",
@@ -144,6 +149,9 @@ def test_a_map_has_the_colors_of_its_labels(planted):
         expected = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
         shown = drawn[full_name(name)].get_facecolor()[0, :3]
         np.testing.assert_allclose(shown, expected)
+    below = drawn["unknown"]
+    assert below.get_zorder() < min(drawn[name].get_zorder() for name in NAMED)
+    assert below.get_sizes()[0] < drawn["NA narrative"].get_sizes()[0]
     with pytest.raises(ValueError, match=r"got points of shape \(240, 12\)"):
         plot_map(planted["by_register"], register)
     with pytest.raises(ValueError, match="240 in points, 3 in labels"):
@@ -335,3 +343,40 @@ def test_every_picture_prints(tmp_path, found, planted):
         for kind in ("png", "svg", "pdf"):
             each.figure.savefig(tmp_path / f"{number}.{kind}")
             assert (tmp_path / f"{number}.{kind}").stat().st_size > 3_000
+
+
+def test_a_picture_for_print_has_its_size_and_its_text(planted, tmp_path):
+    points = planted["by_register"][:, :2]
+    figure = plot_map(points, planted["register"], title="from $5 to $6").figure
+    size = figure.get_size_inches().tolist()
+    png = save_figure(figure, tmp_path / "map.png", dpi=100, width=3.5)
+    assert image.imread(png).shape[:2] == (round(350 * size[1] / size[0]), 350)
+    svg = save_figure(figure, tmp_path / "map.svg", font_size=20).read_text("utf-8")
+    assert "from $5 to $6</text>" in svg and "NA narrative</text>" in svg
+    assert re.search(r"font-size: 22px[^>]*>from", svg)  # of a title of 11 points
+    pdf = save_figure(figure, tmp_path / "map.pdf").read_bytes()
+    assert b"/Type0" in pdf and b"/Type3" not in pdf  # TrueType
+    assert figure.get_size_inches().tolist() == size
+    font = Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSerif.ttf"
+    svg = save_figure(figure, tmp_path / "map.svg", font=font).read_text("utf-8")
+    assert "font-family: 'DejaVu Serif'" in svg
+    with pytest.raises(ValueError, match="got the font 'Nowhere', expected the name"):
+        save_figure(figure, tmp_path / "map.png", font="Nowhere")
+    with pytest.raises(ValueError, match=r"got .*map\.gif, expected a name that ends"):
+        save_figure(figure, tmp_path / "map.gif")
+    with pytest.raises(ValueError, match="got width=0, expected a number above 0"):
+        save_figure(figure, tmp_path / "map.png", width=0)
+
+
+def test_letters_that_no_font_has_are_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(_fonts, "_FALLBACKS", ())
+    figure = plot_map([[0, 0], [1, 1]], ["समाचार", "NA"]).figure
+    with pytest.warns(UserWarning, match=r"got 4 letters .* \(devanagari\)") as caught:
+        save_figure(figure, tmp_path / "map.png")
+    assert len(caught) == 1 and (tmp_path / "map.png").exists()
+
+
+def test_letters_are_taken_from_another_font(monkeypatch):
+    monkeypatch.setattr(_fonts, "_FALLBACKS", ("DejaVu Serif", "Nowhere"))
+    assert _fonts.font_family() == [*rcParams["font.family"], "DejaVu Serif"]
+    assert _fonts.font_family("DejaVu Sans Mono")[0] == "DejaVu Sans Mono"

@@ -1,19 +1,31 @@
 """What the pictures share: Axes without pyplot, text as it stands, legends."""
 
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from embetter_reg.plots.static._fonts import font_family
+
 Style = dict[str, Any]  # keyword arguments of a matplotlib function
 GRAY = "#555555"
 PALE = "#CCCCCC"
 _LEGEND_ROWS = 22
 
-# A decorator of plot functions: a label such as "$5 to $6" is no formula.
-literal_text = rc_context({"text.parse_math": False})
+
+@contextmanager
+def _literal_text() -> Iterator[None]:
+    with rc_context({"text.parse_math": False, "font.family": font_family()}):
+        yield
+
+
+# A decorator of plot functions: a label such as "$5 to $6" is no formula, and letters
+# that the font lacks are taken from another.
+literal_text = _literal_text()
 
 
 def axes(ax: Axes | None, width: float = 6.4, height: float = 4.8) -> Axes:
@@ -38,5 +50,5 @@ def legend_beside(ax: Axes, title: str = "", **options) -> None:
         "bbox_to_anchor": (1.01, 0.5),
         "ncols": n_legend_columns(len(labels)),
     }
-    wrapped = [textwrap.fill(label, 26) for label in labels]
+    wrapped = [textwrap.fill(label, 30) for label in labels]
     ax.legend(handles, wrapped, **{**settings, **options})

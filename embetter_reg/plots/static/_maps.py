@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from embetter_reg._validation import check_mapping, check_same_length, check_space
 from embetter_reg.corpus.registers import full_name
-from embetter_reg.plots.palette import label_names, label_styles
+from embetter_reg.plots.palette import UNKNOWN, label_names, label_styles
 from embetter_reg.plots.static._axes import (
     PALE,
     Style,
@@ -124,12 +124,14 @@ def _draw_clusters(ax: Axes, points: np.ndarray, clusters: np.ndarray) -> None:
 
 
 def _draw_groups(ax: Axes, points: np.ndarray, names: np.ndarray) -> None:
-    style = _point_style(len(points))
+    usual = _point_style(len(points))
     for label, (color, marker) in label_styles(names).items():
+        text = full_name(label)
+        style: Style = {"c": color, "marker": marker, "label": text, **usual}
+        if label == UNKNOWN:  # small and below, so that it covers no other
+            style.update(s=usual["s"] / 2, zorder=0.9)
         x, y = points[names == label].T
-        ax.scatter(
-            x, y, c=color, marker=marker, label=full_name(label), alpha=0.75, **style
-        )
+        ax.scatter(x, y, alpha=0.75, **style)
 
 
 def _point_style(n_documents: int) -> Style:
