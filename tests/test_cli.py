@@ -7,10 +7,13 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import image
 from sklearn.metrics import f1_score
 from typer.testing import CliRunner
 
+from embetter_reg.analysis import make_reducer
 from embetter_reg.cli import app, main
+from embetter_reg.cli._reducing import reducer_options, umap_options
 from embetter_reg.corpus import load_registers, read_documents
 from embetter_reg.store import Embeddings, read_embeddings, write_embeddings
 from embetter_reg.text import RegisterEncoder, SentenceEncoder, join_layers
@@ -198,19 +201,37 @@ def test_plot_draws_a_page_or_a_picture(folders, tmp_path):
             "color by predicted",
         )
     )
-    for kind in ("png", "svg", "pdf"):
-        done = invoke(
-            "plot",
-            *spaces,
-            "--reducer",
-            "pca",
-            "--color",
-            "lang",
-            "--out",
-            tmp_path / f"map.{kind}",
-        )
-        assert done.exit_code == 0, done.exception
-    assert "<!-- PC 1 (" in (tmp_path / "map.svg").read_text(encoding="utf-8")
+    outs = [tmp_path / f"map.{kind}" for kind in ("png", "svg", "pdf")]
+    arguments = ["--reducer", "pca", "--color", "lang", "--dpi", 50, "--width", 4]
+    arguments += ["--map", tmp_path / "kept.parquet"]
+    for out in outs:
+        arguments += ["--out", out]
+    done = invoke("plot", *spaces, *arguments)
+    assert done.exit_code == 0, done.exception
+    assert image.imread(outs[0]).shape[1] == 200
+    assert ">PC 1 (" in (tmp_path / "map.svg").read_text(encoding="utf-8")
+    kept = pd.read_parquet(tmp_path / "kept.parquet")
+    stored = read_embeddings(spaces[0])
+    vectors = next(iter(stored.layers.values())).astype(np.float32)
+    expected = make_reducer("pca", random_state=0).fit_transform(vectors)
+    assert kept["id"].tolist() == stored.documents["id"].tolist()
+    np.testing.assert_allclose(kept[["one: x", "one: y"]], expected, atol=1e-3)
+    again = ["--reducer", "umap", "--color", "register", "--out", outs[0]]
+    done = invoke("plot", *spaces, *again, "--map", tmp_path / "kept.parquet")
+    assert done.exit_code == 0 and "maps taken from" in done.output
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "kept.parquet"), kept)
+    kept.assign(id=kept["id"] + "?").to_parquet(tmp_path / "other.parquet")
+    done = invoke("plot", *spaces, *again, "--map", tmp_path / "other.parquet")
+    assert "expected documents of these embeddings only" in str(done.exception)
+
+
+def test_options_of_umap_go_to_umap_alone():
+    umap = umap_options(["pca", "umap"], 5, None, "euclidean")
+    assert umap == {"n_neighbors": 5, "metric": "euclidean"}
+    assert reducer_options("pca", "pca", 9, umap) == {}
+    first = {"first": "pca", "n_first": 9}
+    assert reducer_options("umap", "pca", 9, umap) == {**umap, **first}
+    assert reducer_options("tsne", "scale", 9, umap) == {"first": "scale"}
 
 
 @pytest.mark.parametrize(
@@ -225,6 +246,8 @@ def test_plot_draws_a_page_or_a_picture(folders, tmp_path):
         (["--reducer", "magic"], "got reducer='magic'"),
         (["--first", "magic"], "got --first magic, expected one of none, pca"),
         (["--layers", "last"], r"got the layers \['last'\]"),
+        (["--reducer", "pca", "--min-dist", "0"], "got --min-dist with pca, expected"),
+        (["--font", "Nowhere"], "got the font 'Nowhere'"),
     ],
 )
 def test_plot_says_what_is_wrong(folders, tmp_path, monkeypatch, options, message):

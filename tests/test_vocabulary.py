@@ -76,6 +76,7 @@ COMMAND_ONLY = {
     "jobs": "threads and processes of all that runs",
     "json": "the result on standard output",
     "k": "is a range as text",
+    "kept": "a file that maps are kept in",
     "language": "of documents without one",
     "predict": "a classifier for load_corpus",
     "quiet": "no notes",

@@ -3,14 +3,15 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
-import pandas as pd
 import typer
 
 from embetter_reg._files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy as np
+    import pandas as pd
 
 FIRST_STEPS = ("none", "pca", "scale", "normalize")
 _OF_UMAP = ("umap", "supervised_umap")
@@ -89,8 +90,10 @@ def reducer_options(
     return options
 
 
-def keep_maps(path: Path, ids: "pd.Series", maps: dict[str, np.ndarray]) -> None:
+def keep_maps(path: Path, ids: "pd.Series", maps: "dict[str, np.ndarray]") -> None:
     """Write maps into a Parquet file, a row a document."""
+    import pandas as pd
+
     columns: dict[str, Any] = {"id": ids.to_numpy()}
     for name, points in maps.items():
         columns[f"{name}: x"], columns[f"{name}: y"] = points.T
@@ -100,7 +103,7 @@ def keep_maps(path: Path, ids: "pd.Series", maps: dict[str, np.ndarray]) -> None
 
 def kept_maps(
     path: Path, documents: "pd.DataFrame"
-) -> tuple[dict[str, np.ndarray], "pd.DataFrame"]:
+) -> "tuple[dict[str, np.ndarray], pd.DataFrame]":
     """Return maps that were kept, and their documents in the order of the maps.
 
     Raises
@@ -109,6 +112,8 @@ def kept_maps(
         If the file holds no maps, or one of a document that is not there.
 
     """
+    import pandas as pd
+
     try:
         table = pd.read_parquet(path)
         ids = table.pop("id")

@@ -102,7 +102,8 @@ def save_figure(
         for text in texts:
             text.set_fontfamily(family)
             if font_size is not None:
-                text.set_fontsize(text.get_fontsize() * font_size / _USUAL_SIZE)
+                points = float(text.get_fontsize())
+                text.set_fontsize(points * font_size / _USUAL_SIZE)
         _write(figure, out, dpi)
     finally:
         figure.set_size_inches(size)

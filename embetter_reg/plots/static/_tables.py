@@ -147,8 +147,8 @@ def plot_distances(
         bar: Style = {"linewidth": 8, "solid_capstyle": "butt", "clip_on": False}
         ax.plot([-0.5, -0.5], [start - 0.5, end - 0.5], color=color, **bar)
         ax.axhline(end - 0.5, color="w", linewidth=1.5)
-    names = [textwrap.fill(full_name(label), _WIDEST_NAME) for label in styles]
-    ax.set_yticks((starts + ends) / 2 - 0.5, names)
+    full_names = [textwrap.fill(full_name(label), _WIDEST_NAME) for label in styles]
+    ax.set_yticks((starts + ends) / 2 - 0.5, full_names)
     ax.set_xlim(-0.5, n_clusters - 0.5)
     ax.set(xlabel="cluster", ylabel=name)
     ax.spines[:].set_visible(False)

@@ -47,7 +47,7 @@ def plot_texts(
     *,
     width: int = 24,
     path: bool = False,
-    fontsize: float = 8,
+    font_size: float = 8,
     ax: Axes | None = None,
 ) -> Axes:
     """Write texts beside their points, without overlap: documents, or tokens.
@@ -66,7 +66,7 @@ def plot_texts(
     path : bool
         Join the points by a line in the order given, as the tokens of a sentence follow
         each other.
-    fontsize : float
+    font_size : float
     ax : Axes or None
         A map to write on, such as `plot_map` returns; None makes one with these points
         alone.
@@ -114,7 +114,7 @@ def plot_texts(
     boxes = [(*(dot - _DOT), *(dot + _DOT)) for dot in dots]
     n_omitted = 0
     for number, (point, dot) in enumerate(zip(points, dots, strict=True)):
-        annotation = _annotate(ax, texts[number], point, width, fontsize)
+        annotation = _annotate(ax, texts[number], point, width, font_size)
         half = _half_size(annotation)
         offset = _free_place(dot, half, np.array(boxes), number, frame)
         if offset is None:
@@ -136,7 +136,7 @@ def plot_texts(
     return ax
 
 
-def _annotate(ax: Axes, text: str, point, width: int, fontsize: float) -> Annotation:
+def _annotate(ax: Axes, text: str, point, width: int, font_size: float) -> Annotation:
     """Write one text on its point."""
     words = " ".join(str(text).split())
     lines = textwrap.wrap(words, width, max_lines=3, placeholder=" …")
@@ -147,7 +147,7 @@ def _annotate(ax: Axes, text: str, point, width: int, fontsize: float) -> Annota
         textcoords="offset points",
         ha="center",
         va="center",
-        fontsize=fontsize,
+        fontsize=font_size,
         zorder=4,
         arrowprops=_LEADER,
         bbox=_BOX,
