@@ -1,12 +1,24 @@
 import json
 import re
+from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from embetter_reg.analysis import compare_spaces
+from embetter_reg.analysis.compare._figures import FIGURES
 from embetter_reg.report import write_report
+from embetter_reg.report._method import FIGURE_METHODS, anchor
+
+REPO = Path(__file__).parents[1]
+
+
+def visible(page):
+    """Return the text of a page without its marks and folded parts."""
+    body = page[page.index("<body>") : page.index("<details>")]
+    return re.sub(r"<[^>]+>", "", body)
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +40,8 @@ def written(planted, tmp_path_factory):
         ],
     )
     folder = tmp_path_factory.mktemp("report")
+    source = tmp_path_factory.mktemp("data") / "a.tsv"
+    source.write_bytes(b"abc")
     page = write_report(
         comparison,
         spaces,
@@ -36,6 +50,8 @@ def written(planted, tmp_path_factory):
         about={"encoder": "planted"},
         fitted_on=["x"],
         compared=[str(n) for n in range(240)],
+        command="embetter-reg compare a.tsv",
+        inputs=[source],
     )
     return comparison, folder, page
 
@@ -44,12 +60,98 @@ def test_the_page_stands_alone(written):
     comparison, folder, page = written
     text = page.read_text(encoding="utf-8")
     assert page == folder / "report.html"
-    assert text.count("data:image/png;base64,") == 5
+    # two maps a space, agreement of two clusterers wide and narrow, two of clusters
+    assert text.count("data:image/png;base64,") == 10
     assert not re.search(r'(src|href)="(?!data:)', text) and "http" not in text.replace(
         "http-equiv", ""
     )
     assert "A &lt; B" in text and "tuned <b>" not in text
-    assert comparison.verdict.sentence.replace("<b>", "&lt;b&gt;") in text
+    assert comparison.verdict.sentence.replace("<b>", "&lt;b&gt;") in visible(text)
+
+
+def test_the_first_screen_has_bars_words_and_two_maps_of_the_last_space(written):
+    comparison, _, page = written
+    text = page.read_text(encoding="utf-8")
+    screen = visible(text)
+    agreement = comparison.agreement.query("k == 4 and clusterer == 'kmeans'")
+    agreement = agreement.set_index(["space", "label"])
+    bars = re.findall(r'aria-label="(.*?)".*?width:([\d.]+)%', text)
+    shown = iter(bars)
+    for space in ("original", "tuned <b>"):
+        for label in ("register", "language"):
+            row = agreement.loc[(space, label)]
+            words, width = next(shown)
+            interval = f"{row.ami_low:.2f}, {row.ami_high:.2f}".replace("-0.00", "0.00")
+            assert f"{row.ami:.2f} [{interval}]".replace("-0.00", "0.00") in words
+            null = agreement.loc[space]["ami_null"].max()
+            assert words.endswith(f"null {null:.2f}, floor {comparison.floor:.2f}")
+            assert float(width) == pytest.approx(100 * max(row.ami, 0), abs=0.6)
+    assert len(bars) == 4
+    assert "AMI says how far clusters" in screen and "here 4, as many as" in screen
+    captions = re.findall(r"<figcaption>(.*?)<", text[: text.index("<details>")])
+    assert captions == [
+        f"UMAP map of the tuned &lt;b&gt; space, colored by {label}."
+        for label in ("register", "language")
+    ]
+
+
+def test_controls_are_one_table_that_says_which_are_beaten(written):
+    comparison, folder, page = written
+    text = page.read_text(encoding="utf-8")
+    gains = comparison.ami_gains.query("space == 'tuned <b>' and control")
+    lowest = gains.groupby("against")["register_low"].min()
+    table = comparison.control_table().set_index("control")
+    assert list(table.index) == [
+        *("original", "language-centered", "LEACE", "shuffled labels"),
+    ]
+    for control, row in table.iterrows():
+        assert (row["beaten"] == "yes") == (lowest[control] > 0)
+    folded = text[text.index("Simple controls") :]
+    folded = folded[: folded.index("</details>")]
+    assert folded.count("<td>yes</td>") == (table["beaten"] == "yes").sum() == 4
+    assert "beats 4 of 4 simple controls" in folded and "<th>beaten?</th>" in folded
+    record = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    assert [row["beaten"] for row in record["control_table"]] == ["yes"] * 4
+
+
+def test_the_report_says_how_to_repeat_it(written):
+    _, folder, _ = written
+    text = (folder / "report.md").read_text(encoding="utf-8")
+    record = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    assert "| command | embetter-reg compare a.tsv |" in text
+    (digest,) = record["inputs"].values()
+    # of "abc", from FIPS 180-2
+    assert digest.startswith("ba7816bf8f01cfea414140de5dae2223b00361a3")
+    assert digest in text and "a.tsv" in next(iter(record["inputs"]))
+    age = datetime.now(UTC) - datetime.fromisoformat(record["date"])
+    assert 0 <= age.total_seconds() < 3600
+    assert record["versions"]["numpy"] == np.__version__
+
+
+def test_registers_have_their_names_and_one_order(written):
+    comparison, folder, _ = written
+    assert list(comparison.confounding.index) == ["NA", "IN", "OP", "HI"]
+    assert list(comparison.cluster_table("original")) == ["NA", "IN", "OP", "HI"]
+    text = (folder / "report.md").read_text(encoding="utf-8")
+    names = re.findall(r"^\| ((?:NA|IN|OP|HI) .*?) \|", text, flags=re.M)
+    assert names == [
+        *("NA narrative", "IN informational description"),
+        *("OP opinion", "HI how-to or instruction"),
+    ]
+
+
+def test_figures_link_to_their_sections_of_the_method_page(written, planted, tmp_path):
+    comparison, *_ = written
+    spaces = {"tuned <b>": planted["by_register"]}
+    page = write_report(comparison, spaces, tmp_path, method_url="https://site/method/")
+    text = page.read_text(encoding="utf-8")
+    method = (REPO / "docs" / "method.md").read_text(encoding="utf-8")
+    anchors = {anchor(heading) for heading in re.findall(r"^## (.*)$", method, re.M)}
+    links = re.findall(r'href="https://site/method/#(.*?)">(.*?)</a>', text)
+    assert {name for _, name in links} >= set(comparison.figures["figure"])
+    assert {target for target, _ in links} <= anchors
+    assert set(FIGURE_METHODS) == set(FIGURES)
+    assert {anchor(heading) for heading in FIGURE_METHODS.values()} <= anchors
 
 
 def test_json_repeats_the_comparison(written):
@@ -75,7 +177,7 @@ def test_markdown_names_its_pictures(written):
     escaped = comparison.verdict.sentence.replace("<", "&lt;").replace(">", "&gt;")
     assert escaped in text
     pictures = re.findall(r"\]\((\w+\.png)\)", text)
-    assert len(pictures) == 5 and all(
+    assert len(pictures) == 8 and all(
         (folder / name).stat().st_size > 5000 for name in pictures
     )
 
@@ -100,7 +202,7 @@ def test_every_table_stands_in_each_form(written):
         "Hybrids in and out",
         "What a space gains",
     ):
-        assert f"<h2>{heading}" in text and f"## {heading}" in marked
+        assert f"<summary><h2>{heading}" in text and f"## {heading}" in marked
     row = comparison.figures.query("space == 'tuned <b>' and figure == 'CiLISI'").iloc[
         0
     ]
@@ -171,7 +273,7 @@ def hostile(tmp_path_factory):
 def test_markdown_holds_no_markup_of_the_data(hostile):
     text = (hostile / "report.md").read_text(encoding="utf-8")
     pictures = re.findall(r"\]\((\w[\w.-]*\.png)\)", text)
-    assert len(pictures) == text.count("](") == 7
+    assert len(pictures) == text.count("](") == 14
     assert not re.search(r"<[a-z/!]", text)
     assert "a\\|b" in text
 

@@ -80,6 +80,7 @@ COMMAND_ONLY = {
     "language": "of documents without one",
     "predict": "a classifier for load_corpus",
     "quiet": "no notes",
+    "show_all": "prints more",
     "runs": "the argument; folders of sweeps",
     "sample": "DataFrame.sample of pandas",
     "skip_bad_rows": "on_error='skip' of read_documents",

@@ -1,11 +1,9 @@
 """Commands ``demo`` and ``compare``: spaces of the same documents, and the report."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from embetter_reg.cli._app import (
     BatchSize,
@@ -22,10 +20,8 @@ from embetter_reg.cli._app import (
     SkipBadRows,
     TextColumn,
     console,
-    output,
-    working,
 )
-from embetter_reg.cli._common import command, print_json, stop_if_dry
+from embetter_reg.cli._common import command, stop_if_dry
 from embetter_reg.cli._inputs import (
     column_names,
     count_languages,
@@ -45,15 +41,22 @@ from embetter_reg.cli._selection import (
     select_documents,
 )
 from embetter_reg.cli._settings import settings
+from embetter_reg.cli._summary import report_on
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from embetter_reg.analysis import Comparison, DocumentComparison
+
+ShowAll = Annotated[
+    bool,
+    typer.Option("--all", help="Print controls and every clustering, too."),
+]
 
 
 @command
-def demo(out: Out = Path("demo"), random_state: RandomState = 0) -> None:
+def demo(
+    show_all: ShowAll = False, out: Out = Path("demo"), random_state: RandomState = 0
+) -> None:
     """Tune a space on the bundled corpus and report what the tuned space is organized
     by.
     """
@@ -68,7 +71,14 @@ def demo(out: Out = Path("demo"), random_state: RandomState = 0) -> None:
     result = compare_documents(
         train, test, random_state=random_state, show_progress=settings.shows_progress
     )
-    _report(result, out, "The bundled corpus", random_state)
+    report_on(
+        result,
+        out,
+        "The bundled corpus",
+        random_state,
+        everything=show_all,
+        about={"documents": f"the bundled corpus, {len(documents):,} documents"},
+    )
 
 
 @command
@@ -183,6 +193,7 @@ def compare(
     n_seeds: Annotated[
         int, typer.Option(help="Clusterings at each k, each with a seed of its own.")
     ] = 5,
+    show_all: ShowAll = False,
     out: Out = Path("report"),
     random_state: RandomState = 0,
 ) -> None:
@@ -229,14 +240,16 @@ def compare(
             on_error="skip" if skip_bad_rows else "raise",
         )
 
+    notes: list[str] = []  # which documents were read, and why others left
+
     def choose(documents: "pd.DataFrame") -> "pd.DataFrame":
         if takes_unlabeled:
-            console.print(
-                f"{len(documents):,} documents read ({count_languages(documents)})"
-            )
+            note = f"{len(documents):,} documents read ({count_languages(documents)})"
+            console.print(note)
+            notes.append(note)
             return documents
         policy = "keep" if hybrids == "both" else hybrids
-        return select_documents(documents, group, policy)
+        return select_documents(documents, group, policy, notes)
 
     every = read(docs)
     documents = choose(every)
@@ -296,7 +309,15 @@ def compare(
         random_state=random_state,
         show_progress=settings.shows_progress,
     )
-    _report(result, out, "Register or language?", random_state)
+    report_on(
+        result,
+        out,
+        "Register or language?",
+        random_state,
+        everything=show_all,
+        inputs=[*docs, *(test or []), *(embeddings or [])],
+        about={"documents": "; ".join(notes)},
+    )
 
 
 def _name_of(paths: list[Path]) -> str:
@@ -304,40 +325,3 @@ def _name_of(paths: list[Path]) -> str:
     if len(paths) == 1:
         return paths[0].stem
     return paths[0].absolute().parent.name
-
-
-def _report(
-    result: "DocumentComparison", out: Path, title: str, random_state: int
-) -> None:
-    """Write the report and print what it says in short."""
-    from embetter_reg.report import write_report
-
-    with working("drawing maps and writing the report"):
-        page = write_report(result, out=out, title=title, random_state=random_state)
-    if settings.json:
-        record = json.loads((out / "report.json").read_text(encoding="utf-8"))
-        print_json({"out": page, **record})
-    _summarize(result.comparison, page)
-
-
-def _summarize(comparison: "Comparison", page: Path) -> None:
-    table = Table(title="AMI of clusters with each label on held-out documents")
-    for name in ("space", "clusterer"):
-        table.add_column(name)
-    for name in ("k", "register", "language"):
-        table.add_column(name, justify="right")
-    marks = [comparison.parameters["n_registers"], comparison.parameters["n_languages"]]
-    key = ["space", "clusterer", "k"]
-    rows = comparison.agreement[comparison.agreement["k"].isin(marks)]
-    amis = rows.set_index([*key, "label"])["ami"]
-    for space, clusterer, k in rows[key].drop_duplicates().to_numpy().tolist():
-        table.add_row(
-            space,
-            clusterer,
-            str(k),
-            f"{amis[space, clusterer, k, 'register']:.2f}",
-            f"{amis[space, clusterer, k, 'language']:.2f}",
-        )
-    output.print(table, soft_wrap=False)
-    output.print(f"\n{comparison.verdict.sentence}\n", style="bold")
-    output.print(f"Report: {page}")

@@ -7,6 +7,8 @@ from typing import Any
 
 import typer
 
+from embetter_reg.cli._settings import settings
+
 
 def read_config(ctx: typer.Context, path: Path | None) -> Path | None:
     """Take the options of a TOML file as defaults of the command.
@@ -22,6 +24,7 @@ def read_config(ctx: typer.Context, path: Path | None) -> Path | None:
         If it cannot be read.
 
     """
+    settings.context = ctx
     if path is None or ctx.resilient_parsing:
         return path
     try:

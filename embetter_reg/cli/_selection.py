@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def select_documents(
-    documents: "pd.DataFrame", group: str, policy: str
+    documents: "pd.DataFrame", group: str, policy: str, notes: list[str] | None = None
 ) -> "pd.DataFrame":
     """Return the documents of a group, under a policy for hybrids, and print how many
-    left for which reason.
+    left for which reason; the sentence is added to ``notes``.
     """
     from embetter_reg.corpus import hybrids, select_group
 
@@ -37,10 +37,13 @@ def select_documents(
         f"{count:,} {reason}" for reason, count in reasons.items() if count
     )
     noun = "rows, one a register" if policy == "explode" else "kept"
-    console.print(
+    note = (
         f"{len(documents):,} documents read ({count_languages(documents)}), "
         f"{len(selected):,} {noun}{'; left out: ' if left else ''}{left}"
     )
+    console.print(note)
+    if notes is not None:
+        notes.append(note)
     if selected.empty:
         raise ValueError(
             f"got no document of the group {group!r}, expected some; check labels, "

@@ -1,7 +1,7 @@
 """How the command that runs was asked to run."""
 
 from dataclasses import dataclass
-from typing import TextIO
+from typing import Any, TextIO
 
 
 @dataclass
@@ -13,6 +13,7 @@ class Settings:
     json: bool = False
     quiet: bool = False
     verbose: bool = False
+    context: Any = None  # of the command that runs, with its options
     stream: TextIO | None = None  # where JSON goes
 
     @property

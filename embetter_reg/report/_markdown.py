@@ -7,7 +7,7 @@ import pandas as pd
 
 from embetter_reg.analysis import Comparison
 from embetter_reg.report._pictures import Picture
-from embetter_reg.report._sections import Section, other_verdicts
+from embetter_reg.report._sections import Section
 
 
 def write_markdown(
@@ -19,15 +19,18 @@ def write_markdown(
     """Return the text of report.md."""
     sentence = escape(comparison.verdict.sentence)
     lines = [f"# {escape(title)}", "", f"**{sentence}**", ""]
-    for heading, sentences in other_verdicts(comparison).items():
-        lines += [heading, ""]
-        lines += [f"- {escape(sentence)}" for sentence in sentences]
-        lines += [""]
+    for name, words in comparison.plain_words().items():
+        lines += [f"**{name}** {escape(words)}", ""]
+    steps = comparison.next_steps()
+    if steps:
+        lines += ["What to do next:", "", *(f"- {escape(step)}" for step in steps), ""]
     for picture in pictures:
         caption = escape(picture.caption)
         lines += ["", f"![{caption}]({picture.name})", "", f"*{caption}*"]
     for section in sections:
         lines += ["", f"## {escape(section.heading)}", "", escape(section.words), ""]
+        if section.method:
+            lines += [f"More on the method page: {section.method}.", ""]
         lines += _table(section.table)
     return "\n".join(lines) + "\n"
 

@@ -7,23 +7,29 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from embetter_reg._files import slug
 from embetter_reg.analysis import Comparison, make_reducer
-from embetter_reg.plots import plot_agreement, plot_cluster_table, plot_maps
+from embetter_reg.plots import plot_agreement, plot_cluster_table, plot_map
 
 _UMAP_NEIGHBORS = 15
 _DPI = 130
+_MAP_SIZE = (4.0, 4.7)  # inches; a phone shows text of this picture at a size to read
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture by its file's name; a ``wide`` one takes a row of the page."""
+    """A picture by its file's name and the ``part`` of the page that it stands in:
+    "first" (the first screen), "maps", "curves" or "clusters". ``narrow`` is the same
+    for screens of a phone, where the wide one would be too small to read.
+    """
 
     name: str
     caption: str
     png: bytes
-    wide: bool
+    part: str
+    narrow: bytes | None = None
 
 
 def draw_pictures(
@@ -31,26 +37,37 @@ def draw_pictures(
 ) -> list[Picture]:
     """Draw the maps, agreement over k, and the cluster tables of spaces."""
     maps = {name: _map(X, random_state) for name, X in spaces.items()}
-    figure = plot_maps(maps, register=comparison.register, language=comparison.language)
-    caption = (
-        "UMAP maps of the held-out documents, colored by register and by language."
-    )
-    pictures = [Picture("maps.png", caption, _png(figure), wide=True)]
+    labels = {"register": comparison.register, "language": comparison.language}
+    last = comparison.parameters["spaces"][-1]
+    if last not in spaces:
+        last = list(spaces)[-1]
+    files = _file_names(spaces)
+    pictures = []
+    for space in sorted(spaces, key=lambda name: name != last):
+        part = "first" if space == last else "maps"
+        for label, values in labels.items():
+            ax = Figure(figsize=_MAP_SIZE, layout="constrained").subplots()
+            plot_map(maps[space], values, name=label, legend="below", ax=ax)
+            caption = f"UMAP map of the {space} space, colored by {label}."
+            name = f"map_{files[space]}_{label}.png"
+            pictures.append(Picture(name, caption, _png(ax.figure), part))
     for clusterer in comparison.parameters["clusterers"]:
-        figure = plot_agreement(comparison, clusterer)
         caption = (
             f"Agreement of clusters ({clusterer}) with register and with language over "
             "the number of clusters; bands are bootstrap intervals by document."
         )
+        wide = plot_agreement(comparison, clusterer)
+        narrow = plot_agreement(comparison, clusterer, stacked=True)
         name = f"agreement_{clusterer}.png"
-        pictures.append(Picture(name, caption, _png(figure), wide=True))
-    for space, name in _file_names(spaces).items():
+        pictures.append(Picture(name, caption, _png(wide), "curves", _png(narrow)))
+    for space, base in files.items():
         ax = plot_cluster_table(
             comparison.cluster_table(space),
             title=f"{space} space, k = {comparison.parameters['n_registers']}",
         )
         caption = f"What the clusters of the {space} space are made of, by register."
-        pictures.append(Picture(name, caption, _png(ax.figure), wide=False))
+        name = f"clusters_{base}.png"
+        pictures.append(Picture(name, caption, _png(ax.figure), "clusters"))
     return pictures
 
 
@@ -66,15 +83,17 @@ def _map(X: np.ndarray, random_state: int) -> np.ndarray:
 
 
 def _file_names(spaces: Mapping[str, Any]) -> dict[str, str]:
-    """Return a file's name for each space; names that become alike are numbered."""
+    """Return a part of files' names for each space; those that become alike are
+    numbered.
+    """
     names: dict[str, str] = {}
     for space in spaces:
-        base = f"clusters_{slug(space)}"
-        name = f"{base}.png"
+        base = slug(space)
+        name = base
         number = 1
         while name in names.values():
             number += 1
-            name = f"{base}-{number}.png"
+            name = f"{base}-{number}"
         names[space] = name
     return names
 

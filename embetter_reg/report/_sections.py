@@ -9,6 +9,7 @@ import pandas as pd
 
 from embetter_reg.analysis import Comparison
 from embetter_reg.analysis.compare import LABELS
+from embetter_reg.corpus.registers import full_name
 
 _WIDEST = 5  # spaces side by side
 _GOLD = {
@@ -19,17 +20,23 @@ _GOLD = {
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, the words below it, and a table of text."""
+    """A heading, the words below it, a table of text, and the section of the method
+    page that tells more.
+    """
 
     heading: str
     words: str
     table: pd.DataFrame
+    method: str = ""
 
 
 def make_sections(comparison: Comparison, record: Mapping[str, Any]) -> list[Section]:
     """Return the sections of a report in their order."""
     level = f"{comparison.parameters['confidence']:.0%}"
-    sections = [_agreement(comparison, level)]
+    sections = []
+    if comparison.parameters["controls"]:
+        sections.append(_beaten(comparison, level))
+    sections.append(_agreement(comparison, level))
     if len(comparison.ami_gains):
         sections.append(_gains(comparison))
     if len(comparison.figures):
@@ -45,17 +52,28 @@ def make_sections(comparison: Comparison, record: Mapping[str, Any]) -> list[Sec
     return sections
 
 
-def other_verdicts(comparison: Comparison) -> dict[str, list[str]]:
-    """Return the sentences about the other spaces and about controls, by heading."""
-    names = {
-        "Beside it:": comparison.parameters["spaces"][:-1],
-        "Controls:": comparison.parameters["controls"],
-    }
-    return {
-        heading: [comparison.verdicts[name].sentence for name in spaces]
-        for heading, spaces in names.items()
-        if spaces
-    }
+def _beaten(comparison: Comparison, level: str) -> Section:
+    """Return all controls as one table, which says of each whether it is beaten."""
+    rows = comparison.control_table()
+    parameters = comparison.parameters
+    last = parameters["spaces"][-1]
+    table = pd.DataFrame({"control": rows["control"]})
+    for label in LABELS:
+        table[f"{label} AMI"] = _with_interval(
+            rows, label, f"{label}_low", f"{label}_high"
+        )
+    gain = _with_interval(rows, "gain", "gain_low", "gain_high", sign="+")
+    table["gain of the last space"] = gain
+    table["beaten?"] = rows["beaten"]
+    n_beaten = int((rows["beaten"] == "yes").sum())
+    words = (
+        f"The {last} space beats {n_beaten} of {len(rows)} simple controls in register "
+        f"AMI. Figures are at k = {parameters['n_registers']} "
+        f"({parameters['clusterers'][0]}), the gain in register AMI is paired by "
+        f"document, and brackets hold {level} intervals. 'yes' needs a gain above 0 with "
+        "every clusterer."
+    )
+    return Section("Simple controls", words, table, "Controls")
 
 
 def _agreement(comparison: Comparison, level: str) -> Section:
@@ -91,6 +109,7 @@ def _agreement(comparison: Comparison, level: str) -> Section:
         "Agreement with register and with language",
         words,
         _grouped(table, ["space", "clusterer"]),
+        "AMI",
     )
 
 
@@ -110,7 +129,10 @@ def _gains(comparison: Comparison) -> Section:
         "these documents."
     )
     return Section(
-        "What a space gains over others", words, _grouped(table, ["space", "against"])
+        "What a space gains over others",
+        words,
+        _grouped(table, ["space", "against"]),
+        "Controls",
     )
 
 
@@ -219,7 +241,8 @@ def _confounding(comparison: Comparison) -> Section:
     return Section(
         "Register and language in these documents",
         words,
-        comparison.confounding.reset_index(),
+        comparison.confounding.rename(index=full_name).reset_index(),
+        "Are register and language confounded?",
     )
 
 
@@ -240,6 +263,7 @@ def _balanced(comparison: Comparison, level: str) -> Section:
         "As many documents of each register in each language",
         words,
         _grouped(table, ["space", "clusterer"]),
+        "Are register and language confounded?",
     )
 
 
@@ -256,7 +280,10 @@ def _hybrids(comparison: Comparison) -> Section:
         "which counts, and without them."
     )
     return Section(
-        "Hybrids in and out", words, _grouped(table, ["space", "clusterer", "k"])
+        "Hybrids in and out",
+        words,
+        _grouped(table, ["space", "clusterer", "k"]),
+        "Hybrids in and out",
     )
 
 
@@ -267,6 +294,9 @@ def _facts(comparison: Comparison, record: Mapping[str, Any]) -> Section:
         n_fitted = str(len(record["fitted_on"]))
     versions = [f"{name} {version}" for name, version in record["versions"].items()]
     facts = {
+        "command": record["command"] or "not given",
+        "date": record["date"],
+        **{f"input {name}": digest for name, digest in record["inputs"].items()},
         **record["about"],
         "registers": _GOLD[parameters["label_source"]],
         "documents compared": parameters["n_documents"],
@@ -279,7 +309,10 @@ def _facts(comparison: Comparison, record: Mapping[str, Any]) -> Section:
         "versions": ", ".join(versions),
     }
     table = pd.DataFrame({"what": list(facts), "value": list(map(str, facts.values()))})
-    words = "All k, seeds and document ids are in report.json."
+    words = (
+        "Run the command again on the same input files, whose SHA-256 digests are below. "
+        "All k, seeds and document ids are in report.json."
+    )
     return Section("To repeat it", words, table)
 
 

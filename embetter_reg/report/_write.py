@@ -2,10 +2,9 @@
 pictures.
 """
 
-import importlib.metadata
 import json
-import platform
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +12,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from embetter_reg import __version__
 from embetter_reg._files import check_folder, write_atomically
 from embetter_reg._validation import check_choice, check_space, check_whole_number
 from embetter_reg.analysis import Comparison, DocumentComparison
 from embetter_reg.report._html import write_page
 from embetter_reg.report._markdown import write_markdown
+from embetter_reg.report._origin import file_digests, find_method_page, versions
 from embetter_reg.report._pictures import draw_pictures
 from embetter_reg.report._sections import make_sections
 
-_PACKAGES = (
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "torch",
-    "umap-learn",
-    "sentence-transformers",
-    "matplotlib",
-)
 _TABLES = (
     "agreement",
     "margins",
@@ -52,6 +42,9 @@ def write_report(
     about: Mapping[str, Any] | None = None,
     fitted_on: Sequence[str] | None = None,
     compared: Sequence[str] | None = None,
+    command: str | None = None,
+    inputs: Sequence[str | Path] = (),
+    method_url: str | None = None,
     random_state: int = 0,
 ) -> Path:
     """Write the report of a comparison into the folder ``out`` and return the path of
@@ -71,6 +64,13 @@ def write_report(
         More to record: data, encoder, head and their parameters.
     fitted_on, compared : sequences of document ids or None
         Of a DocumentComparison, they and ``about`` are known.
+    command : str or None
+        What repeats the comparison, for the reader.
+    inputs : sequence of paths
+        The files, or folders of them, that were read; their digests are recorded.
+    method_url : str or None
+        Address of the method page, to which every section links. None takes the
+        documentation that the installed package names, if it does.
     random_state : int
         Seeds the UMAP maps.
 
@@ -113,7 +113,10 @@ def write_report(
         **_results(comparison),
         "parameters": {**comparison.parameters, "map_random_state": random_state},
         "about": about,
-        "versions": _versions(),
+        "command": command,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "inputs": file_digests(inputs),
+        "versions": versions(),
         "seen": seen,
         "fitted_on": None if fitted_on is None else list(fitted_on),
         "compared": None if compared is None else list(compared),
@@ -127,7 +130,9 @@ def write_report(
             _plain(record), indent=1, ensure_ascii=False, allow_nan=False
         ),
         "report.md": write_markdown(title, comparison, sections, pictures),
-        "report.html": write_page(title, comparison, sections, pictures),
+        "report.html": write_page(
+            title, comparison, sections, pictures, method_url or find_method_page()
+        ),
     }
     for name, text in texts.items():
         # A text may hold half of a surrogate pair, which UTF-8 cannot.
@@ -179,6 +184,8 @@ def _results(comparison: Comparison) -> dict[str, Any]:
             for name, verdict in comparison.verdicts.items()
         },
         "floor": comparison.floor,
+        "next_steps": comparison.next_steps(),
+        "control_table": _records(comparison.control_table()),
         **tables,
         "skipped": comparison.skipped,
         "confounding": comparison.confounding.to_dict("index"),
@@ -189,14 +196,6 @@ def _results(comparison: Comparison) -> dict[str, Any]:
 
 def _records(table: pd.DataFrame) -> list[dict[Any, Any]]:
     return table.to_dict("records")
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "embetter_reg": __version__,
-        "python": platform.python_version(),
-        **{name: importlib.metadata.version(name) for name in _PACKAGES},
-    }
 
 
 def _plain(value: Any) -> Any:

@@ -44,6 +44,7 @@ from embetter_reg.analysis.compare._tables import (
 )
 from embetter_reg.analysis.compare._verdict import judge
 from embetter_reg.analysis.metrics import cosine_silhouette
+from embetter_reg.corpus.registers import sort_labels
 
 _N_BALANCED = 50  # samples
 
@@ -277,6 +278,7 @@ def _assemble(
         "balanced_agreement": pd.DataFrame(results.balanced_rows),
     }
     floor = float(adjusted_mutual_info_score(*(study.gold[each] for each in LABELS)))
+    table = confounding_table(**study.gold)
     association = cramers_v(study.gold["register"], study.gold["language"])
     verdicts = {
         space: judge(
@@ -306,7 +308,7 @@ def _assemble(
         figure_differences=tabulate_differences(results.figures, pairs, confidence),
         skipped=results.skipped,
         silhouettes=pd.DataFrame(silhouettes),
-        confounding=confounding_table(**study.gold),
+        confounding=table.loc[sort_labels(table.index)],
         cramers_v=association,
         hybrids=pd.DataFrame(results.hybrid_rows),
         verdicts=verdicts,

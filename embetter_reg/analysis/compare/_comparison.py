@@ -7,9 +7,20 @@ import numpy as np
 import pandas as pd
 
 from embetter_reg._validation import check_choice
+from embetter_reg.analysis.compare._beaten import tabulate_controls
 from embetter_reg.analysis.compare._checks import LABELS
+from embetter_reg.analysis.compare._next_steps import next_steps
+from embetter_reg.analysis.compare._screen import (
+    draw_bars,
+    draw_screen,
+    draw_steps,
+    draw_words,
+    plain_words,
+    tabulate_bars,
+)
 from embetter_reg.analysis.compare._verdict import Verdict
 from embetter_reg.analysis.metrics import cluster_table
+from embetter_reg.corpus.registers import sort_labels
 
 
 @dataclass(frozen=True)
@@ -110,7 +121,60 @@ class Comparison:
         """
         check_choice("space", space, list(self.clusters))
         check_choice("label", label, LABELS)
-        return cluster_table(self.clusters[space], getattr(self, label))
+        table = cluster_table(self.clusters[space], getattr(self, label))
+        return table[sort_labels(table.columns)]
+
+    def control_table(self) -> pd.DataFrame:
+        """Return the simple controls beside the last space, a row each.
+
+        ``register`` and ``language`` are the control's AMI at ``k = n_registers`` (first
+        clusterer), ``gain`` what the last space gains over it in register AMI, all with
+        ``_low`` and ``_high``. ``beaten`` is "yes" where that gain is above 0 with every
+        clusterer, "no: better" where it is below, else "no: as good".
+        """
+        tables = {"agreement": self.agreement, "ami_gains": self.ami_gains}
+        return tabulate_controls(tables, self.parameters)
+
+    def bars(self) -> pd.DataFrame:
+        """Return what the bars show, a row a given space at ``k = n_registers``: both AMI
+        with ``_low`` and ``_high``, the ``null`` of shuffled labels and the ``floor``.
+        """
+        return tabulate_bars(self.agreement, self.floor, self.parameters)
+
+    def next_steps(self) -> list[str]:
+        """Return what to do next, a sentence each: where the verdict is "undecided", how
+        many documents would decide, which registers are too few, what depends on k; and
+        which simple controls are as good.
+        """
+        return next_steps(
+            {"agreement": self.agreement, "margins": self.margins},
+            self.control_table(),
+            word=self.verdict.word,
+            floor=self.floor,
+            register=self.register,
+            parameters=self.parameters,
+        )
+
+    def plain_words(self) -> dict[str, str]:
+        """Return a plain sentence on AMI, on k, and on what the bars show."""
+        return plain_words(self.parameters)
+
+    def screen_parts(self) -> dict[str, str]:
+        """Return the HTML of the first screen by part: bars, words and steps."""
+        return {
+            "bars": draw_bars(self.bars()),
+            "words": draw_words(self.plain_words()),
+            "steps": draw_steps(self.next_steps()),
+        }
+
+    def _repr_html_(self) -> str:
+        return draw_screen(
+            self.verdict.sentence,
+            self.verdict.word,
+            self.bars(),
+            self.next_steps(),
+            self.plain_words(),
+        )
 
 
 @dataclass(frozen=True)
@@ -144,3 +208,6 @@ class DocumentComparison:
     def verdict(self) -> Verdict:
         """The verdict on the last space."""
         return self.comparison.verdict
+
+    def _repr_html_(self) -> str:
+        return self.comparison._repr_html_()

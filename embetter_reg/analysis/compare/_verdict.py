@@ -6,6 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from embetter_reg.analysis.compare._beaten import (
+    AS_GOOD,
+    BETTER,
+    YES,
+    beaten_controls,
+)
 from embetter_reg.analysis.compare._checks import LABELS
 from embetter_reg.analysis.compare._controls import CENTERED
 
@@ -101,10 +107,10 @@ def _beside_controls(gains: pd.DataFrame, word: str, raw: str) -> str:
     if gains.empty:
         return ""
     gains = gains[gains["control"]]
-    by_control = gains.groupby("against", sort=False)
-    beaten = by_control["register_low"].min() > 0
-    superior = by_control["register_high"].max() < 0
-    equal = ~beaten & ~superior
+    answers = beaten_controls(gains)
+    beaten = answers == YES
+    superior = answers == BETTER
+    equal = answers == AS_GOOD
     first = gains.drop_duplicates("against").set_index("against")
     names = list(first.index)
 

@@ -40,6 +40,13 @@ def n_legend_columns(n_labels: int) -> int:
     return -(-n_labels // _LEGEND_ROWS)
 
 
+def legend_below(ax: Axes, title: str = "", **options) -> None:
+    """Put a legend below the Axes, which a narrow page shows whole."""
+    place: Style = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.02), "ncols": 2}
+    spacing: Style = {"columnspacing": 1.0, "handletextpad": 0.3}
+    legend_beside(ax, title, **place, **spacing, **options)
+
+
 def legend_beside(ax: Axes, title: str = "", **options) -> None:
     """Put a legend to the right of the Axes, its labels wrapped."""
     handles, labels = ax.get_legend_handles_labels()

@@ -30,7 +30,9 @@ _PANELS = {
 
 
 @literal_text
-def plot_agreement(comparison: Comparison, clusterer: str | None = None) -> Figure:
+def plot_agreement(
+    comparison: Comparison, clusterer: str | None = None, *, stacked: bool = False
+) -> Figure:
     """Draw AMI with register and with language over k, with bootstrap intervals.
 
     Vertical lines mark the numbers of registers, of languages and of their product; the
@@ -41,6 +43,9 @@ def plot_agreement(comparison: Comparison, clusterer: str | None = None) -> Figu
     comparison : Comparison
     clusterer : str or None
         None takes the first that was compared.
+    stacked : bool
+        Whether the second curve stands below the first, and the legend below both, for
+        a narrow page.
 
     Raises
     ------
@@ -67,8 +72,11 @@ def plot_agreement(comparison: Comparison, clusterer: str | None = None) -> Figu
     n_ks = table.groupby("space")["k"].transform("nunique")
     # Controls that are clustered at two k have no curve.
     table = table[n_ks == n_ks.max()]
-    figure = Figure(figsize=(11.5, 4.6), layout="constrained")
-    panels = figure.subplots(1, 2, sharey=True)
+    figure = Figure(
+        figsize=(4.6, 8.0) if stacked else (11.5, 4.6), layout="constrained"
+    )
+    n_rows = 2 if stacked else 1
+    panels = figure.subplots(n_rows, 2 // n_rows, sharey=True)
     styles = space_styles(table["space"].unique())
     n_labels = (parameters["n_registers"], parameters["n_languages"])
     thin: Style = {"color": GRAY, "linewidth": 1}
@@ -84,7 +92,15 @@ def plot_agreement(comparison: Comparison, clusterer: str | None = None) -> Figu
         ax.set_ylim(-0.07, 1.15)
         ax.set_title(f"clusters against {label}", loc="left")
     panels[0].set_ylabel("AMI (1 = identical, 0 = chance)")
-    legend_beside(panels[1])
+    if stacked:
+        figure.legend(
+            *panels[1].get_legend_handles_labels(),
+            loc="outside lower center",
+            ncols=2,
+            frameon=False,
+        )
+    else:
+        legend_beside(panels[1])
     return figure
 
 

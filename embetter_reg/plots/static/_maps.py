@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,6 +16,7 @@ from embetter_reg.plots.static._axes import (
     PALE,
     Style,
     axes,
+    legend_below,
     legend_beside,
     literal_text,
 )
@@ -37,7 +39,7 @@ def plot_map(
     name: str = "",
     title: str = "",
     dims: Sequence[str] | None = None,
-    legend: bool = True,
+    legend: bool | Literal["below"] = True,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw documents as points, colored by a label, a cluster or a number.
@@ -54,7 +56,8 @@ def plot_map(
     dims : pair of str or None
         What the two dimensions are, such as ``("PC 1", "PC 2")``. None hides the
         scales, which mean nothing in a map.
-    legend : bool
+    legend : bool or "below"
+        Beside the map, below it, or none.
     ax : Axes or None
         Where to draw; None makes one.
 
@@ -93,7 +96,8 @@ def plot_map(
     else:
         _draw_groups(ax, points, label_names(labels))
         if legend:
-            legend_beside(ax, name, markerscale=_legend_scale(len(points)))
+            place = legend_below if legend == "below" else legend_beside
+            place(ax, name, markerscale=_legend_scale(len(points)))
     if dims is None:
         ax.set(xticks=[], yticks=[])
     else:
@@ -103,7 +107,7 @@ def plot_map(
     return ax
 
 
-def _draw_numbers(ax: Axes, points, values: np.ndarray, name: str, legend: bool):
+def _draw_numbers(ax: Axes, points, values: np.ndarray, name: str, legend: bool | str):
     style = _point_style(len(points))
     x, y = points.T
     scatter = ax.scatter(x, y, c=values, cmap="cividis", alpha=0.8, **style)
