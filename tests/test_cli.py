@@ -454,6 +454,12 @@ def test_encode_then_predict_from_what_is_stored(labeled, tiny_folder, tmp_path)
         tmp_path / "again",
     )
     assert stored.exit_code == again.exit_code == 0, again.output
+    probabilities = [
+        [json.loads(line)["probabilities"] for line in lines_of(path)]
+        for path in sorted(tmp_path.glob("*/predictions.jsonl"))
+    ]
+    first, second = map(pd.DataFrame, probabilities)
+    pd.testing.assert_frame_equal(first, second, atol=2e-4)
     reports = [
         pd.read_csv(tmp_path / name / "reports.csv") for name in ("stored", "again")
     ]

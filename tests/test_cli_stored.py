@@ -1,7 +1,10 @@
 """Command ``compare`` on stored embeddings, of today and of the older scripts."""
 
 import json
+import re
+import shlex
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -111,7 +114,59 @@ def test_every_document_that_leaves_has_a_reason(planted, tmp_path):
     labels[:4] = [[], ["MT"], ["NA", "OP"], ["NA", "MT"]]
     path = tmp_path / "docs.jsonl"
     documents.assign(labels=labels).to_json(path, orient="records", lines=True)
-    options = ["--encoders", "surface", "--head", "none"]
-    _, _, done = compare(path, *options, out=tmp_path / "r")
+    done = CliRunner().invoke(app, ["compare", str(path), "--dry-run"])
+    assert done.exit_code == 0, done.exception
     said = "116 kept; left out: 1 without a label, 2 of registers outside without_MT, "
-    assert said + "1 hybrids" in done.stderr
+    assert said + "1 hybrid\n" in done.stderr
+
+
+def test_embeddings_without_predictions_say_so(planted):
+    done = CliRunner().invoke(app, ["predict", str(planted / "new")])
+    assert re.search(
+        "carry no predictions .*new.*, expected those that encode made by a register",
+        str(done.exception),
+    )
+
+
+@pytest.fixture
+def older_folds(tmp_path):
+    """Embeddings of two folds, as the umap-embeddings scripts wrote them."""
+    rng = np.random.default_rng(0)
+    corpus = load_registers().query("lang in ['en', 'fr']").groupby("lang").head(24)
+    codes = pd.factorize(corpus["labels"].str[0])[0]
+    for fold in (1, 2):
+        folder = tmp_path / "model_embeds" / "CORE" / f"xlmr-fold-{fold}"
+        folder.mkdir(parents=True)
+        X = rng.normal(scale=0.2, size=(3, len(corpus), 12)) + np.eye(12)[codes]
+        table = corpus.assign(text=[f"Text {n}." for n in range(len(corpus))])
+        for layer, name in zip(X, ("first", "half", "last"), strict=True):
+            table[f"embed_{name}"] = layer.tolist()
+        for language, rows in table.groupby("lang"):
+            columns = ["id", "lang", "labels", "text", *rows.filter(like="embed_")]
+            rows[columns].to_csv(folder / f"{language}_embeds.tsv", sep="\t")
+    return tmp_path
+
+
+def test_the_recipe_of_coming_from_runs_as_written(older_folds, monkeypatch):
+    """The page writes it for fold 1; every other fold is the same lines again."""
+    monkeypatch.chdir(older_folds)
+    page = Path(__file__).parents[1] / "docs" / "coming-from.md"
+    blocks = re.findall(r"```sh\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    runs = [shlex.split(line)[1:] for line in lines if line.startswith("embetter-reg")]
+    of_folds = [
+        run for run in runs if "fold_1" in " ".join(run) and run[0] != "average"
+    ]
+    assert [run[0] for run in of_folds] == ["convert", "sweep"]
+    average = next(run for run in runs if run[0] == "average")
+    others = [
+        [re.sub(r"(fold[-_])1", r"\g<1>2", argument) for argument in run]
+        for run in of_folds
+    ]
+    for run in [*of_folds, *others, average]:
+        done = CliRunner().invoke(app, run)
+        assert done.exit_code == 0, (run, done.exception)
+    averaged = pd.read_csv(Path(average[-1]) / "average.csv")
+    assert set(averaged["space"]) == {"first", "half", "last"}
+    n_seeds = int(of_folds[1][of_folds[1].index("--n-seeds") + 1])
+    assert set(averaged["n_runs"]) == {2 * n_seeds}

@@ -249,9 +249,15 @@ def _stored_predictions(
     """Return the documents and predictions of embeddings, and the labels of the model
     that made them.
     """
-    from embetter_reg.store import read_embeddings
+    from embetter_reg.store import read_embeddings, read_probabilities
 
     stored = read_embeddings(paths)
+    if not set(_STORED.values()) & set(stored.documents):
+        raise ValueError(
+            f"got embeddings that carry no predictions ({paths[0]}), expected those "
+            "that encode made by a register classifier; pass --model to classify their "
+            "texts"
+        )
     if limit == "best" and stored.threshold_saw_gold:
         raise ValueError(
             "got --threshold best, which was chosen on these documents' own gold "
@@ -261,9 +267,8 @@ def _stored_predictions(
     column = _STORED.get(limit, "")
     if column not in stored.documents:
         raise ValueError(
-            f"got embeddings without predictions at --threshold {limit}, expected "
-            "0.5 or best, from a register classifier; pass --model to classify the "
-            "documents"
+            f"got embeddings whose predictions are not at --threshold {limit}, "
+            "expected 0.5 or best; pass --model to classify their texts"
         )
     missing = stored.documents[column].isna()
     if missing.any():
@@ -272,4 +277,8 @@ def _stored_predictions(
             "of each; pass the embeddings of one classifier"
         )
     documents = stored.documents.assign(predicted=stored.documents[column])
-    return documents, stored.manifest.get("classes")
+    probable = read_probabilities(paths)
+    if probable is None:
+        return documents, stored.manifest.get("classes")
+    named: Any = named_probabilities(*probable)
+    return documents.assign(probabilities=named), probable[1]

@@ -32,7 +32,8 @@ def select_documents(
         f"of registers outside {group}": len(documents) - n_unlabeled - len(members),
     }
     if policy == "drop":
-        reasons["hybrids"] = len(members) - len(selected)
+        n_hybrids = len(members) - len(selected)
+        reasons["hybrid" if n_hybrids == 1 else "hybrids"] = n_hybrids
     left = ", ".join(
         f"{count:,} {reason}" for reason, count in reasons.items() if count
     )

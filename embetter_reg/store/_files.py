@@ -111,6 +111,58 @@ def iter_embeddings(
         yield from _read_one(check_path("paths", path), layers)
 
 
+def read_probabilities(paths: Paths) -> tuple[np.ndarray, list[str]] | None:
+    """Return the probabilities of labels that a register classifier gave, and the labels.
+
+    Parameters
+    ----------
+    paths : path or list of paths
+        As for `read_embeddings`, in whose order the documents stand.
+
+    Returns
+    -------
+    (ndarray of shape (n_documents, n_labels), list of str) or None
+        Each in [0, 1]. None where a file has none, or its labels are not known.
+
+    Raises
+    ------
+    ValueError
+        If files are of different labels, or one is damaged.
+
+    Examples
+    --------
+    >>> from embetter_reg.store import read_probabilities
+    >>> probabilities, labels = read_probabilities("embeddings")  # doctest: +SKIP
+
+    """
+    parts: list[np.ndarray] = []
+    labels: list[list[str]] = []
+    for path in [paths] if isinstance(paths, str | Path) else paths:
+        folder = check_path("paths", path)
+        files = [folder]
+        if folder.is_dir():
+            files = shards_in(folder) or sorted(folder.glob("*.parquet"))
+        for file in files:
+            if file.suffix != ".parquet":
+                return None
+            manifest = manifest_in(file)
+            table = read_shard(
+                file, manifest, lambda names: [x for x in names if x == "probabilities"]
+            )
+            if not table.num_columns or "classes" not in manifest:
+                return None
+            parts.append(vectors(table, "probabilities", file))
+            labels.append(list(manifest["classes"]))
+    if not parts:
+        return None
+    if any(each != labels[0] for each in labels):
+        raise ValueError(
+            "got probabilities of different labels, expected those of one classifier; "
+            "pass its embeddings alone"
+        )
+    return np.concatenate(parts), labels[0]
+
+
 def _read_one(path: Path, layers: Sequence[str] | None) -> Iterator[Embeddings]:
     if not path.exists():
         raise FileNotFoundError(

@@ -666,3 +666,20 @@ def test_predicted_labels_are_said(planted):
     assert found.verdict.sentence.endswith(
         "The registers are a classifier's predictions, not gold labels."
     )
+
+
+def test_the_number_of_cores_changes_no_result(planted):
+    X, register, language = planted
+    quick = {"k": [8], "n_seeds": 1, "n_bootstrap": 9, "n_null": 9, "figures": []}
+    tables = [
+        compare_spaces(
+            {"X": X},
+            register=register,
+            language=language,
+            controls=[],
+            n_jobs=n_jobs,
+            **quick,
+        ).agreement
+        for n_jobs in (1, 2)
+    ]
+    pd.testing.assert_frame_equal(*tables)

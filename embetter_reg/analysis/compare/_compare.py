@@ -70,6 +70,7 @@ def compare_spaces(
     ids: Collection[Any] | None = None,
     fitted_on: Collection[Any] | str | None = None,
     random_state: RandomStateLike = 0,
+    n_jobs: int | None = None,
     show_progress: bool = False,
 ) -> Comparison:
     """Test whether spaces are organized by register or by language.
@@ -131,6 +132,8 @@ def compare_spaces(
         `RegisterEncoder.chosen_on` does; a str is what the manifest of embeddings
         records of a threshold's documents.
     random_state : int or RandomState
+    n_jobs : int or None
+        Cores for clusterings; None takes all. Results do not depend on it.
     show_progress : bool
 
     Returns
@@ -217,7 +220,14 @@ def compare_spaces(
             rng=rng,
         )
     study = Study(
-        gold, settings, seeds, draw_seed(rng), resampler, samples, memberships
+        gold,
+        settings,
+        seeds,
+        draw_seed(rng),
+        resampler,
+        samples,
+        memberships,
+        n_jobs,
     )
     results = run_study(study, arrays, control_spaces, show_progress)
     results.skipped.update(skipped)

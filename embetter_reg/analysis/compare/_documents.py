@@ -63,6 +63,7 @@ def compare_documents(
     n_null: int = 200,
     confidence: float = 0.95,
     random_state: RandomStateLike = 0,
+    n_jobs: int | None = None,
     show_progress: bool = False,
 ) -> DocumentComparison:
     """Encode documents, tune a head on some, and compare the spaces of the others.
@@ -119,6 +120,8 @@ def compare_documents(
         As for `compare_spaces`. Controls are fitted on ``train``.
     random_state : int, RandomState or None
         Seeds encoders, heads and the comparison.
+    n_jobs : int or None
+        Cores for clusterings; None takes all. Results do not depend on it.
     show_progress : bool
 
     Returns
@@ -252,6 +255,7 @@ def compare_documents(
         ids=text_keys(test),
         fitted_on=text_keys(train),
         random_state=seed,
+        n_jobs=n_jobs,
         show_progress=show_progress,
         **settings,
     )

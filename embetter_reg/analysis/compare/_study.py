@@ -31,6 +31,7 @@ class Study:
     resampler: Resampler
     samples: list[np.ndarray]
     hybrids: Hybrids | None
+    n_jobs: int | None = None
 
     @property
     def n_labels(self) -> dict[str, int]:
@@ -78,7 +79,7 @@ def run_study(
             if space in controls and space != CENTERED:
                 ks = sorted(study.marks)
             for clusterer in _cluster_space(study, results, space, X, ks):
-                bar.set_postfix_str(f"{space}, {clusterer}")
+                bar.set_postfix_str(f"{space}, {clusterer}", refresh=False)
                 bar.update()
             _measure_space(study, results, space, X)
             bar.update()
@@ -98,6 +99,7 @@ def _cluster_space(
                 ks,
                 n_init=study.settings.n_init,
                 random_state=seed,
+                n_jobs=study.n_jobs,
             )
             for seed in study.seeds
         ]

@@ -51,12 +51,24 @@ def write_card(
     (folder / "README.md").write_text(_card(record, about), encoding="utf-8")
 
 
+def _name_of_folder(folder: Path) -> str:
+    """Return the name of a model in a folder, whose path is nobody's business.
+
+    Folders that `finetune_documents` writes are all called "model": one has the name of
+    the run before it.
+    """
+    folder = folder.resolve()
+    if folder.name in ("model", "models") and folder.parent.name:
+        return f"{folder.parent.name}/{folder.name}"
+    return folder.name
+
+
 def _record(
     trainer: "RegisterTrainer", figures: pd.DataFrame | None, merged: bool
 ) -> dict[str, Any]:
     base_model = str(trainer.model)
-    if Path(base_model).is_dir():  # whose path is nobody's business
-        base_model = Path(base_model).name
+    if Path(base_model).is_dir():
+        base_model = _name_of_folder(Path(base_model))
     adapters = "beside the weights"
     if trainer.method in ("full", "bitfit"):
         adapters = "none"
