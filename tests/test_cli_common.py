@@ -100,7 +100,7 @@ def test_json_is_all_that_standard_output_has(corpus, embeddings, tmp_path):
     out = tmp_path / "map.png"
     done = invoke("plot", embeddings, "--reducer", "pca", "--out", out, "--json")
     assert json.loads(done.stdout) == {
-        "out": str(out),
+        "out": [str(out)],
         "maps": ["surface"],
         "n_documents": 32,
     }

@@ -669,13 +669,12 @@ def test_predicted_labels_are_said(planted):
 
 
 def test_the_number_of_cores_changes_no_result(planted):
-    X, register, language = planted
     quick = {"k": [8], "n_seeds": 1, "n_bootstrap": 9, "n_null": 9, "figures": []}
     tables = [
         compare_spaces(
-            {"X": X},
-            register=register,
-            language=language,
+            {"X": planted["by_register"]},
+            register=planted["register"],
+            language=planted["language"],
             controls=[],
             n_jobs=n_jobs,
             **quick,
