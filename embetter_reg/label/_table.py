@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from embetter_reg._optional import optional_import
 from embetter_reg._validation import check_texts
+from embetter_reg.corpus.facts import count_words, draw_facts, registers_of
 from embetter_reg.corpus.registers import MAIN
 from embetter_reg.label._labels import NOT_LABELED, Labels, document_label, parse_label
 from embetter_reg.label._log import Applied, Event, LabelLog
@@ -163,9 +164,18 @@ class LabelTable:
         return len(changes)
 
     def _repr_html_(self) -> str:
+        frame = self.frame
+        n_labeled = sum(map(bool, frame["labels"]))
+        facts = {
+            "documents": f"{len(frame):,}",
+            "labeled": f"{n_labeled:,}, {len(frame) - n_labeled:,} to go",
+            "labels": count_words(map(registers_of, frame["labels"])),
+            "log": str(self.log.path),
+        }
         # In a notebook, a text with dollar signs would be shown as mathematics.
         with pd.option_context("display.html.use_mathjax", False):
-            return self.frame.to_html(max_rows=20)
+            table = frame.to_html(max_rows=20)
+        return draw_facts("LabelTable", facts) + table
 
     # -- widgets -----------------------------------------------------------------------
 

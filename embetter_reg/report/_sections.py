@@ -57,14 +57,13 @@ def _beaten(comparison: Comparison, level: str) -> Section:
     rows = comparison.control_table()
     parameters = comparison.parameters
     last = parameters["spaces"][-1]
-    table = pd.DataFrame({"control": rows["control"]})
+    table = rows[["control", "beaten"]].rename(columns={"beaten": "beaten?"})
     for label in LABELS:
         table[f"{label} AMI"] = _with_interval(
             rows, label, f"{label}_low", f"{label}_high"
         )
     gain = _with_interval(rows, "gain", "gain_low", "gain_high", sign="+")
     table["gain of the last space"] = gain
-    table["beaten?"] = rows["beaten"]
     n_beaten = int((rows["beaten"] == "yes").sum())
     words = (
         f"The {last} space beats {n_beaten} of {len(rows)} simple controls in register "

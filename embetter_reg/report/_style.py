@@ -39,6 +39,11 @@ tr.first td { border-top: 1px solid var(--line) }
 td span { white-space: nowrap }
 td:first-child { min-width: 7rem }
 td:last-child { overflow-wrap: anywhere }
+@media (max-width: 44rem) {
+  table { font-size: .8rem }
+  th, td { padding-right: .5rem }
+  td:first-child { min-width: 5rem }
+}
 small { color: var(--gray) }
 ul { padding-left: 1.2rem }
 """

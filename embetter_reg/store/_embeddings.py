@@ -11,6 +11,7 @@ import pandas as pd
 
 from embetter_reg._validation import check_same_length, check_table
 from embetter_reg.corpus import id_strings, text_digest
+from embetter_reg.corpus.facts import count_words, draw_facts, registers_of
 
 ON_THESE = (
     "the gold labels of these documents; do not report scores of predicted_best on them"
@@ -80,6 +81,24 @@ class Embeddings:
                 "among them; add it"
             )
         check_same_length(documents=self.documents, **self.layers)
+
+    def _repr_html_(self) -> str:
+        """Return how many documents of which languages and registers there are, and the
+        layers, for a notebook.
+        """
+        facts = {
+            "documents": f"{len(self.documents):,}",
+            "encoder": str(self.manifest.get("encoder", "not recorded")),
+        }
+        for name, X in self.layers.items():
+            facts[f"layer {name}"] = f"{X.shape[1]:,} dimensions"
+        if "lang" in self.documents:
+            facts["languages"] = count_words(self.documents["lang"])
+        if "labels" in self.documents:
+            facts["registers"] = count_words(
+                map(registers_of, self.documents["labels"])
+            )
+        return draw_facts("Embeddings", facts)
 
     @property
     def manifest(self) -> dict[str, Any]:

@@ -172,6 +172,15 @@ def test_labels_that_came_along_are_shown(documents, tmp_path):
     assert "labels" in table._repr_html_()
 
 
+def test_a_notebook_shows_how_many_documents_have_which_label(tmp_path):
+    documents = pd.DataFrame(
+        {"text": ["<b>a", "b", "c", "d"], "labels": [["NA", "ne"], ["HI"], [], ["HI"]]}
+    )
+    shown = label_table(documents, tmp_path / "log.jsonl")._repr_html_()
+    assert "3, 1 to go" in shown and "<b>a" not in shown
+    assert "NA narrative 1, HI how-to or instruction 2, unlabeled 1" in shown
+
+
 @pytest.mark.parametrize(
     ("frame", "message"),
     [

@@ -1,5 +1,7 @@
 """Parquet files that other programs wrote."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -7,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from embetter_reg.corpus import document_ids
-from embetter_reg.store import read_embeddings, write_embeddings
+from embetter_reg.store import Embeddings, read_embeddings, write_embeddings
 
 TEXTS = ["One.", "Two.", "One."]
 X = np.array([[1, 2], [3, 4], [5, 6]], np.float32)
@@ -142,3 +144,25 @@ def test_hidden_files_beside_them(tmp_path):
     write(tmp_path / "en.parquet", text=TEXTS, embed_e=X.tolist())
     (tmp_path / "._en.parquet").write_bytes(b"\0")
     assert len(read_embeddings(tmp_path).documents) == 3
+
+
+def test_a_notebook_shows_documents_by_language_and_register_and_layers():
+    documents = pd.DataFrame(
+        {
+            "id": ["a", "b", "c"],
+            "lang": ["fi", "en", "fi"],
+            "labels": [["HI"], ["NA", "ne", "OP"], []],
+        }
+    )
+    layers = {"0": np.zeros((3, 4)), "last": np.zeros((3, 6))}
+    shown = Embeddings(documents, layers, [{"encoder": "<lite>"}])._repr_html_()
+    cells = re.findall(r"<th.*?>(.*?)</th><td.*?>(.*?)</td>", shown)
+    assert dict(cells) == {
+        "documents": "3",
+        "encoder": "&lt;lite&gt;",
+        "layer 0": "4 dimensions",
+        "layer last": "6 dimensions",
+        "languages": "en 1, fi 2",
+        "registers": "HI how-to or instruction 1, NA narrative + OP opinion 1, "
+        "unlabeled 1",
+    }
