@@ -24,7 +24,7 @@ _TAP_REACH = 10  # pixels
 _TIPS = """
 <div style="max-width:380px;font:13px/1.4 system-ui,sans-serif">
 <b>@label</b> <span style="color:#6b7280">@language · @name</span>
-<div style="white-space:normal;overflow-wrap:anywhere">@text</div></div>
+<div dir="auto" style="white-space:normal;overflow-wrap:anywhere">@text</div></div>
 """
 _COLUMNS = ("x", "y", "color", "marker", "alpha", "text", "label", "language", "name")
 _NO_IMAGE: dict[str, Any] = {"image": [], "x": [], "y": [], "dw": [], "dh": []}

@@ -34,7 +34,7 @@ _SIGNS = {
     "diamond": "◆",
     "plus": "✚",
     "x": "✖",
-    "square_pin": "▣",
+    "square_pin": "✦",
     "triangle_pin": "△",
     "star": "★",
     "hex": "⬢",
@@ -140,11 +140,11 @@ def card(
     if len(text) > _SNIPPET:
         whole = (
             "<details><summary>whole text</summary>"
-            f"<div class='whole'>{_marked(text, query)}</div></details>"
+            f"<div class='whole' dir='auto'>{_marked(text, query)}</div></details>"
         )
     return (
         f'<div class="card" style="border-left-color:{escape(edge)}"><div>{tags}</div>'
-        f"<p>{_marked(start, query)}</p>"
+        f'<p dir="auto">{_marked(start, query)}</p>'
         f'<div class="dim">{escape(name)} · {escape(language)}{author}</div>'
         f"{whole}</div>"
     )

@@ -36,6 +36,8 @@ def test_whatever_comes_from_a_document_is_escaped(query):
     )
     shown += style.counts_table(pd.DataFrame({NASTY: [1]}, index=[NASTY]), 1, 2)
     assert "<img" not in shown
+    # The text's own direction, in its beginning and in the whole of it.
+    assert len(re.findall(r"dir=.auto.", card)) == 2
     tags = set(re.findall(r"</?([a-z]+)", shown))
     assert tags <= {
         "div",
