@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 import warnings
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from embetter_reg.cli import app
-from embetter_reg.corpus import load_registers, read_documents
+from embetter_reg.corpus import load_registers, read_documents, text_digest
 from embetter_reg.store import Embeddings, read_embeddings, write_embeddings
 
 QUICK = ["--figures", "none", "--controls", "none", "--k", "8", "--n-seeds", "1"]
@@ -170,3 +171,17 @@ def test_the_recipe_of_coming_from_runs_as_written(older_folds, monkeypatch):
     assert set(averaged["space"]) == {"first", "half", "last"}
     n_seeds = int(of_folds[1][of_folds[1].index("--n-seeds") + 1])
     assert set(averaged["n_runs"]) == {2 * n_seeds}
+
+
+def test_a_threshold_on_training_documents_warns(planted, tiny_folder, tmp_path):
+    docs = planted / "docs.jsonl"
+    model = shutil.copytree(tiny_folder / "classifier", tmp_path / "model")
+    texts = read_documents(docs)["text"]
+    parts = ["train"] * 100 + ["test"] * 20
+    split = pd.DataFrame({"digest": texts.map(text_digest), "part": parts})
+    split.to_csv(model / "split.csv", index=False)
+    arguments = ["encode", docs, "--encoder", model, "--out", tmp_path / "e"]
+    done = CliRunner().invoke(app, [*map(str, arguments), "--device", "cpu"])
+    assert done.exit_code == 0, done.exception
+    said = " ".join(done.stderr.split())
+    assert "100 of 120 documents trained the classifier" in said

@@ -3,6 +3,7 @@
 import functools
 import inspect
 import json
+import os
 import sys
 import time
 import warnings
@@ -93,6 +94,9 @@ def _running(
     if settings.quiet and settings.verbose:
         raise ValueError("got --quiet and --verbose, expected one of them; drop one")
     settings.stream = sys.stdout
+    if settings.quiet or not sys.stderr.isatty():
+        # Bars of files and weights, which are many lines in a log.
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     console.quiet = settings.quiet
     output.quiet = settings.json
     try:

@@ -28,7 +28,11 @@ from embetter_reg.cli._app import (
 from embetter_reg.cli._common import command, print_json, stop_if_dry
 from embetter_reg.cli._inputs import column_names, parse_layers, read_docs
 from embetter_reg.cli._settings import settings
-from embetter_reg.cli._threshold import check_has_threshold, choose_threshold
+from embetter_reg.cli._threshold import (
+    check_has_threshold,
+    choose_threshold,
+    warn_trained,
+)
 
 
 @command
@@ -120,6 +124,8 @@ def encode(
     stop_if_dry(
         documents, [f"encode {len(documents):,} documents by {model!r} into {out}"]
     )
+    if hasattr(model, "fit_threshold") and not threshold_docs:
+        warn_trained(model, documents)
     if threshold_docs:
         choose_threshold(model, threshold_docs, language, columns)
     encode_documents(

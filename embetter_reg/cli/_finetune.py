@@ -232,7 +232,7 @@ def finetune(
         merge=merge,
         resume=resume,
     )
-    print_figures(figures, f"Model, card, split and figures: {out}")
+    print_figures(figures, f"Model, card, split and figures: {out}", out)
 
 
 def split_names(names: str | None) -> list[str] | None:
@@ -242,14 +242,14 @@ def split_names(names: str | None) -> list[str] | None:
     return [name.strip() for name in names.split(",") if name.strip()]
 
 
-def print_figures(figures: "pd.DataFrame", where: str) -> None:
+def print_figures(figures: "pd.DataFrame", where: str, out: Path) -> None:
     """Print the mean of every figure over models, with its standard deviation where
     there are several.
     """
     from embetter_reg.finetune import average_folds
 
     averaged = average_folds(figures)
-    print_json({"figures": records(averaged), "said": where})
+    print_json({"out": out, "figures": records(averaged)})
     names = [str(name) for name in averaged if f"{name}_sd" in averaged]
     n_models = int(averaged["n_folds"].max())
     title = "On test documents"

@@ -78,10 +78,13 @@ def read_spaces(
 
     spaces: dict[str, np.ndarray] = {}
     documents: Any = None
+    every: Any = None
     for path in paths:
         stored = read_embeddings(path, layers=layers)
         if documents is None:
-            documents = choose(stored.documents)
+            every = stored.documents
+            documents = choose(every)
+        stored = stored.in_order_of(every, path)
         rows = stored.rows_of(documents, path)
         for layer, X in stored.layers.items():
             name = f"{path.stem} {layer}".removesuffix(" embedding")

@@ -192,7 +192,8 @@ def _average_models(runs: list[Path], out: Path) -> None:
     figures = read_figures(runs)
     out.mkdir(parents=True, exist_ok=True)
     write_csv(average_folds(figures), out / "average.csv")
-    print_figures(figures, f"Means and standard deviations: {out / 'average.csv'}")
+    path = out / "average.csv"
+    print_figures(figures, f"Means and standard deviations: {path}", path)
 
 
 def _labeled(group: str, policy: str) -> "Callable[[pd.DataFrame], pd.DataFrame]":

@@ -65,6 +65,19 @@ def choose_threshold(
     )
 
 
+def warn_trained(classifier: Any, documents: "pd.DataFrame") -> None:
+    """Warn where documents, on whose gold labels the best threshold will be chosen,
+    trained the classifier.
+    """
+    trained = classifier_trained_on(classifier, documents)
+    if trained.any():
+        warn(
+            f"{trained.sum():,} of {len(trained):,} documents trained the classifier, "
+            "which is surer of them than of others; the best threshold is of use on "
+            "others only where --threshold-docs chooses it"
+        )
+
+
 def classifier_trained_on(classifier: Any, documents: "pd.DataFrame") -> "np.ndarray":
     """Return which documents a classifier is known to have been trained on."""
     from embetter_reg.finetune import trained_on

@@ -192,7 +192,7 @@ def _encode(
 def _vectors(
     documents: pd.DataFrame, path: Path, layers: Sequence[int | str] | None
 ) -> np.ndarray:
-    stored = _read_layers(path, layers)
+    stored = _read_layers(path, layers).in_order_of(documents, path)
     return _joined(stored, layers)[stored.rows_of(documents, path)]
 
 
