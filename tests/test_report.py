@@ -6,11 +6,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from embetter_reg.analysis import compare_spaces
 from embetter_reg.analysis.compare._figures import FIGURES
+from embetter_reg.corpus.registers import MAIN, full_name
+from embetter_reg.plots import plot_map
 from embetter_reg.report import write_report
 from embetter_reg.report._method import FIGURE_METHODS, anchor
+from embetter_reg.report._pictures import _MAP_SIZE
 
 REPO = Path(__file__).parents[1]
 
@@ -329,3 +333,20 @@ def test_a_folder_that_is_a_file_is_refused(written, tmp_path):
     with pytest.raises(OSError, match="is not a folder"):
         write_report(comparison, {"original": np.eye(240)}, tmp_path / "out")
     assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_no_legend_of_the_first_screen_is_cut(tmp_path):
+    """All nine registers, whose names are long, stay inside the picture."""
+    ax = Figure(figsize=_MAP_SIZE, layout="constrained").subplots()
+    points = np.random.default_rng(0).normal(size=(9, 2))
+    plot_map(points, list(MAIN), name="register", legend="below", ax=ax)
+    ax.figure.draw_without_rendering()
+    legend = ax.get_legend().get_window_extent()
+    page = ax.figure.bbox
+    assert page.x0 <= legend.x0 and legend.x1 <= page.x1
+    assert page.y0 <= legend.y0
+    texts = [
+        text.get_text().replace("-\n", "-") for text in ax.get_legend().get_texts()
+    ]
+    names = {" ".join(text.split()) for text in texts}
+    assert names == set(map(full_name, MAIN))

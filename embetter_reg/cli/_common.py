@@ -169,7 +169,7 @@ def _counts(documents: "pd.DataFrame") -> list[dict[str, Any]]:
     """Return, for each language, the number of documents and that of each register."""
     from collections import Counter
 
-    from embetter_reg.corpus.registers import mains
+    from embetter_reg.corpus.registers import mains, sort_labels
 
     rows: list[dict[str, Any]] = []
     for language, part in documents.groupby("lang", sort=True):
@@ -178,18 +178,27 @@ def _counts(documents: "pd.DataFrame") -> list[dict[str, Any]]:
             codes = mains(list(labels)) or list(labels)
             registers[" ".join(codes) or "unlabeled"] += 1
         row = {"language": language, "n_documents": len(part)}
-        rows.append({**row, "registers": dict(sorted(registers.items()))})
+        rows.append(
+            {
+                **row,
+                "registers": {name: registers[name] for name in sort_labels(registers)},
+            }
+        )
     return rows
 
 
 def _counts_table(counts: list[dict[str, Any]]) -> Any:
     from rich.table import Table
 
+    from embetter_reg.corpus.registers import full_name
+
     table = Table(title="Documents that would be read")
     table.add_column("language")
     table.add_column("number", justify="right")
     table.add_column("registers")
     for row in counts:
-        named = ", ".join(f"{n:,} {name}" for name, n in row["registers"].items())
+        named = ", ".join(
+            f"{n:,} {full_name(name)}" for name, n in row["registers"].items()
+        )
         table.add_row(str(row["language"]), f"{row['n_documents']:,}", named)
     return table

@@ -15,6 +15,8 @@ Style = dict[str, Any]  # keyword arguments of a matplotlib function
 GRAY = "#555555"
 PALE = "#CCCCCC"
 _LEGEND_ROWS = 22
+_WIDE = 30  # letters of a label beside a picture
+_NARROW = 18  # and of one of two below a narrow one
 
 
 @contextmanager
@@ -43,12 +45,12 @@ def n_legend_columns(n_labels: int) -> int:
 def legend_below(ax: Axes, title: str = "", **options) -> None:
     """Put a legend below the Axes, which a narrow page shows whole."""
     place: Style = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.02), "ncols": 2}
-    spacing: Style = {"columnspacing": 1.0, "handletextpad": 0.3}
-    legend_beside(ax, title, **place, **spacing, **options)
+    spacing: Style = {"columnspacing": 0.8, "handletextpad": 0.2, "fontsize": 9}
+    legend_beside(ax, title, width=_NARROW, **place, **spacing, **options)
 
 
-def legend_beside(ax: Axes, title: str = "", **options) -> None:
-    """Put a legend to the right of the Axes, its labels wrapped."""
+def legend_beside(ax: Axes, title: str = "", *, width: int = _WIDE, **options) -> None:
+    """Put a legend to the right of the Axes, its labels wrapped at ``width`` letters."""
     handles, labels = ax.get_legend_handles_labels()
     settings: Style = {
         "title": title or None,
@@ -57,5 +59,5 @@ def legend_beside(ax: Axes, title: str = "", **options) -> None:
         "bbox_to_anchor": (1.01, 0.5),
         "ncols": n_legend_columns(len(labels)),
     }
-    wrapped = [textwrap.fill(label, 30) for label in labels]
+    wrapped = [textwrap.fill(label, width) for label in labels]
     ax.legend(handles, wrapped, **{**settings, **options})
