@@ -41,7 +41,7 @@ def hybrids(documents: pd.DataFrame, policy: str) -> pd.DataFrame:
         return documents.copy()
     if policy == "drop":
         is_single = [len(mains(labels)) <= 1 for labels in sets]
-        return documents[is_single].reset_index(drop=True)
+        return documents[np.array(is_single, dtype=bool)].reset_index(drop=True)
     check_documents(documents, "id")
     rows: list[dict[str, Any]] = []
     for row, labels in zip(documents.to_dict("records"), sets, strict=True):
@@ -165,7 +165,7 @@ def select_group(documents: pd.DataFrame, group: str) -> pd.DataFrame:
         bool(labels) and set(mains(labels)) <= members
         for labels in label_sets(documents["labels"])
     ]
-    return documents[is_member].reset_index(drop=True)
+    return documents[np.array(is_member, dtype=bool)].reset_index(drop=True)
 
 
 def balanced_sample(

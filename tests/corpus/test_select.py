@@ -274,3 +274,9 @@ def test_a_sample_keeps_the_shares_of_labels_of_any_scheme():
     )
     sample = balanced_sample(documents, 20, random_state=0)
     assert sample["labels"].str[0].value_counts().to_dict() == {"spam": 15, "ham": 5}
+
+
+def test_no_documents_keep_their_columns():
+    none = pd.DataFrame({"id": [], "labels": []})
+    assert list(select_group(none, "all")) == ["id", "labels"]
+    assert list(hybrids(none, "drop")) == ["id", "labels"]
