@@ -14,9 +14,10 @@ from matplotlib import image
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from typer.testing import CliRunner
 
-from embetter_reg import LiteTextEncoder, load_registers, read_documents
+from embetter_reg import SurfaceEncoder, load_registers, read_documents
 from embetter_reg.cli import app
 from embetter_reg.store import read_embeddings
 from embetter_reg.utils import dump_estimator
@@ -92,7 +93,7 @@ def test_from_documents_to_pictures_for_print(docs, tmp_path, tiny_folder):
     assert labeled["labels"][before.index].tolist() == before.tolist()
 
     report = tmp_path / "report"
-    few = ["--embeddings", stored, "--head", "linear", "--controls", "none"]
+    few = ["--embeddings", stored, "--head", "linear", "--controls", "none", "--k", 8]
     told = run("compare", exported, *few, "--out", report, "--json")
     assert set(json.loads(told)["verdict"]) == {"original", "tuned"}
     assert (report / "report.html").exists()
@@ -107,7 +108,7 @@ def test_from_documents_to_pictures_for_print(docs, tmp_path, tiny_folder):
 
     register = labeled["labels"].map(lambda codes: codes[0])
     search = GridSearchCV(
-        make_pipeline(LiteTextEncoder(n_components=32), LogisticRegression()),
+        make_pipeline(SurfaceEncoder(), StandardScaler(), LogisticRegression()),
         {"logisticregression__C": [0.1, 10.0]},
         cv=2,
     ).fit(labeled["text"], register)

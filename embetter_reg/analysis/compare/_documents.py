@@ -148,7 +148,6 @@ def compare_documents(
     (['original', 'tuned'], 'register')
 
     """
-    stored = read_stored(embeddings)
     seed = as_seed(random_state)
     check_choice("label_source", label_source, (*LABEL_SOURCES, "predicted_best"))
     reading: dict[str, Any] = {
@@ -163,10 +162,11 @@ def compare_documents(
     needing_a_head = {
         "train": train,
         "encoders": encoders,
-        "embeddings": list(stored),
+        "embeddings": [embeddings] if isinstance(embeddings, Path) else embeddings,
         "models": models,
     }
     registers = find_registers(head, reading, show_progress, needing_a_head)
+    stored = read_stored(embeddings)
     if encoders is None:
         encoders = ("lite",) if registers is None else ()
     encoders = _listed(encoders)
