@@ -137,7 +137,7 @@ def reduction(row: pd.Series) -> str:
 
 def draw(tables: dict[str, pd.DataFrame], path: Path) -> None:
     """Draw figures over k, a row a part, with error bars over folds."""
-    figure = Figure(figsize=(14, 6.4), layout="constrained")
+    figure = Figure(figsize=(10.5, 6), layout="constrained")
     panels = figure.subplots(len(tables), len(PANELS), sharex=True, sharey="col")
     for row, (part, table) in zip(panels, tables.items(), strict=True):
         counts = table[["n_languages", "n_registers"]].iloc[0]
@@ -168,7 +168,9 @@ def draw(tables: dict[str, pd.DataFrame], path: Path) -> None:
             else:
                 ax.set_xlabel("number of clusters k")
         row[0].set_ylabel(PARTS[part])
-    panels[0, -1].legend(loc="upper left", bbox_to_anchor=(1.02, 1), frameon=False)
+    handles, labels = panels[0, 0].get_legend_handles_labels()
+    place = {"loc": "outside lower center", "ncols": len(labels), "frameon": False}
+    figure.legend(handles, labels, **place)
     figure.savefig(path, dpi=100)
     Image.open(path).quantize(64).save(path, optimize=True)
 
