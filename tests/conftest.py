@@ -238,6 +238,14 @@ def tiny_static(tiny_folder) -> str:
     return str(tiny_folder / "static")
 
 
+@pytest.fixture
+def quick_maps(monkeypatch):
+    """Reports with two dimensions of a space in place of its UMAP map, for tests that
+    look at neither.
+    """
+    monkeypatch.setattr("embetter_reg.report._pictures._map", lambda X, seed: X[:, :2])
+
+
 @pytest.fixture(scope="session")
 def real_model() -> str:
     """The folder of the real all-MiniLM-L6-v2."""

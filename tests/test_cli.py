@@ -18,6 +18,8 @@ from embetter_reg.corpus import load_registers, read_documents
 from embetter_reg.store import Embeddings, read_embeddings, write_embeddings
 from embetter_reg.text import RegisterEncoder, SentenceEncoder, join_layers
 
+pytestmark = pytest.mark.usefixtures("quick_maps")
+
 
 def run(*arguments):
     code = "from embetter_reg.cli import main; main()"
@@ -55,10 +57,10 @@ def test_help_names_the_commands():
 
 
 def test_compare_writes_a_report_on_held_out_documents(corpus, tmp_path):
-    done = run(
+    done = invoke(
         "compare", corpus, "--controls", "LEACE", "--k", "8", "--out", tmp_path / "r"
     )
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.exception
     record = json.loads((tmp_path / "r" / "report.json").read_text(encoding="utf-8"))
     read = {
         json.loads(line)["id"]

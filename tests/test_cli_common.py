@@ -15,6 +15,8 @@ from embetter_reg.cli import app
 from embetter_reg.cli._jobs import limit_jobs
 from embetter_reg.corpus import load_registers
 
+pytestmark = pytest.mark.usefixtures("quick_maps")
+
 COMMANDS = sorted(get_command(app).commands)
 SHARED = ["config", "jobs", "dry-run", "json", "quiet", "verbose", "debug", "help"]
 ENCODER = ["prompt", "batch-size", "device", "dtype"]

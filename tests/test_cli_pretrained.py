@@ -13,6 +13,8 @@ from embetter_reg.cli import app
 from embetter_reg.corpus import text_digest
 from embetter_reg.text import PretrainedRegisters
 
+pytestmark = pytest.mark.usefixtures("quick_maps")
+
 TEXTS = [
     "the cat sat on the mat",
     "mix the flour and bake",

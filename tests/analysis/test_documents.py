@@ -17,6 +17,8 @@ from embetter_reg.text import (
     join_layers,
 )
 
+pytestmark = pytest.mark.usefixtures("quick_maps")
+
 QUICK = {
     "k": [8],
     "clusterers": ["kmeans"],

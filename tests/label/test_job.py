@@ -60,7 +60,7 @@ def run(*arguments):
     return done.stdout
 
 
-def test_from_documents_to_pictures_for_print(docs, tmp_path, tiny_folder):
+def test_from_documents_to_pictures_for_print(docs, tmp_path, tiny_folder, quick_maps):
     stored = tmp_path / "embeddings"
     run("encode", docs, "--encoder", "lite", "--out", stored)
     embeddings = read_embeddings(stored)
@@ -108,7 +108,9 @@ def test_from_documents_to_pictures_for_print(docs, tmp_path, tiny_folder):
 
     register = labeled["labels"].map(lambda codes: codes[0])
     search = GridSearchCV(
-        make_pipeline(SurfaceEncoder(), StandardScaler(), LogisticRegression()),
+        make_pipeline(
+            SurfaceEncoder(), StandardScaler(), LogisticRegression(max_iter=1000)
+        ),
         {"logisticregression__C": [0.1, 10.0]},
         cv=2,
     ).fit(labeled["text"], register)
