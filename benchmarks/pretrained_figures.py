@@ -32,6 +32,7 @@ from pretrained import (
     ordered,
 )
 from sklearn.metrics import adjusted_mutual_info_score, f1_score
+from sklearn.metrics.pairwise import paired_cosine_distances
 from transformers import AutoModel, AutoTokenizer
 
 from embetter_reg.analysis import center_languages, cluster
@@ -209,7 +210,7 @@ def measure_perturbed(model: str, data: Path, out: Path) -> None:
             share = (low + high) / 2
             add_noise(model, noisy, share)
             moved = SentenceEncoder(noisy).transform(sample)
-            cosine = float(np.mean(row_cosines(clean, moved)))
+            cosine = 1 - float(np.mean(paired_cosine_distances(clean, moved)))
             if cosine > COSINE:
                 low = share
             else:
@@ -233,11 +234,6 @@ def add_noise(model: str, folder: str, share: float) -> None:
                 noise = torch.randn(weight.shape, generator=generator)
                 weight += share * weight.std() * noise
     noisy.save_pretrained(folder)
-
-
-def row_cosines(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
-    return (first * second).sum(axis=1) / lengths
 
 
 def write_readme(folder: Path, card: dict) -> None:

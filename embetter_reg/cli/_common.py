@@ -169,14 +169,12 @@ def _counts(documents: "pd.DataFrame") -> list[dict[str, Any]]:
     """Return, for each language, the number of documents and that of each register."""
     from collections import Counter
 
-    from embetter_reg.corpus.registers import mains, sort_labels
+    from embetter_reg.corpus.facts import registers_of
+    from embetter_reg.corpus.registers import sort_labels
 
     rows: list[dict[str, Any]] = []
     for language, part in documents.groupby("lang", sort=True):
-        registers: Counter[str] = Counter()
-        for labels in part["labels"]:
-            codes = mains(list(labels)) or list(labels)
-            registers[" ".join(codes) or "unlabeled"] += 1
+        registers = Counter(map(registers_of, part["labels"]))
         row = {"language": language, "n_documents": len(part)}
         rows.append(
             {

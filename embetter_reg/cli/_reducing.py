@@ -81,6 +81,8 @@ def reducer_options(
             f"got --first {first}, expected one of {', '.join(FIRST_STEPS)}; pick one"
         )
     options: dict[str, Any] = {}
+    if name == "none":  # the space itself
+        return options
     if name in _OF_UMAP:
         options |= umap
     if first != "none" and not (name == "pca" and first == "pca"):

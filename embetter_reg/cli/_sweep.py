@@ -93,10 +93,7 @@ def sweep(
 
     names = reducers.split(",")
     umap = umap_options(names, n_neighbors, min_dist, metric)
-    options: dict[str, dict[str, Any]] = {
-        name: reducer_options(name, first, n_first, umap) for name in names
-    }
-    options |= {name: {} for name in names if name == "none"}
+    options = {name: reducer_options(name, first, n_first, umap) for name in names}
     sizes = parse_numbers("--n-components", n_components)
     ks = None if k is None else parse_numbers("--k", k)
     requested = None if layers is None else layers.split(",")
@@ -235,8 +232,7 @@ def _write_sweep(table: "pd.DataFrame", out: Path) -> None:
 def _save(path: Path, plot: str, *arguments: Any) -> None:
     from embetter_reg import plots
 
-    figure = getattr(plots, plot)(*arguments)
-    write_atomically(path, lambda draft: figure.savefig(draft, dpi=130, format="png"))
+    plots.save_figure(getattr(plots, plot)(*arguments), path)
 
 
 def _summarize_sweep(table: "pd.DataFrame", out: Path) -> None:

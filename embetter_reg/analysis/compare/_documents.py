@@ -162,7 +162,7 @@ def compare_documents(
     needing_a_head = {
         "train": train,
         "encoders": encoders,
-        "embeddings": [embeddings] if isinstance(embeddings, Path) else embeddings,
+        "embeddings": _listed(embeddings),
         "models": models,
     }
     registers = find_registers(head, reading, show_progress, needing_a_head)
