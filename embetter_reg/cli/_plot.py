@@ -140,7 +140,9 @@ def plot(
                 explained[heading] = shares
         if kept is not None:
             keep_maps(kept, documents["id"], maps)
-    print_json({"out": outs, "maps": list(maps), "n_documents": len(documents)})
+    figure: Any = None
+    if any(path.suffix != ".html" for path in outs):
+        figure = _figure(maps, explained, documents[columns], title)
     noun = "map" if len(maps) == 1 else "maps"
     for path in outs:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -149,11 +151,11 @@ def plot(
                 maps, documents, path, color=columns, hover=hover, title=title
             )
         else:
-            figure = _figure(maps, explained, documents[columns], title)
             plots.save_figure(
                 figure, path, dpi=dpi, width=width, font_size=font_size, font=font
             )
         output.print(f"{len(maps)} {noun} of {len(documents):,} documents: {path}")
+    print_json({"out": outs, "maps": list(maps), "n_documents": len(documents)})
 
 
 def _figure(
