@@ -36,7 +36,7 @@ RandomState = Annotated[int, typer.Option(help="Decides everything random.")]
 Docs = Annotated[
     list[Path],
     typer.Argument(
-        help="Documents: TSV, CSV, JSON lines, Parquet (also .gz), or folders."
+        help="Documents: TSV, CSV, JSON lines, Parquet (also .gz, .zst), or folders."
     ),
 ]
 Encoder = Annotated[

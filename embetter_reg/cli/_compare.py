@@ -86,7 +86,7 @@ def compare(
     docs: Annotated[
         list[Path],
         typer.Argument(
-            help="Documents: TSV, CSV, JSON lines, Parquet (also .gz), or folders; or "
+            help="Documents: TSV, CSV, JSON lines, Parquet (also .gz, .zst), or folders; or "
             "embeddings, which are then the space."
         ),
     ],

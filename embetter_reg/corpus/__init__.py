@@ -27,6 +27,7 @@ from embetter_reg.corpus.split import (
     RegisterShuffleSplit,
     train_test_documents,
 )
+from embetter_reg.corpus.stream import iter_documents
 
 __all__ = [
     "LeaveOneLanguageOut",
@@ -39,6 +40,7 @@ __all__ = [
     "hybrids",
     "id_strings",
     "indicator",
+    "iter_documents",
     "label_column",
     "label_matrix",
     "label_sets",

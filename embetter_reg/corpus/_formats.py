@@ -29,10 +29,18 @@ def rows_of(path: Path, names: Sequence[str]) -> Iterator[Row]:
     try:
         yield from _rows_of_kind(path, names)
     except (gzip.BadGzipFile, EOFError, zlib.error, pa.ArrowInvalid) as error:
-        raise ValueError(
-            f"got {path}, which is damaged ({error}), expected a whole file of the "
-            "kind that its name says; fetch or write it again"
-        ) from error
+        raise _damaged(path, error) from error
+    except OSError as error:
+        if error.errno is not None:  # the system's, not the decompressor's
+            raise
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> ValueError:
+    return ValueError(
+        f"got {path}, which is damaged ({error}), expected a whole file of the kind "
+        "that its name says; fetch or write it again"
+    )
 
 
 def _rows_of_kind(path: Path, names: Sequence[str]) -> Iterator[Row]:
@@ -49,8 +57,8 @@ def _rows_of_kind(path: Path, names: Sequence[str]) -> Iterator[Row]:
         yield from _json_lines(path)
     else:
         raise ValueError(
-            f"got {path} of an unknown kind, expected {', '.join(KINDS)} (also .gz) "
-            "or a folder; convert it"
+            f"got {path} of an unknown kind, expected {', '.join(KINDS)} (also .gz and "
+            ".zst) or a folder; convert it"
         )
 
 

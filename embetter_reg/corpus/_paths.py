@@ -1,6 +1,7 @@
 """Files of documents: which there are, of what kind, and what their names say."""
 
 import gzip
+import io
 import re
 import warnings
 from collections.abc import Iterable, Iterator
@@ -8,10 +9,14 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, TextIO, cast
 
+import pyarrow as pa
+
 KINDS = (".tsv", ".csv", ".jsonl", ".parquet")
 BIG_FIELD = 2**31 - 1
+COMPRESSED = (".gz", ".zst")
 _SAME_KIND = {".json": ".jsonl", ".ndjson": ".jsonl"}
 _N_NAMED = 5
+_BUFFER_SIZE = 2**20
 
 # ISO 639-1, with the codes that were withdrawn since.
 _ISO_639_1 = """
@@ -118,7 +123,7 @@ def shortened(names: list[str]) -> str:
 def kind_of(path: Path) -> str:
     """Return the ending that decides the format, such as ``.jsonl`` of en.JSON.gz."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] == ".gz":
+    if suffixes and suffixes[-1] in COMPRESSED:
         suffixes.pop()
     if not suffixes:
         return ""
@@ -138,6 +143,11 @@ def open_text(path: Path, *, newline: str = "", errors: str = "strict") -> TextI
     }
     if path.suffix.lower() == ".gz":
         return cast(TextIO, gzip.open(path, "rt", **options))
+    if path.suffix.lower() == ".zst":
+        # Unlike zstandard, pyarrow notices a file that was cut off.
+        stream = pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")
+        buffered = io.BufferedReader(cast(Any, stream), _BUFFER_SIZE)
+        return io.TextIOWrapper(buffered, **options)
     return cast(TextIO, open(path, **options))
 
 
@@ -185,5 +195,7 @@ def _is_part_of_corpus(part: str) -> bool:
 
 def _stem(path: Path) -> str:
     """Return a name without the endings of its format: en.train of en.train.jsonl.gz."""
-    name = path.name.lower().removesuffix(".gz")
+    name = path.name.lower()
+    for suffix in COMPRESSED:
+        name = name.removesuffix(suffix)
     return name.removesuffix(Path(name).suffix)

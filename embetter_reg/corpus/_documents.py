@@ -1,0 +1,245 @@
+"""Documents made of the rows of files: our columns, languages, and what is bad."""
+
+import math
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from embetter_reg._validation import check_choice
+from embetter_reg.corpus import registers
+from embetter_reg.corpus._formats import rows_of
+from embetter_reg.corpus._identity import id_string
+from embetter_reg.corpus._paths import is_language_alone, language_of_name, shortened
+from embetter_reg.corpus._rows import Row, is_unicode
+
+# Other names of our columns, in the order in which they are looked for.
+_ALIASES = {"labels": ("label", "register"), "lang": ("language",)}
+
+
+class DocumentReader:
+    """Reads files one after the other; what is to be warned of is said at the end.
+
+    The parameters are those of `read_documents`.
+    """
+
+    def __init__(
+        self,
+        *,
+        text_column: str = "text",
+        labels_column: str | None = "labels",
+        lang_column: str = "lang",
+        id_column: str = "id",
+        language: str | None = None,
+        on_error: str = "raise",
+    ):
+        check_choice("on_error", on_error, ("raise", "skip"))
+        if language is not None and not (isinstance(language, str) and language):
+            raise ValueError(
+                f"got language={language!r}, expected a code such as 'fi' or None; pass "
+                "one"
+            )
+        self._columns = _check_columns(
+            id=id_column, lang=lang_column, labels=labels_column, text=text_column
+        )
+        self._raises = on_error == "raise"
+        self._named = _NamedLanguages(language)
+        self._n_documents = 0
+        self._n_bad = 0
+        self._last_problem = ""
+
+    def documents(self, path: Path) -> Iterator[dict[str, Any]]:
+        """Yield the documents of a file; the id of one that has none is None."""
+        n_rows = 0
+        for row in rows_of(path, [name for name in self._columns.values() if name]):
+            n_rows += 1
+            try:
+                document = _document(row, self._columns)
+            except BadRowError as error:
+                if self._raises:
+                    raise ValueError(str(error)) from None
+                self._n_bad += 1
+                self._last_problem = str(error)
+                continue
+            document["lang"] = document["lang"] or self._named.language(path, row.place)
+            self._n_documents += 1
+            yield document
+        if n_rows == 0:
+            raise ValueError(
+                f"got no rows in {path}, expected at least one document; check the file"
+            )
+
+    def finish(self) -> None:
+        """Warn of what was left out or taken from names; refuse to have read nothing."""
+        self._named.warn()
+        if self._n_bad:
+            warnings.warn(
+                f"skipped {self._n_bad} bad rows; the last: {self._last_problem}",
+                stacklevel=3,
+            )
+        if not self._n_documents:
+            raise ValueError(
+                "got no document that could be read, expected at least one; check the "
+                "paths"
+            )
+
+
+class BadRowError(ValueError):
+    """What is wrong with a row, whose place it begins with."""
+
+
+class _NamedLanguages:
+    """Languages of documents that have none in a column, and the files they are of."""
+
+    def __init__(self, language: str | None):
+        self._default = language
+        self._of_path: dict[Path, str | None] = {}
+
+    def language(self, path: Path, place: str) -> str:
+        """Return the language of a file's name, or else the default."""
+        if path not in self._of_path:
+            self._of_path[path] = language_of_name(path)
+        language = self._of_path[path] or self._default
+        if language is None:
+            raise ValueError(
+                f"{place}: got no language, expected a column 'lang' or a file name "
+                "such as fr.tsv or fr_train.tsv; pass language= (--language)"
+            )
+        return language
+
+    def warn(self) -> None:
+        """Name the languages that were taken where a reader could expect others."""
+        doubtful = [
+            f"{language} of {path.name}"
+            for path, language in self._of_path.items()
+            if language is not None
+            and (not is_language_alone(path) or self._default not in (None, language))
+        ]
+        if doubtful:
+            warnings.warn(
+                f"languages were taken from file names: {shortened(doubtful)}; give a "
+                "column 'lang' where that is wrong",
+                stacklevel=4,
+            )
+
+
+def _check_columns(**names: str | None) -> dict[str, str | None]:
+    """Return our columns' names in the files."""
+    for column, name in names.items():
+        if not (isinstance(name, str) and name) and (column, name) != ("labels", None):
+            raise ValueError(
+                f"got {column}_column={name!r}, expected the name of a column; pass one"
+            )
+    shared = [name for name in names.values() if list(names.values()).count(name) > 1]
+    if shared:
+        raise ValueError(
+            f"got the column {shared[0]!r} for two things, expected a column each; "
+            "pass other names"
+        )
+    return names
+
+
+def _document(row: Row, columns: Mapping[str, str | None]) -> dict[str, Any]:
+    """Return one document's fields under our names, or raise `BadRowError`."""
+    if row.problem:
+        raise BadRowError(f"{row.place}: {row.problem}")
+    fields = _with_paths(row.fields, columns) | _with_meta(row.fields)
+    _check_unicode(row.place, fields)
+    sources = {
+        ours: _source(row.place, fields, ours, name) for ours, name in columns.items()
+    }
+    values = {ours: _value(fields, source) for ours, source in sources.items()}
+    if not isinstance(values["text"], str):
+        raise BadRowError(
+            f"{row.place}: got no text, expected a str (it may be empty); mend or drop "
+            "the row"
+        )
+    try:
+        labels: list[str] = []
+        if values["labels"] is not None:
+            labels = registers.parse(values["labels"])
+        identifier = None
+        if values["id"] not in (None, ""):
+            identifier = id_string(values["id"])
+    except (TypeError, ValueError) as error:
+        raise BadRowError(f"{row.place}: {error}") from None
+    if not isinstance(values["lang"], str | None):
+        raise BadRowError(
+            f"{row.place}: got {values['lang']!r} as a language, expected a code such "
+            "as 'fi'; mend the row"
+        )
+    document = {
+        "id": identifier,
+        "lang": values["lang"],
+        "labels": labels,
+        "text": values["text"],
+    }
+    others = set(fields) - set(sources.values()) - set(document)
+    return document | {name: fields[name] for name in fields if name in others}
+
+
+def _with_meta(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return fields with those inside ``meta``, where labels of pages and tools stand."""
+    meta = fields.get("meta")
+    if not isinstance(meta, Mapping):
+        return fields
+    outer = {name: value for name, value in fields.items() if name != "meta"}
+    return {**meta, **outer}
+
+
+def _with_paths(
+    fields: Mapping[str, Any], columns: Mapping[str, str | None]
+) -> dict[str, Any]:
+    """Return the values of columns that are named by a path such as ``page.lang``."""
+    values: dict[str, Any] = {}
+    for name in columns.values():
+        if name and "." in name:
+            values.update(_at_path(fields, name))
+    return values
+
+
+def _at_path(fields: Any, name: str) -> dict[str, Any]:
+    """Return the value at a path under the path's name; nothing where there is none."""
+    value = fields
+    for step in name.split("."):
+        if isinstance(value, Mapping) and step in value:
+            value = value[step]
+        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return {}
+    return {name: value}
+
+
+def _source(
+    place: str, fields: Mapping[str, Any], ours: str, name: str | None
+) -> str | None:
+    """Return the column that holds one of ours; None where there is none."""
+    if name is None or name in fields:
+        return name
+    if name != ours or ours == "text":
+        raise BadRowError(
+            f"{place}: got no column {name!r} among {list(fields)}, expected it; name "
+            "the column that holds it"
+        )
+    aliases = _ALIASES.get(ours, ())
+    return next((alias for alias in aliases if alias in fields), None)
+
+
+def _value(fields: Mapping[str, Any], source: str | None) -> Any:
+    """Return a field; None where it is absent or NaN."""
+    if source is None:
+        return None
+    value = fields[source]
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return value
+
+
+def _check_unicode(place: str, fields: Mapping[str, Any]) -> None:
+    for name, value in fields.items():
+        if isinstance(value, str) and not is_unicode(value):
+            raise BadRowError(
+                f"{place}: got half of a surrogate pair in {name!r}, expected Unicode "
+                "text; mend the row"
+            )
