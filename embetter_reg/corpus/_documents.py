@@ -2,7 +2,8 @@
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from embetter_reg.corpus._identity import id_string
 from embetter_reg.corpus._paths import is_language_alone, language_of_name, shortened
 from embetter_reg.corpus._rows import Row, is_unicode
 
+_Columns = tuple[tuple[str, str | None], ...]  # ours, and their names in the files
 # Other names of our columns, in the order in which they are looked for.
 _ALIASES = {"labels": ("label", "register"), "lang": ("language",)}
 
@@ -42,6 +44,7 @@ class DocumentReader:
         self._columns = _check_columns(
             id=id_column, lang=lang_column, labels=labels_column, text=text_column
         )
+        self._names = [name for _, name in self._columns if name]
         self._raises = on_error == "raise"
         self._named = _NamedLanguages(language)
         self._n_documents = 0
@@ -51,7 +54,7 @@ class DocumentReader:
     def documents(self, path: Path) -> Iterator[dict[str, Any]]:
         """Yield the documents of a file; the id of one that has none is None."""
         n_rows = 0
-        for row in rows_of(path, [name for name in self._columns.values() if name]):
+        for row in rows_of(path, self._names):
             n_rows += 1
             try:
                 document = _document(row, self._columns)
@@ -123,8 +126,8 @@ class _NamedLanguages:
             )
 
 
-def _check_columns(**names: str | None) -> dict[str, str | None]:
-    """Return our columns' names in the files."""
+def _check_columns(**names: str | None) -> _Columns:
+    """Return our columns and their names in the files."""
     for column, name in names.items():
         if not (isinstance(name, str) and name) and (column, name) != ("labels", None):
             raise ValueError(
@@ -136,18 +139,21 @@ def _check_columns(**names: str | None) -> dict[str, str | None]:
             f"got the column {shared[0]!r} for two things, expected a column each; "
             "pass other names"
         )
-    return names
+    return tuple(names.items())
 
 
-def _document(row: Row, columns: Mapping[str, str | None]) -> dict[str, Any]:
+def _document(row: Row, columns: _Columns) -> dict[str, Any]:
     """Return one document's fields under our names, or raise `BadRowError`."""
     if row.problem:
         raise BadRowError(f"{row.place}: {row.problem}")
-    fields = _with_paths(row.fields, columns) | _with_meta(row.fields)
+    fields = _with_meta(row.fields)
+    if any(name and "." in name for _, name in columns):
+        fields = {**_at_paths(row.fields, columns), **fields}
     _check_unicode(row.place, fields)
-    sources = {
-        ours: _source(row.place, fields, ours, name) for ours, name in columns.items()
-    }
+    try:
+        sources, others = _sources(tuple(fields), columns)
+    except KeyError as error:
+        raise BadRowError(f"{row.place}: {error.args[0]}") from None
     values = {ours: _value(fields, source) for ours, source in sources.items()}
     if not isinstance(values["text"], str):
         raise BadRowError(
@@ -174,8 +180,9 @@ def _document(row: Row, columns: Mapping[str, str | None]) -> dict[str, Any]:
         "labels": labels,
         "text": values["text"],
     }
-    others = set(fields) - set(sources.values()) - set(document)
-    return document | {name: fields[name] for name in fields if name in others}
+    for name in others:
+        document[name] = fields[name]
+    return document
 
 
 def _with_meta(fields: dict[str, Any]) -> dict[str, Any]:
@@ -187,12 +194,10 @@ def _with_meta(fields: dict[str, Any]) -> dict[str, Any]:
     return {**meta, **outer}
 
 
-def _with_paths(
-    fields: Mapping[str, Any], columns: Mapping[str, str | None]
-) -> dict[str, Any]:
+def _at_paths(fields: Mapping[str, Any], columns: _Columns) -> dict[str, Any]:
     """Return the values of columns that are named by a path such as ``page.lang``."""
     values: dict[str, Any] = {}
-    for name in columns.values():
+    for _, name in columns:
         if name and "." in name:
             values.update(_at_path(fields, name))
     return values
@@ -211,19 +216,30 @@ def _at_path(fields: Any, name: str) -> dict[str, Any]:
     return {name: value}
 
 
-def _source(
-    place: str, fields: Mapping[str, Any], ours: str, name: str | None
-) -> str | None:
+@lru_cache(maxsize=256)
+def _sources(
+    names: tuple[str, ...], columns: _Columns
+) -> tuple[dict[str, str | None], list[str]]:
+    """Return the column that holds each of ours, and the other columns.
+
+    Rows of a file have the same columns mostly, so that this is asked once.
+    """
+    sources = {ours: _source(names, ours, name) for ours, name in columns}
+    ours = {*sources, *sources.values()}
+    return sources, [name for name in names if name not in ours]
+
+
+def _source(names: Sequence[str], ours: str, name: str | None) -> str | None:
     """Return the column that holds one of ours; None where there is none."""
-    if name is None or name in fields:
+    if name is None or name in names:
         return name
     if name != ours or ours == "text":
-        raise BadRowError(
-            f"{place}: got no column {name!r} among {list(fields)}, expected it; name "
-            "the column that holds it"
+        raise KeyError(
+            f"got no column {name!r} among {list(names)}, expected it; name the column "
+            "that holds it"
         )
     aliases = _ALIASES.get(ours, ())
-    return next((alias for alias in aliases if alias in fields), None)
+    return next((alias for alias in aliases if alias in names), None)
 
 
 def _value(fields: Mapping[str, Any], source: str | None) -> Any:
@@ -238,7 +254,7 @@ def _value(fields: Mapping[str, Any], source: str | None) -> Any:
 
 def _check_unicode(place: str, fields: Mapping[str, Any]) -> None:
     for name, value in fields.items():
-        if isinstance(value, str) and not is_unicode(value):
+        if isinstance(value, str) and not (value.isascii() or is_unicode(value)):
             raise BadRowError(
                 f"{place}: got half of a surrogate pair in {name!r}, expected Unicode "
                 "text; mend the row"

@@ -63,17 +63,18 @@ def _rows_of_kind(path: Path, names: Sequence[str]) -> Iterator[Row]:
 
 
 def _json_lines(path: Path) -> Iterator[Row]:
+    decoder = json.JSONDecoder(object_pairs_hook=_unique)
     for place, line in lines_of(path):
         if not is_unicode(line):
             yield not_utf8(place)
-        elif line.strip():
-            yield _json_row(place, line)
+        elif line and not line.isspace():
+            yield _json_row(place, line, decoder)
 
 
-def _json_row(place: str, line: str) -> Row:
+def _json_row(place: str, line: str, decoder: json.JSONDecoder) -> Row:
     problem = ""
     try:
-        fields = json.loads(line, object_pairs_hook=_unique)
+        fields = decoder.decode(line)
     except json.JSONDecodeError as error:
         problem = f"got invalid JSON ({error.msg})"
     except RecursionError:
