@@ -36,6 +36,7 @@ SECOND_SPELLINGS = {
 # Names that differ only by a plural, and mean one thing and several of it.
 SINGULAR_AND_PLURAL = {
     "clusterer": "one clusterer, several",
+    "color": "one color; a scheme's, one a label",
     "document": "one document, several",
     "encoder": "one encoder, several",
     "figure": "one figure, several",
@@ -46,6 +47,7 @@ SINGULAR_AND_PLURAL = {
     "layer": "the one of a table of tokens; one or several of documents",
     "map": "one map, several",
     "model": "one model, several",
+    "name": "one name; a scheme's, one a label",
     "neighbor": "never one",
     "part": "never one",
     "path": "one path, several",

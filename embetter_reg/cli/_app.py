@@ -68,6 +68,13 @@ LangColumn = Annotated[str, typer.Option(help="The column of languages.")]
 IdColumn = Annotated[
     str, typer.Option(help="The column of ids; without it they are made of the texts.")
 ]
+Group = Annotated[
+    str | None,
+    typer.Option(
+        help="Registers: 'all', or of CORE 'main' or 'without_MT'. [default: "
+        "without_MT of CORE, all of other schemes]"
+    ),
+]
 Long = Annotated[
     str | None,
     typer.Option(

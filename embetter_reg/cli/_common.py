@@ -35,6 +35,14 @@ def _options(
             is_eager=True,
         ),
     ] = None,
+    scheme: Annotated[
+        str,
+        typer.Option(
+            help="The labels that there are: 'registers' (CORE), 'free' (whatever the "
+            "documents have), labels such as spam,ham beside any others, or a file "
+            "with the columns code, name, parent, color."
+        ),
+    ] = "registers",
     jobs: Annotated[
         int | None, typer.Option(help="Processes and threads at most.", min=1)
     ] = None,
@@ -88,6 +96,8 @@ def _running(
 ) -> Iterator[None]:
     """Run a command as the shared options say, and leave nothing of them behind."""
     start = time.monotonic()
+    from embetter_reg.corpus import use_scheme
+
     before = dict(vars(settings))
     for option in ("jobs", "dry_run", "json", "quiet", "verbose"):
         setattr(settings, option, shared[option])
@@ -100,7 +110,7 @@ def _running(
     console.quiet = settings.quiet
     output.quiet = settings.json
     try:
-        with _own_stdout(), limit_jobs(settings.jobs):
+        with use_scheme(shared["scheme"]), _own_stdout(), limit_jobs(settings.jobs):
             if settings.verbose:
                 warnings.simplefilter("default")
                 _tell_options(name, values)

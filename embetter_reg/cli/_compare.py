@@ -9,6 +9,7 @@ from embetter_reg.cli._app import (
     BatchSize,
     Device,
     DType,
+    Group,
     IdColumn,
     LabelsColumn,
     LangColumn,
@@ -171,9 +172,7 @@ def compare(
             help="Numbers of clusters, such as 2-12,32; those of registers and languages are added."
         ),
     ] = None,
-    group: Annotated[
-        str, typer.Option(help="Registers: 'all', 'main' or 'without_MT'.")
-    ] = "without_MT",
+    group: Group = None,
     hybrids: Annotated[
         str,
         typer.Option(

@@ -82,7 +82,8 @@ def finetune(
         ),
     ] = None,
     group: Annotated[
-        str, typer.Option(help="Registers: 'all', 'main' or 'without_MT'.")
+        str,
+        typer.Option(help="Registers: 'all', or of CORE 'main' or 'without_MT'."),
     ] = "all",
     class_weight: Annotated[
         str | None, typer.Option(help="'balanced' evens classes out.")

@@ -96,13 +96,6 @@ def label(
     head: Annotated[
         str, typer.Option(help="Tunes again: 'linear', 'feedforward', 'contrastive'.")
     ] = "linear",
-    scheme: Annotated[
-        str | None,
-        typer.Option(
-            help="Labels to pick from, such as spam,ham. "
-            "[default: the CORE main registers]"
-        ),
-    ] = None,
     keep_labels: Annotated[
         float,
         typer.Option(
@@ -123,15 +116,11 @@ def label(
     """
     from embetter_reg.label import LabelServer, Workspace, check_options, load_corpus
 
-    names = None
-    if scheme is not None:
-        names = [name.strip() for name in scheme.split(",")]
     check_options(
         out,
         port=port,
         reducer=reducer,
         head=head,
-        scheme=names,
         keep_labels=keep_labels,
     )
     if settings.dry_run:
@@ -180,7 +169,6 @@ def label(
             places=corpus.places,
             reducer=reducer,
             head=head,
-            scheme=names,
             suggested=corpus.suggested,
             random_state=random_state,
         )

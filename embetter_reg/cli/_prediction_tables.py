@@ -59,13 +59,13 @@ def counts_table(counts: "pd.DataFrame") -> Table:
     """Return the numbers of predicted registers by language; sub-registers are left to
     the file.
     """
-    from embetter_reg.corpus.registers import PARENT
+    from embetter_reg.corpus.registers import current_scheme
 
     # Without lines between columns, so that all registers fit into 80 characters.
     table = Table(title="Documents of each predicted register", box=SIMPLE)
     table.add_column("lang")
     table.add_column("number", justify="right")
-    names = [name for name in counts.columns[2:] if name not in PARENT]
+    names = list(filter(current_scheme().is_main, counts.columns[2:]))
     for name in names:
         table.add_column(name, justify="right")
     for row in counts.to_dict("records"):

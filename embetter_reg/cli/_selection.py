@@ -16,13 +16,21 @@ if TYPE_CHECKING:
 
 
 def select_documents(
-    documents: "pd.DataFrame", group: str, policy: str, notes: list[str] | None = None
+    documents: "pd.DataFrame",
+    group: str | None,
+    policy: str,
+    notes: list[str] | None = None,
 ) -> "pd.DataFrame":
     """Return the documents of a group, under a policy for hybrids, and print how many
     left for which reason; the sentence is added to ``notes``.
+
+    None is the group "without_MT" where the scheme has it, and else all.
     """
     from embetter_reg.corpus import hybrids, select_group
+    from embetter_reg.corpus.registers import current_scheme
 
+    if group is None:
+        group = "without_MT" if "without_MT" in current_scheme().groups else "all"
     is_labeled = documents["labels"].map(len) > 0
     members = select_group(documents[is_labeled], group)
     selected = hybrids(members, policy)

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from embetter_reg._files import slug, write_atomically, write_csv
 from embetter_reg.cli._app import (
+    Group,
     RandomState,
     output,
 )
@@ -75,9 +76,7 @@ def sweep(
     layers: Annotated[
         str | None, typer.Option(help="Layers to take, a space each; all by default.")
     ] = None,
-    group: Annotated[
-        str, typer.Option(help="Registers: 'all', 'main' or 'without_MT'.")
-    ] = "without_MT",
+    group: Group = None,
     hybrids: Annotated[
         str,
         typer.Option(
@@ -193,7 +192,9 @@ def _average_models(runs: list[Path], out: Path) -> None:
     print_figures(figures, f"Means and standard deviations: {path}", path)
 
 
-def _labeled(group: str, policy: str) -> "Callable[[pd.DataFrame], pd.DataFrame]":
+def _labeled(
+    group: str | None, policy: str
+) -> "Callable[[pd.DataFrame], pd.DataFrame]":
     """Return what selects the documents of a group and gives them one register each."""
     from embetter_reg.corpus import label_column
 
@@ -251,7 +252,7 @@ def _summarize_sweep(table: "pd.DataFrame", out: Path) -> None:
     printed.add_column("k", justify="right")
     for name in LABELS:
         printed.add_column(name, no_wrap=True)
-    printed.add_column("explained by")
+    printed.add_column("follows")
     marks = [averaged["n_registers"].iloc[0], averaged["n_languages"].iloc[0]]
     for row in averaged[averaged["k"].isin(marks)].to_dict("records"):
         amis = [

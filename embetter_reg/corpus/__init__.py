@@ -14,6 +14,8 @@ from embetter_reg.corpus._labels import label_matrix, label_sets, split_labels
 from embetter_reg.corpus._paths import language_of_name
 from embetter_reg.corpus.bundled import load_examples, load_registers
 from embetter_reg.corpus.read import read_documents
+from embetter_reg.corpus.registers import use_scheme
+from embetter_reg.corpus.scheme import Scheme, read_scheme
 from embetter_reg.corpus.select import (
     balanced_sample,
     hybrids,
@@ -33,6 +35,7 @@ __all__ = [
     "LeaveOneLanguageOut",
     "RegisterKFold",
     "RegisterShuffleSplit",
+    "Scheme",
     "balanced_sample",
     "check_same_texts",
     "document_id",
@@ -48,9 +51,11 @@ __all__ = [
     "load_examples",
     "load_registers",
     "read_documents",
+    "read_scheme",
     "registers",
     "select_group",
     "split_labels",
     "text_digest",
     "train_test_documents",
+    "use_scheme",
 ]

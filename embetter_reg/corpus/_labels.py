@@ -71,7 +71,7 @@ def split_labels(labels: Any) -> list[str]:
 
 
 def label_sets(labels: Iterable[Any]) -> list[list[str]]:
-    """Return each document's CORE codes, as `registers.parse` returns them.
+    """Return each document's codes, as `registers.parse` returns them.
 
     Each document has a cell or a list, as `split_labels` takes it.
 

@@ -16,7 +16,6 @@ from embetter_reg.corpus.older import is_older_tsv, rows_of_older_tsv
 _HEADER_WORDS = {"text", "labels", "label", "register", "id", "lang", "language"}
 _WITHOUT_HEADER = {2: ["labels", "text"], 3: ["labels", "id", "text"]}
 _N_LINES_THAT_DECIDE = 1000
-_CODES = {*registers.MAIN, *registers.PARENT, *registers.OLD_CODES}
 
 
 def tsv_rows(path: Path, names: Sequence[str]) -> Iterator[Row]:
@@ -65,7 +64,9 @@ def _is_header(cells: list[str], names: Sequence[str]) -> bool:
     """
     is_name = [cell in names or cell.lower() in _HEADER_WORDS for cell in cells]
     # A column may be called ID, and the index that pandas writes has no name.
-    if set(cells[0].replace(",", " ").split()) <= _CODES:
+    scheme = registers.current_scheme()
+    codes = {*scheme.codes, *scheme.older}
+    if set(cells[0].replace(",", " ").split()) <= codes:
         return sum(is_name[1:]) > 1
     return any(is_name)
 

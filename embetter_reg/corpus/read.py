@@ -55,8 +55,8 @@ def read_documents(
     Returns
     -------
     DataFrame
-        ``labels`` holds a list of CORE codes a document, as `registers.parse` returns
-        them; ``id`` is a str.
+        ``labels`` holds a list of codes a document, as `registers.parse` returns them in
+        the scheme in use; ``id`` is a str.
 
     Warns
     -----

@@ -1,14 +1,19 @@
-"""The CORE register scheme (Biber, Egbert & Davies 2015; Laippala et al. 2022).
+"""The CORE register scheme (Biber, Egbert & Davies 2015; Laippala et al. 2022), and
+what labels mean in the scheme that is in use, which is CORE unless `use_scheme` says
+otherwise.
 
-Nine main registers in capitals, sub-registers in lower case, and the older upper-case
-sub-register codes of the published corpora. A hybrid is a document with two or more
-main registers.
+CORE has nine main registers in capitals, sub-registers in lower case, and the older
+upper-case sub-register codes of the published corpora. A hybrid is a document with two
+or more main registers.
 """
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from os import PathLike
+from pathlib import Path
+from typing import Any
 
 from embetter_reg._validation import check_choice
+from embetter_reg.corpus.scheme import Scheme, read_scheme
 
 MAIN = ("NA", "IN", "OP", "IP", "HI", "ID", "SP", "LY", "MT")
 
@@ -69,8 +74,21 @@ NAMES = {
     "os": "other spoken",
 }
 
+# The largest smallest CIEDE2000 difference (20) that a search found, to usual, protan
+# and deutan eyes.
+COLORS = {
+    "NA": "#338CF4",
+    "IN": "#BB7000",
+    "OP": "#079C8B",
+    "IP": "#912600",
+    "HI": "#41D7E9",
+    "ID": "#7D2C52",
+    "SP": "#000000",
+    "LY": "#F6BB7D",
+    "MT": "#013DD0",
+}
+
 GROUPS = {
-    "all": MAIN,
     "main": ("HI", "ID", "IN", "IP", "NA", "OP"),
     "without_MT": tuple(main for main in MAIN if main != "MT"),
 }
@@ -140,14 +158,90 @@ OLD_CODES = {
     "OF": {"ID": ""},
 }
 
+CORE = Scheme(MAIN, PARENT, NAMES, COLORS, OLD_CODES, GROUPS, drops_orphans=True)
+FREE = Scheme((), is_free=True)
+_NAMED = {"registers": CORE, "free": FREE}
+_in_use = [CORE]
+
+
+class use_scheme:
+    """Use a label scheme from here on, or in a ``with`` block; also a command's
+    ``--scheme``.
+
+    All that reads, selects, sorts, names or draws labels goes by the scheme in use, in
+    all threads of the process.
+
+    Parameters
+    ----------
+    scheme : Scheme, path, list of str or str
+        A `Scheme`, or the file of one, as `read_scheme` takes it. A list, or text such
+        as ``"spam,ham"``, is main labels in their order, beside which others are taken
+        as they are; ``"free"`` takes all as they are. ``"registers"`` is CORE.
+
+    Raises
+    ------
+    ValueError
+        If a text is neither a scheme nor a file, or a file holds no scheme.
+    TypeError
+        If it is anything else.
+
+    Examples
+    --------
+    >>> from embetter_reg.corpus import registers, use_scheme
+    >>> with use_scheme(["spam", "ham"]):
+    ...     registers.parse("ham spam")
+    ['spam', 'ham']
+    >>> registers.parse("ne")
+    ['NA', 'ne']
+
+    """
+
+    def __init__(self, scheme: Scheme | str | PathLike | Iterable[str]):
+        self._before = _in_use[-1]
+        _in_use[-1] = make_scheme(scheme)
+
+    def __enter__(self) -> Scheme:
+        return _in_use[-1]
+
+    def __exit__(self, *_: object) -> None:
+        _in_use[-1] = self._before
+
+
+def current_scheme() -> Scheme:
+    """Return the scheme in use."""
+    return _in_use[-1]
+
+
+def make_scheme(scheme: Any) -> Scheme:
+    """Return a scheme, of whatever `use_scheme` takes."""
+    if isinstance(scheme, Scheme):
+        return scheme
+    if isinstance(scheme, str) and scheme in _NAMED:
+        return _NAMED[scheme]
+    if isinstance(scheme, str) and "," in scheme and not Path(scheme).is_file():
+        scheme = [name.strip() for name in scheme.split(",") if name.strip()]
+    if isinstance(scheme, str | PathLike):
+        if not Path(scheme).is_file():
+            raise ValueError(
+                f"got the scheme {str(scheme)!r}, expected one of {list(_NAMED)}, labels "
+                "such as spam,ham, or the file of a scheme; pass one"
+            )
+        return read_scheme(scheme)
+    if not isinstance(scheme, Iterable):
+        raise TypeError(
+            f"got the scheme {scheme!r}, expected a Scheme, the file of one, or a list "
+            "of labels; pass one"
+        )
+    return Scheme(list(scheme), is_free=True)
+
 
 def parse(labels: str | Iterable[str]) -> list[str]:
-    """Return CORE codes in the scheme's order: each main register, then its
+    """Return codes in the order of the scheme in use: each main register, then its
     sub-registers.
 
     Takes codes separated by spaces or commas, or a list of them; older codes become
-    newer ones. A sub-register is kept with its own parent only. Where no main register
-    is named at all, the sub-registers name theirs.
+    newer ones. In CORE a sub-register is kept with its own parent only; where no main
+    register is named at all, the sub-registers name theirs.
 
     Raises
     ------
@@ -164,48 +258,7 @@ def parse(labels: str | Iterable[str]) -> list[str]:
     ['NA', 'nb', 'OP', 'rv']
 
     """
-    if not isinstance(labels, Iterable) or isinstance(labels, Mapping | bytes):
-        raise TypeError(
-            f"got {type(labels).__name__} as labels, expected a str or a list of CORE "
-            "codes; convert them"
-        )
-    if isinstance(labels, str):
-        labels = re.split(r"[\s,]+", labels)
-    codes = [code for code in labels if code != ""]
-    for code in codes:
-        if not isinstance(code, str) or not (
-            code in MAIN or code in PARENT or code in OLD_CODES
-        ):
-            raise ValueError(
-                f"got the unknown register code {code!r}, expected CORE codes such as "
-                "'NA ne OP'; correct or map it"
-            )
-    meanings = [_meanings(code) for code in codes if code not in MAIN]
-    named = {code for code in codes if code in MAIN}
-    if not named:
-        named = {next(iter(meaning)) for meaning in meanings}
-    subs = {
-        (main, sub)
-        for meaning in meanings
-        for main, sub in meaning.items()
-        if main in named and sub
-    }
-    order = list(PARENT)
-    return [
-        code
-        for main in MAIN
-        if main in named
-        for code in [
-            main,
-            *sorted((sub for parent, sub in subs if parent == main), key=order.index),
-        ]
-    ]
-
-
-def _meanings(code: str) -> dict[str, str]:
-    if code in PARENT:
-        return {PARENT[code]: code}
-    return OLD_CODES[code]
+    return current_scheme().parse(labels)
 
 
 def mains(labels: Iterable[str]) -> list[str]:
@@ -219,7 +272,7 @@ def mains(labels: Iterable[str]) -> list[str]:
     """
     if isinstance(labels, str):
         labels = parse(labels)
-    return [code for code in labels if code in MAIN]
+    return current_scheme().mains(labels)
 
 
 def at_level(labels: Iterable[str], level: str) -> list[str]:
@@ -247,7 +300,8 @@ def at_level(labels: Iterable[str], level: str) -> list[str]:
         return mains(codes)
     if level == "all":
         return codes
-    parents = {PARENT[code] for code in codes if code in PARENT}
+    parent_of = current_scheme().parents
+    parents = {parent_of[code] for code in codes if code in parent_of}
     return [code for code in codes if code not in parents]
 
 
@@ -257,7 +311,7 @@ def is_hybrid(labels: Iterable[str]) -> bool:
 
 
 def full_name(label: str) -> str:
-    """Return a main register with its English name; any other label as it is.
+    """Return a main register with its name; any other label as it is.
 
     Examples
     --------
@@ -265,10 +319,7 @@ def full_name(label: str) -> str:
     ('NA narrative', 'NA narrative + OP opinion', 'fi')
 
     """
-    codes = str(label).split()
-    if not codes or not set(codes) <= set(MAIN):
-        return str(label)
-    return " + ".join(f"{code} {NAMES[code]}" for code in codes)
+    return current_scheme().full_name(label)
 
 
 def sort_labels(labels: Iterable[str]) -> list[str]:
@@ -280,5 +331,4 @@ def sort_labels(labels: Iterable[str]) -> list[str]:
     ['NA', 'HI', 'NA OP', 'spam']
 
     """
-    places = {name: place for place, name in enumerate(MAIN)}
-    return sorted(labels, key=lambda name: (places.get(name, len(MAIN)), name))
+    return current_scheme().sort(labels)

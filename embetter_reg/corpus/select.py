@@ -16,7 +16,13 @@ from embetter_reg.corpus._labels import (
     label_sets,
     split_labels,
 )
-from embetter_reg.corpus.registers import GROUPS, LEVELS, MAIN, PARENT, mains
+from embetter_reg.corpus.registers import (
+    LEVELS,
+    current_scheme,
+    is_hybrid,
+    mains,
+    sort_labels,
+)
 
 
 def hybrids(documents: pd.DataFrame, policy: str) -> pd.DataFrame:
@@ -29,7 +35,7 @@ def hybrids(documents: pd.DataFrame, policy: str) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        If the policy has another name, a column is missing, or a label is no CORE code.
+        If the policy has another name, a column is missing, or a label is not in the scheme.
     TypeError
         If ``documents`` is no DataFrame.
 
@@ -40,7 +46,7 @@ def hybrids(documents: pd.DataFrame, policy: str) -> pd.DataFrame:
     if policy == "keep":
         return documents.copy()
     if policy == "drop":
-        is_single = [len(mains(labels)) <= 1 for labels in sets]
+        is_single = [not is_hybrid(labels) for labels in sets]
         return documents[np.array(is_single, dtype=bool)].reset_index(drop=True)
     check_documents(documents, "id")
     rows: list[dict[str, Any]] = []
@@ -53,6 +59,7 @@ def hybrids(documents: pd.DataFrame, policy: str) -> pd.DataFrame:
 def _exploded(row: dict[str, Any], labels: list[str]) -> list[dict[str, Any]]:
     """Return a row for each main register of a document."""
     registers = mains(labels)
+    parents = current_scheme().parents
     document = {**row, "document": row["id"]}
     if len(registers) <= 1:
         return [document]
@@ -60,7 +67,7 @@ def _exploded(row: dict[str, Any], labels: list[str]) -> list[dict[str, Any]]:
         {
             **document,
             "id": f"{row['id']}#{main}",
-            "labels": [code for code in labels if PARENT.get(code, code) == main],
+            "labels": [code for code in labels if parents.get(code, code) == main],
         }
         for main in registers
     ]
@@ -76,8 +83,8 @@ def label_column(documents: pd.DataFrame, level: str = "main") -> pd.Series:
     Raises
     ------
     ValueError
-        If the level has another name, a document has no label, or a label is no CORE
-        code.
+        If the level has another name, a document has no label, or a label is not in
+        the scheme.
     TypeError
         If ``documents`` is no DataFrame.
 
@@ -104,9 +111,10 @@ def _mains_text(labels: list[str]) -> str:
 
 
 def _subs_text(labels: list[str]) -> str:
+    parents = current_scheme().parents
     parts: list[str] = []
     for main in mains(labels):
-        subs = [code for code in labels if PARENT.get(code) == main]
+        subs = [code for code in labels if parents.get(code) == main]
         parts.extend(f"{main}-{sub}" for sub in subs)
         if not subs:
             parts.append(main)
@@ -125,7 +133,7 @@ def indicator(
     Raises
     ------
     ValueError
-        If a class is no main register, or a label is no CORE code.
+        If a class is no main register, or a label is not in the scheme.
     TypeError
         If ``documents`` is no DataFrame, or ``classes`` no list of str.
 
@@ -134,36 +142,38 @@ def indicator(
     sets = [mains(labels) for labels in label_sets(documents["labels"])]
     if classes is None:
         occurring = {main for labels in sets for main in labels}
-        classes = [main for main in MAIN if main in occurring]
+        classes = sort_labels(occurring)
     check_names("classes", classes)
     for name in classes:
-        if name not in MAIN:
+        if not current_scheme().is_main(name):
             raise ValueError(
-                f"got the class {name!r}, expected main registers, of {list(MAIN)}; "
-                "pick some"
+                f"got the class {name!r}, expected main registers, of "
+                f"{list(current_scheme().main)}; pick some"
             )
     return label_matrix(sets, classes), list(classes)
 
 
 def select_group(documents: pd.DataFrame, group: str) -> pd.DataFrame:
-    """Keep documents all of whose main registers are in a group of `registers.GROUPS`.
+    """Keep documents all of whose main registers are in a group of the scheme: ``"all"``,
+    and of CORE `registers.GROUPS`.
 
     Documents without a label are left out.
 
     Raises
     ------
     ValueError
-        If there is no group of that name, or a label is no CORE code.
+        If there is no group of that name, or a label is not in the scheme.
     TypeError
         If ``documents`` is no DataFrame.
 
     """
-    check_choice("group", group, GROUPS)
+    groups = current_scheme().groups
+    check_choice("group", group, groups)
     check_documents(documents, "labels")
-    members = set(GROUPS[group])
+    sets = label_sets(documents["labels"])
     is_member = [
-        bool(labels) and set(mains(labels)) <= members
-        for labels in label_sets(documents["labels"])
+        bool(labels) and (group == "all" or set(mains(labels)) <= set(groups[group]))
+        for labels in sets
     ]
     return documents[np.array(is_member, dtype=bool)].reset_index(drop=True)
 
@@ -177,7 +187,7 @@ def balanced_sample(
 ) -> pd.DataFrame:
     """Draw ``n_per_language`` documents of each language, with its shares of registers.
 
-    Labels of a scheme other than CORE are registers too. No document is drawn twice.
+    Labels that the scheme lacks are registers too. No document is drawn twice.
     ``on_short="all"`` takes all documents of a language that has fewer, and warns.
 
     Raises
@@ -194,7 +204,7 @@ def balanced_sample(
     check_documents(documents, "labels", "lang")
     rng = check_random_state(random_state)
     languages = check_labels("language", documents["lang"], len(documents))
-    # Labels of another scheme than CORE count as they are.
+    # Labels that the scheme lacks count as they are.
     label_lists = map(split_labels, documents["labels"])
     registers = pd.Series([" ".join(mains(labels) or labels) for labels in label_lists])
     chosen: list[int] = []

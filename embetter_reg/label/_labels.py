@@ -5,7 +5,7 @@ import reprlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from embetter_reg.corpus.registers import MAIN, PARENT, mains, parse
+from embetter_reg.corpus.registers import current_scheme, mains, parse
 
 Labels = tuple[str, ...]
 NOT_LABELED = "not labeled"
@@ -83,7 +83,9 @@ def _codes(part: str) -> list[str]:
             continue
     # A main register in capitals begins a list of codes, not a label of somebody's own.
     first, *others = part.split()
-    if first in MAIN and all(_CODE.fullmatch(other) for other in others):
+    if first in current_scheme().main and all(
+        _CODE.fullmatch(other) for other in others
+    ):
         unknown = next(other for other in others if not _is_code(other))
         raise ValueError(
             f"got the label {part!r} with the unknown code {unknown!r}, expected CORE "
@@ -130,7 +132,8 @@ def short(labels: Iterable[str]) -> Labels:
 
     """
     labels = list(labels)
-    return tuple(label for label in labels if label not in PARENT or not mains(labels))
+    parents = current_scheme().parents
+    return tuple(label for label in labels if label not in parents or not mains(labels))
 
 
 def group_of(label: Iterable[str]) -> str:

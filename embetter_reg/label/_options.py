@@ -2,14 +2,12 @@
 part: encoding, and drawing a map.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from embetter_reg.label._load import check_share
 from embetter_reg.label._log import LabelLog
 from embetter_reg.label._map import check_reducer
 from embetter_reg.label._tune import check_head
-from embetter_reg.label._workspace import check_scheme
 
 
 def check_options(
@@ -18,7 +16,6 @@ def check_options(
     port: int,
     reducer: str,
     head: str,
-    scheme: Sequence[str] | None,
     keep_labels: float,
 ) -> None:
     """Refuse options that no server could start with.
@@ -34,7 +31,6 @@ def check_options(
     check_port(port)
     check_reducer(reducer)
     check_head(head)
-    check_scheme(scheme)
     check_share(keep_labels)
     LabelLog(out)
 

@@ -7,7 +7,7 @@ from html import escape
 
 import pandas as pd
 
-from embetter_reg.corpus.registers import MAIN, NAMES
+from embetter_reg.corpus.registers import current_scheme, sort_labels
 from embetter_reg.label._labels import HYBRID, NOT_LABELED, Labels, short
 from embetter_reg.plots.palette import label_styles
 
@@ -53,14 +53,15 @@ def group_styles(groups: Iterable[str]) -> dict[str, tuple[str, str]]:
     {'NA': ('#338CF4', 'circle'), 'not labeled': ('#c4c9cf', 'circle')}
 
     """
-    names = sorted(set(groups))
+    names = sort_labels(set(groups))
+    main = current_scheme().main
     fixed = {
         NOT_LABELED: (UNLABELED, "circle"),
         HYBRID: (MIXED, "star"),
         "labeled": ("#0072B2", "circle"),
     }
-    registers = [name for name in names if name in MAIN]
-    others = [name for name in names if name not in MAIN and name not in fixed]
+    registers = [name for name in names if name in main]
+    others = [name for name in names if name not in main and name not in fixed]
     drawn = {
         name: (color, _MARKERS.get(marker, "circle"))
         for name, (color, marker) in {
@@ -68,21 +69,17 @@ def group_styles(groups: Iterable[str]) -> dict[str, tuple[str, str]]:
             **label_styles(others),
         }.items()
     } | fixed
-
-    def rank(name: str) -> tuple[bool, int, str]:
-        return name in fixed, places.get(name, len(MAIN)), name
-
-    places = {name: place for place, name in enumerate(MAIN)}
-    return {name: drawn[name] for name in sorted(names, key=rank)}
+    return {name: drawn[name] for name in sorted(names, key=fixed.__contains__)}
 
 
 def legend(groups: Iterable[str], counts: Mapping[str, int]) -> str:
     """Return the legend as HTML: sign, name, count."""
     items = []
+    names = current_scheme().names
     for name, (color, marker) in group_styles(groups).items():
         meaning = ""
-        if name in MAIN:
-            meaning = f' <span class="dim">{escape(NAMES[name])}</span>'
+        if name in names:
+            meaning = f' <span class="dim">{escape(names[name])}</span>'
         items.append(
             f'<span class="key"><span style="color:{escape(color)}">'
             f"{_SIGNS[marker]}</span> "

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from embetter_reg._optional import optional_import
 from embetter_reg._validation import check_texts
 from embetter_reg.corpus.facts import count_words, draw_facts, registers_of
-from embetter_reg.corpus.registers import MAIN
+from embetter_reg.corpus.registers import current_scheme
 from embetter_reg.label._labels import NOT_LABELED, Labels, document_label, parse_label
 from embetter_reg.label._log import Applied, Event, LabelLog
 from embetter_reg.label._map import check_places, typicality
@@ -82,7 +82,7 @@ class LabelTable:
                 "mend the ids"
             )
         self.by = by
-        self.scheme = check_scheme(scheme) or list(MAIN)
+        self.scheme = check_scheme(scheme) or list(current_scheme().main)
         texts = dict(zip(self.ids, documents["text"], strict=True))
         self.log = LabelLog(out, texts)
         self._first_labels: list[Labels] = [()] * len(self.ids)

@@ -21,6 +21,7 @@ from bokeh.models import (
     UIElement,
 )
 
+from embetter_reg.corpus.registers import current_scheme
 from embetter_reg.label import _style as style
 from embetter_reg.label._search import ANY
 from embetter_reg.label._session import MODES, PAGE, POLICIES
@@ -137,7 +138,9 @@ class Controls:
         self.labels = CheckboxButtonGroup(
             labels=[], active=[], sizing_mode="stretch_width"
         )
-        self.typed = TextInput(placeholder="Other labels: ne, rv, …", width=180)
+        subs = list(current_scheme().parents)
+        examples = "".join(f"{sub}, " for sub in subs[:2])
+        self.typed = TextInput(placeholder=f"Other labels: {examples}…", width=180)
         self.apply = Button(label="Apply", button_type="primary", width=70)
         self.confirm = Button(
             label="Confirm predicted", button_type="success", width=130, visible=False

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from embetter_reg._validation import check_same_length, check_space, check_texts
 from embetter_reg.corpus import label_matrix
-from embetter_reg.corpus.registers import MAIN
+from embetter_reg.corpus.registers import current_scheme
 from embetter_reg.label._job import TuneJob
 from embetter_reg.label._labels import Labels, document_label, short
 from embetter_reg.label._log import LabelLog
@@ -46,7 +46,7 @@ class Workspace:
         The first map; None draws one.
     reducer, head : str
     scheme : sequence of str or None
-        Labels to pick from; None takes those of the CORE scheme, or those of the
+        Labels to pick from; None takes the main ones of the scheme in use, or those of the
         documents where they are others.
     suggested : Vote or None
         What a classifier predicts for the documents, as `load_corpus` returns it: the
@@ -148,8 +148,9 @@ class Workspace:
         the documents.
         """
         seen = {part for label in set(self.labels) for part in short(label)}
-        scheme = self._scheme or list(MAIN)
-        if self._scheme is None and seen and not seen & set(MAIN):
+        main = current_scheme().main
+        scheme = self._scheme or list(main)
+        if self._scheme is None and seen and not seen & set(main):
             scheme = []
         return [*scheme, *sorted(seen - set(scheme))]
 

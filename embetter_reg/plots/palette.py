@@ -1,8 +1,8 @@
 """One color and marker a label, the same in every picture.
 
-The nine register colors were searched for the largest smallest CIEDE2000 difference
-(20) to usual, protan and deutan eyes; colors of other labels are generated in the same
-way. Markers distinguish labels in gray.
+A scheme has colors of its own; colors of other labels are generated for the largest
+smallest CIEDE2000 difference to usual, protan and deutan eyes. Markers distinguish
+labels in gray.
 """
 
 from collections.abc import Iterable
@@ -11,14 +11,9 @@ from functools import lru_cache
 import numpy as np
 
 from embetter_reg._validation import check_sequence
-from embetter_reg.corpus.registers import MAIN
+from embetter_reg.corpus.registers import current_scheme
 from embetter_reg.plots._vision import EYES, cielab, color_difference
 
-_HEX = (
-    *("#338CF4", "#BB7000", "#079C8B", "#912600", "#41D7E9"),
-    *("#7D2C52", "#000000", "#F6BB7D", "#013DD0"),
-)
-REGISTER_COLORS = dict(zip(MAIN, _HEX, strict=True))
 SPACE_COLORS = ("#8C8C8C", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
 LINE_STYLES = ("-", "--", ":")
 MARKERS = "os^vDPX<>p*"
@@ -52,9 +47,10 @@ def label_styles(labels: Iterable[str | None]) -> dict[str, tuple[str, str]]:
     names = set(label_names(labels))
     last = {name: style for name, style in _OUTSIDE.items() if name in names}
     names -= set(last)
-    if all(main in MAIN for name in names for main in name.split()):
-        places = {name: place for place, name in enumerate(MAIN) if name in names}
-        colors = list(REGISTER_COLORS.values())
+    main = current_scheme().main
+    if all(part in main for name in names for part in name.split()):
+        places = {name: place for place, name in enumerate(main) if name in names}
+        colors = register_colors()
         several = sorted(names - set(places))
         for place, name in enumerate(several):
             last[name] = (_HYBRID_COLOR, MARKERS[place % len(MARKERS)])
@@ -65,6 +61,35 @@ def label_styles(labels: Iterable[str | None]) -> dict[str, tuple[str, str]]:
     for name, place in places.items():
         styles[name] = (colors[place], MARKERS[place % len(MARKERS)])
     return styles | last
+
+
+def register_colors() -> list[str]:
+    """Return a color for each main register of the scheme in use: its own, or else one
+    that is free.
+    """
+    scheme = current_scheme()
+    colors = dict(scheme.colors)
+    candidates = distinct_colors(2 * len(scheme.main))
+    for name in scheme.main:
+        if name not in colors:
+            colors[name] = _farthest(candidates, list(colors.values()))
+    return [colors[name] for name in scheme.main]
+
+
+def _farthest(candidates: list[str], taken: list[str]) -> str:
+    """Return the candidate that is least like any taken color; the first of equals."""
+    if not taken:
+        return candidates[0]
+    differences = color_difference(
+        cielab(_rgb(candidates))[:, None], cielab(_rgb(taken))[None]
+    )
+    return candidates[int(differences.min(axis=1).argmax())]
+
+
+def _rgb(colors: Iterable[str]) -> np.ndarray:
+    """Return hex colors as an array ``(n_colors, 3)`` in [0, 1]."""
+    values = [[int(color[n : n + 2], 16) for n in (1, 3, 5)] for color in colors]
+    return np.array(values) / 255
 
 
 def drawing_order(labels: Iterable[str]) -> list[str]:

@@ -92,7 +92,7 @@ def _agreement(comparison: Comparison, level: str) -> Section:
             "difference": _with_interval(
                 margins, "difference", "low", "high", sign="+"
             ),
-            "explained by": margins["explains"],
+            "follows": margins["explains"],
             "shuffled": wide["ami_null", "register"].map("{:.3f}".format),
         }
     ).reset_index()

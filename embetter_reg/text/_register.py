@@ -489,8 +489,9 @@ def raise_parents(probabilities: np.ndarray, classes: Sequence[str]) -> np.ndarr
     sub-registers.
     """
     out = probabilities.copy()
+    parents = registers.current_scheme().parents
     for column, label in enumerate(classes):
-        parent = registers.PARENT.get(label)
+        parent = parents.get(label)
         if parent in classes:
             target = classes.index(parent)
             out[:, target] = np.maximum(out[:, target], probabilities[:, column])

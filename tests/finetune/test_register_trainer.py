@@ -774,7 +774,7 @@ def test_missing_extras_are_told(tiny_folder, tmp_path, monkeypatch):
             TEXTS,
             [*LABELS[:-1], "XX"],
             {},
-            "got the unknown register code 'XX', expected CORE codes",
+            "got the unknown register code 'XX', expected those",
         ),
         (
             TEXTS,

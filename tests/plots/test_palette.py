@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from embetter_reg.corpus.registers import MAIN
+from embetter_reg.corpus.registers import COLORS, MAIN
 from embetter_reg.plots import distinct_colors, label_styles
 from embetter_reg.plots._vision import EYES, cielab, color_difference
-from embetter_reg.plots.palette import REGISTER_COLORS, space_styles
+from embetter_reg.plots.palette import space_styles
 
 # Another simulation than the one that chose the colors: Vienot, Brettel & Mollon 1999.
 TO_LMS = np.array(
@@ -61,14 +61,14 @@ def test_white_and_black_and_gray_have_no_hue():
 
 @pytest.mark.parametrize("eye", EYES)
 def test_register_colors_are_far_apart_to_every_eye(eye):
-    lab = cielab(rgb(REGISTER_COLORS.values()), eye)
+    lab = cielab(rgb(COLORS.values()), eye)
     assert smallest_gap(lab) > 20
     assert color_difference(lab, [100, 0, 0]).min() > 15  # on white paper
 
 
 @pytest.mark.parametrize("eye", VIENOT)
 def test_another_simulation_agrees(eye):
-    linear = rgb(REGISTER_COLORS.values()) ** 2.2
+    linear = rgb(COLORS.values()) ** 2.2
     seen = np.clip(linear @ (np.linalg.inv(TO_LMS) @ VIENOT[eye] @ TO_LMS).T, 0, 1) ** (
         1 / 2.2
     )

@@ -11,7 +11,7 @@ from embetter_reg._validation import check_same_length
 from embetter_reg.analysis.compare._resample import Resampler, interval
 from embetter_reg.analysis.metrics import agreements
 from embetter_reg.corpus import split_labels
-from embetter_reg.corpus.registers import PARENT
+from embetter_reg.corpus.registers import current_scheme
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,4 +110,5 @@ def _label_sets_of(indicator: Any) -> list[list[str]]:
 
 def _without_nested(labels: list[str]) -> list[str]:
     """Leave out sub-registers that stand beside their main register."""
-    return [label for label in labels if PARENT.get(label) not in labels]
+    parents = current_scheme().parents
+    return [label for label in labels if parents.get(label) not in labels]

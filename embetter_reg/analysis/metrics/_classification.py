@@ -11,8 +11,6 @@ from embetter_reg._scores import scores_by_label, scores_by_language
 from embetter_reg._validation import check_labels, check_same_length, check_sequence
 from embetter_reg.corpus import label_matrix, registers, split_labels
 
-_SCHEME = [*registers.MAIN, *registers.PARENT]
-
 
 def classification_reports(
     gold: Iterable[Sequence[str]],
@@ -152,7 +150,7 @@ def label_counts(
     if classes is not None:
         check_sequence("classes", classes)
         occurring = set(classes)
-    columns = _in_order(occurring)
+    columns = registers.sort_labels(occurring)
     table = pd.DataFrame(label_matrix(sets, columns).astype(int), columns=columns)
     table["hybrid"] = [registers.is_hybrid(each) for each in sets]
     table["none"] = [not occurring.intersection(each) for each in sets]
@@ -232,16 +230,10 @@ def _scored_labels(
     else:
         check_sequence("classes", classes)
         occurring = set(classes)
-    scored = _in_order(occurring)
+    scored = registers.sort_labels(occurring)
     if not gold_labels & occurring:
         raise ValueError(
             f"got gold labels of which none is among the model's {scored}, expected "
             "some; map its labels"
         )
     return scored
-
-
-def _in_order(labels: set[str]) -> list[str]:
-    """Return labels in the order of the scheme, others last."""
-    strange = sorted(labels.difference(_SCHEME))
-    return [label for label in _SCHEME if label in labels] + strange

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from embetter_reg.corpus.registers import NAMES
+from embetter_reg.corpus.registers import current_scheme
 
 if TYPE_CHECKING:
     from embetter_reg.finetune.models._register_trainer import RegisterTrainer
@@ -155,8 +155,9 @@ def _card(record: dict, about: str) -> str:
         ]
         parts.append(_table(rows))
     if documents["labels"]:
+        names = current_scheme().names
         rows = [
-            {"label": label, "name": NAMES.get(label, ""), "documents": n}
+            {"label": label, "name": names.get(label, ""), "documents": n}
             for label, n in documents["labels"].items()
         ]
         parts.append(_table(rows))

@@ -8,8 +8,6 @@ import pandas as pd
 
 from embetter_reg.corpus import label_matrix, registers
 
-_ORDER = [*registers.MAIN, *registers.PARENT]
-
 
 def read_labels(
     y: Any, *, classes: Sequence[str] | None = None, level: str = "main"
@@ -21,10 +19,10 @@ def read_labels(
     y : sequence of str or of lists
         "NA ne" or a list for each document.
     classes : sequence of str or None
-        The labels that are allowed. None is the CORE scheme, whose older codes are read
-        too.
+        The labels that are allowed. None is the scheme in use, whose older codes are
+        read too.
     level : {"main", "sub", "all"}
-        Of the CORE scheme, main registers; sub-registers, and main ones without any; or
+        Of the scheme in use, main registers; sub-registers, and main ones without any; or
         both.
 
     Raises
@@ -84,7 +82,7 @@ def _read_one(value: Any, position: int, classes: Sequence[str] | None) -> list[
 def find_classes(label_sets: Sequence[Sequence[str]]) -> list[str]:
     """Return the labels that occur, in the scheme's order."""
     occurring = {label for labels in label_sets for label in labels}
-    return [code for code in _ORDER if code in occurring]
+    return registers.sort_labels(occurring)
 
 
 def targets(

@@ -73,10 +73,10 @@ class RegisterTrainer(
         Whether a document may have several labels; None is True where one in training
         has.
     level : {"main", "sub", "all"}
-        Labels of the CORE scheme: main registers; sub-registers, and main ones without
+        Labels of the scheme in use: main registers; sub-registers, and main ones without
         any; or both.
     classes : sequence of str or None
-        The labels, where they are not those of CORE that occur.
+        The labels, where they are not those of the scheme in use that occur.
     class_weight : {"balanced"}, dict or None
         Weight of each class in the loss; ``"balanced"`` evens classes out, one label's
         presence against its absence where there may be several.
