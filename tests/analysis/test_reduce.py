@@ -376,6 +376,20 @@ def test_umaps_of_the_same_rows_search_once(planted, monkeypatch):
     assert neighbors.n_searches == 4
 
 
+@pytest.mark.parametrize("name", ["smooth_knn_dist", "fast_intersection"])
+def test_compiled_functions_of_umap_are_on_disk_for_the_next_process(name, planted):
+    import numba
+    import umap.umap_
+
+    short("supervised_umap").fit(planted["by_register"], planted["register"])
+    kernel = getattr(umap.umap_, name)
+    new = numba.jit(kernel.py_func, locals=kernel.locals, **kernel.targetoptions)
+    new.enable_caching()
+    for signature in kernel.signatures:
+        new.compile(signature)
+    assert new.stats.cache_hits and not new.stats.cache_misses
+
+
 def test_only_the_last_graphs_are_kept(planted):
     X, neighbors = planted["by_register"], SharedNeighbors(n_kept=2)
     for k in (3, 4, 5, 5, 4, 3):

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from embetter_reg._random import RandomStateLike, draw_seed
 from embetter_reg._validation import check_whole_number, validate_rows
+from embetter_reg.analysis.reduce._kernels import keep_kernels
 from embetter_reg.analysis.reduce._labels import known_classes
 from embetter_reg.analysis.reduce._options import check_options
 from embetter_reg.analysis.reduce._process import process_unchanged
@@ -116,6 +117,7 @@ class UMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
         rows = validate_rows(self, X, dtype=np.float32, order="C", ensure_min_samples=3)
         self._check(umap.UMAP)
+        keep_kernels()
         seed = None
         n_jobs = -1
         if self.random_state is not None:
@@ -164,6 +166,7 @@ class UMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         rows = validate_rows(self, X, dtype=np.float32, order="C", reset=False)
+        keep_kernels()
         with process_unchanged():
             return self.reducer_.transform(rows)
 
