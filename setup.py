@@ -38,6 +38,7 @@ EXTRAS = {
     "cleanlab": ["cleanlab>=2.6"],
     "notebook": ["jupyter-scatter>=0.20"],
     "reducers": ["opentsne>=1.0.2", "pacmap>=0.9", "trimap>=1.2"],
+    "ray": ["ray[data]>=2.40"],
     "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.5", "mkdocstrings-python>=1.10"],
     "dev": [
         "accelerate>=1.3",
@@ -58,6 +59,7 @@ EXTRAS = {
         "pytest>=8",
         "pytest-cov>=5",
         "pytest-xdist>=3.5",
+        "ray[data]>=2.40",
         "ruff>=0.8",
         "selenium>=4.20",
     ],

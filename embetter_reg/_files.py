@@ -44,12 +44,13 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             draft.unlink()
 
 
-def remove_drafts(folder: Path) -> None:
-    """Remove what runs of `write_atomically` that were killed left in a folder.
+def remove_drafts(folder: Path, beginning: str = "") -> None:
+    """Remove what runs of `write_atomically` that were killed left in a folder, of files
+    whose names have that beginning.
 
     The drafts of a process of this machine that still runs stay.
     """
-    for draft in folder.glob(".*.tmp"):
+    for draft in folder.glob(f".{beginning}*.tmp"):
         process = draft.name.split(".")[-2].partition("-")[0]
         if not (process.isdigit() and process_runs(int(process))):
             draft.unlink(missing_ok=True)

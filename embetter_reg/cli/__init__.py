@@ -8,6 +8,7 @@ from embetter_reg.cli import (  # noqa: F401  they hold the commands
     _plot,
     _predict,
     _sweep,
+    _tasks,
 )
 from embetter_reg.cli._app import app, main
 

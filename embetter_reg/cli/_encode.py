@@ -26,8 +26,22 @@ from embetter_reg.cli._app import (
     output,
 )
 from embetter_reg.cli._common import command, print_json, stop_if_dry
-from embetter_reg.cli._inputs import column_names, parse_layers, read_docs
+from embetter_reg.cli._inputs import (
+    column_names,
+    count_docs,
+    parse_layers,
+    read_docs,
+    reading_options,
+)
 from embetter_reg.cli._settings import settings
+from embetter_reg.cli._tasks import (
+    Address,
+    Engine,
+    GpusPerWorker,
+    Shard,
+    Workers,
+    task_options,
+)
 from embetter_reg.cli._threshold import (
     check_has_threshold,
     choose_threshold,
@@ -86,10 +100,15 @@ def encode(
     id_column: IdColumn = "id",
     language: Language = None,
     skip_bad_rows: SkipBadRows = False,
+    shard: Shard = None,
+    engine: Engine = "process",
+    address: Address = None,
+    workers: Workers = 1,
+    gpus_per_worker: GpusPerWorker = 0,
     random_state: RandomState = 0,
 ) -> None:
     """Encode DOCS into Parquet files; the same command goes on where a killed one
-    stopped.
+    stopped. An encoder that learns nothing from DOCS reads them as a stream.
     """
     from sklearn.utils import get_tags
 
@@ -115,6 +134,13 @@ def encode(
     }
     check_encoding(model, out, **storage)
     columns = column_names(text_column, labels_column, lang_column, id_column)
+    if shard or engine != "process" or not _needs_all(model, threshold_docs):
+        if threshold_docs and not settings.dry_run:
+            choose_threshold(model, threshold_docs, language, columns)
+        reading = reading_options(language, skip_bad_rows, columns)
+        tasks = task_options(shard, engine, address, workers, gpus_per_worker)
+        _encode_stream(model, docs, out, reading, {**storage, "text": text, **tasks})
+        return
     documents = read_docs(docs, language, skip_bad_rows, columns)
     if get_tags(model).requires_fit:
         console.print(
@@ -141,6 +167,40 @@ def encode(
     output.print(f"Embeddings of {len(documents):,} documents: {out}")
 
 
+def _needs_all(model: Any, threshold_docs: list[Path] | None) -> bool:
+    """Return whether an encoder learns from all documents, or a classifier chooses its
+    threshold on them.
+    """
+    from embetter_reg.store import is_to_fit
+
+    has_no_threshold = hasattr(model, "fit_threshold") and not threshold_docs
+    return is_to_fit(model) or has_no_threshold
+
+
+def _encode_stream(
+    model: Any,
+    docs: list[Path],
+    out: Path,
+    reading: dict[str, Any],
+    options: dict[str, Any],
+) -> None:
+    """Encode files, by one task or as one of many."""
+    from embetter_reg.store import encode_files, folder_status
+
+    if settings.dry_run:
+        documents = count_docs(docs, reading)
+        todo = f"encode {len(documents):,} documents by {model!r} into {out}"
+        stop_if_dry(documents, [todo])
+    encode_files(model, docs, out, **options, **reading)
+    inputs = folder_status(out)
+    n_documents = int(inputs["n_documents"].sum())
+    n_done = int((inputs["state"] == "done").sum())
+    print_json({"out": out, "n_documents": n_documents, "encoder": repr(model)})
+    output.print(f"Embeddings of {n_documents:,} documents: {out}")
+    if n_done < len(inputs):
+        output.print(f"{n_done:,} of {len(inputs):,} inputs are done")
+
+
 @command
 def convert(
     embeddings: Annotated[
@@ -161,10 +221,10 @@ def convert(
             stored.documents, [f"write {len(stored.documents):,} rows to {out}"]
         )
     write_embeddings(iter_embeddings(embeddings), out, precision=precision)
-    written = read_embeddings(out)
-    n_dims = {name: X.shape[1] for name, X in written.layers.items()}
-    print_json({"out": out, "n_documents": len(written.documents), "n_dims": n_dims})
-    shapes = ", ".join(
-        f"{name} {X.shape[1]} dimensions" for name, X in written.layers.items()
-    )
-    output.print(f"{len(written.documents):,} documents ({shapes}): {out}")
+    n_documents = 0
+    for part in iter_embeddings(out):
+        n_documents += len(part.documents)
+        n_dims = {name: X.shape[1] for name, X in part.layers.items()}
+    print_json({"out": out, "n_documents": n_documents, "n_dims": n_dims})
+    shapes = ", ".join(f"{name} {n} dimensions" for name, n in n_dims.items())
+    output.print(f"{n_documents:,} documents ({shapes}): {out}")

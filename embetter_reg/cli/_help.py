@@ -15,7 +15,8 @@ GROUPS = {
         "batch_size device dtype base_model download threshold threshold_docs"
     ),
     "Running": (
-        "random_state config jobs dry_run json quiet verbose debug help version"
+        "shard engine address workers gpus_per_worker random_state config jobs "
+        "dry_run json quiet verbose debug help version"
     ),
 }
 _OTHERS = "Options"

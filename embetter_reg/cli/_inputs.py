@@ -24,6 +24,14 @@ def column_names(text: str, labels: str, lang: str, id: str) -> dict[str, Any]:
     }
 
 
+def reading_options(
+    language: str | None, skip_bad_rows: bool, columns: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the options of `iter_documents`."""
+    on_error = "skip" if skip_bad_rows else "raise"
+    return {**columns, "language": language, "on_error": on_error}
+
+
 def read_docs(
     docs: list[Path],
     language: str | None,
@@ -33,10 +41,20 @@ def read_docs(
     """Read documents and print how many of each language they are."""
     from embetter_reg.corpus import read_documents
 
-    on_error = "skip" if skip_bad_rows else "raise"
-    documents = read_documents(docs, **columns, language=language, on_error=on_error)
+    reading = reading_options(language, skip_bad_rows, columns)
+    documents = read_documents(docs, **reading)
     console.print(f"{len(documents):,} documents read ({count_languages(documents)})")
     return documents
+
+
+def count_docs(docs: list[Path], reading: dict[str, Any]) -> "pd.DataFrame":
+    """Return the languages and labels of documents, without their texts."""
+    import pandas as pd
+
+    from embetter_reg.corpus import iter_documents
+
+    batches = iter_documents(docs, **reading)
+    return pd.concat([batch[["lang", "labels"]] for batch in batches])
 
 
 def read_labeled(

@@ -1,5 +1,6 @@
 """Command ``predict``: a classifier's labels, and how well they agree with gold ones."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,7 +25,7 @@ from embetter_reg.cli._app import (
     warn,
 )
 from embetter_reg.cli._common import command, print_json, records, stop_if_dry
-from embetter_reg.cli._inputs import column_names, read_docs
+from embetter_reg.cli._inputs import column_names, count_docs, reading_options
 from embetter_reg.cli._prediction_tables import (
     counts_table,
     label_table,
@@ -40,6 +41,14 @@ from embetter_reg.cli._pretrained import (
     pretrained_registers,
 )
 from embetter_reg.cli._settings import settings
+from embetter_reg.cli._tasks import (
+    Address,
+    Engine,
+    GpusPerWorker,
+    Shard,
+    Workers,
+    task_options,
+)
 from embetter_reg.cli._threshold import (
     choose_threshold,
     classifier_trained_on,
@@ -48,6 +57,8 @@ from embetter_reg.cli._threshold import (
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from embetter_reg.store import PredictionCounts
 
 _STORED = {0.5: "predicted", "best": "predicted_best"}
 
@@ -95,17 +106,33 @@ def predict(
         Path | None,
         typer.Option(
             help="Folder for predictions.jsonl, counts.csv and, where there are gold "
-            "labels, reports.csv and label_reports.csv."
+            "labels, reports.csv and label_reports.csv; with --shard, for one output a "
+            "file and counts.csv."
         ),
     ] = None,
+    output_format: Annotated[
+        str, typer.Option(help="Of the outputs of --shard: 'jsonl' or 'parquet'.")
+    ] = "jsonl",
+    shard: Shard = None,
+    engine: Engine = "process",
+    address: Address = None,
+    workers: Workers = 1,
+    gpus_per_worker: GpusPerWorker = 0,
 ) -> None:
     """Classify DOCS by register, count registers by language, and report on gold labels
     where there are any: F1 by language and label, hybrids apart.
     """
-    from embetter_reg._files import check_folder, write_csv
-    from embetter_reg.analysis import label_counts
-    from embetter_reg.store import holds_embeddings
+    import pandas as pd
 
+    from embetter_reg._files import check_folder, write_csv
+    from embetter_reg.store import PredictionCounts, holds_embeddings
+
+    is_task = shard is not None or engine != "process"
+    if is_task and out is None:
+        raise ValueError(
+            "got --shard or --engine ray without --out, expected a folder that the "
+            "tasks share; pass one"
+        )
     if out:
         check_folder(out)
     is_stored = model is None and all(map(holds_embeddings, docs))
@@ -121,6 +148,7 @@ def predict(
             )
         documents, classes = _stored_predictions(docs, limit)
         stop_if_dry(documents, ["count and score the stored predictions"])
+        parts = iter([documents])
     else:
         options = {
             "prompt": prompt,
@@ -136,29 +164,81 @@ def predict(
         else:
             classifier = _classifier(model, options, limit, threshold_docs)
         columns = column_names(text_column, labels_column, lang_column, id_column)
-        documents = read_docs(docs, language, skip_bad_rows, columns)
-        stop_if_dry(documents, [f"classify by {classifier!r}"])
+        reading = reading_options(language, skip_bad_rows, columns)
+        if settings.dry_run:
+            documents = count_docs(docs, reading)
+            stop_if_dry(documents, [f"classify by {classifier!r}"])
         if threshold_docs:
             choose_threshold(classifier, threshold_docs, language, columns)
-            documents = _unseen(documents, classifier)
-        documents = _predicted(documents, classifier, limit)
+        if is_task:
+            tasks = task_options(shard, engine, address, workers, gpus_per_worker)
+            tasks |= {"output_format": output_format, **reading}
+            _predict_by_tasks(classifier, docs, out, limit, tasks)
+            return
+        parts = _predicted(classifier, docs, reading, limit)
         classes = classifier.classes_
-    counts = label_counts(
-        documents["predicted"].tolist(), language=documents["lang"], classes=classes
-    )
+    counts = PredictionCounts()
+    # Of a stream, labeled documents stay in memory, and all where the result is JSON.
+    remembered: list[pd.DataFrame] = []
+    counted = _counted(parts, counts, remembered)
     if out:
         out.mkdir(parents=True, exist_ok=True)
-        write_predictions(documents, out)
-        write_csv(counts, out / "counts.csv")
-    output.print(counts_table(counts))
+        write_predictions(counted, out)
+    else:
+        for _ in counted:
+            pass
+    table = counts.table(classes)
+    if out:
+        write_csv(table, out / "counts.csv")
+    output.print(counts_table(table))
+    documents = pd.concat(remembered, ignore_index=True)
     reports = _report_on_gold(documents, classes, out)
     print_json(
         {
             "out": out,
-            "counts": records(counts),
+            "counts": records(table),
             "predictions": prediction_rows(documents),
             **reports,
         }
+    )
+
+
+def _counted(
+    parts: Iterator["pd.DataFrame"],
+    counts: "PredictionCounts",
+    remembered: list["pd.DataFrame"],
+) -> Iterator["pd.DataFrame"]:
+    """Yield predictions, which are counted, and remembered as far as they are needed."""
+    for part in parts:
+        counts.add(part["lang"], part["predicted"])
+        if settings.json:
+            remembered.append(part)
+        else:
+            remembered.append(part[part["labels"].map(len) > 0])
+        yield part
+
+
+def _predict_by_tasks(
+    classifier: Any,
+    docs: list[Path],
+    out: Any,
+    limit: float | str,
+    options: dict[str, Any],
+) -> None:
+    """Classify files, by one task or as one of many, and count what there is so far."""
+    from embetter_reg._files import write_csv
+    from embetter_reg.store import count_predictions, folder_status, predict_files
+
+    predict_files(classifier, docs, out, threshold=limit, **options)
+    states = folder_status(out)["state"]
+    table = count_predictions(out, incomplete=True)
+    n_done = int((states == "done").sum())
+    if n_done == len(states):
+        write_csv(table, out / "counts.csv")
+    output.print(counts_table(table))
+    output.print(f"{n_done:,} of {len(states):,} inputs are done: {out}")
+    print_json(
+        {"out": out, "counts": records(table), "complete": n_done == len(states)}
     )
 
 
@@ -214,33 +294,45 @@ def _classifier(
     return classifier
 
 
-def _unseen(documents: "pd.DataFrame", classifier: Any) -> "pd.DataFrame":
-    """Leave out the documents that chose the threshold."""
-    seen = classifier.chosen_on(documents["text"])
-    if not seen.any():
-        return documents
-    if seen.all():
+def _predicted(
+    classifier: Any, docs: list[Path], reading: dict[str, Any], limit: float | str
+) -> Iterator["pd.DataFrame"]:
+    """Yield documents, without their texts, with their labels, the probability of each
+    label, and whether the classifier was trained on them.
+
+    Those that chose the threshold are left out.
+    """
+    from embetter_reg._progress import documents_bar
+    from embetter_reg.corpus import estimate_documents, find_files, iter_documents
+    from embetter_reg.store import predicted_labels
+
+    n_read = 0
+    n_chosen_on = 0
+    total = sum(map(estimate_documents, find_files(docs)))
+    with documents_bar(total, "classifying", settings.shows_progress) as bar:
+        for batch in iter_documents(docs, **reading):
+            n_read += len(batch)
+            is_chosen_on = classifier.chosen_on(batch["text"])
+            n_chosen_on += int(is_chosen_on.sum())
+            documents = batch[~is_chosen_on].reset_index(drop=True)
+            if documents.empty:
+                continue
+            probabilities = classifier.predict_proba(documents["text"])
+            labels: Any = predicted_labels(classifier, probabilities, limit)
+            named: Any = named_probabilities(probabilities, classifier.classes_)
+            seen = classifier_trained_on(classifier, documents)
+            yield documents[["id", "lang", "labels"]].assign(
+                predicted=labels, probabilities=named, seen=seen
+            )
+            bar.update(n_read - bar.n)
+    if n_chosen_on == n_read:
         raise ValueError(
             "got only documents that chose the threshold, expected others to report "
             "on; pass other --threshold-docs"
         )
-    warn(f"{seen.sum():,} documents chose the threshold; they are left out")
-    return documents[~seen].reset_index(drop=True)
-
-
-def _predicted(
-    documents: "pd.DataFrame", classifier: Any, limit: float | str
-) -> "pd.DataFrame":
-    """Return documents with their labels, the probability of each label, and whether
-    the classifier was trained on them.
-    """
-    from embetter_reg.store import predicted_labels
-
-    probabilities = classifier.predict_proba(documents["text"])
-    labels: Any = predicted_labels(classifier, probabilities, limit)
-    named: Any = named_probabilities(probabilities, classifier.classes_)
-    seen = classifier_trained_on(classifier, documents)
-    return documents.assign(predicted=labels, probabilities=named, seen=seen)
+    if n_chosen_on:
+        warn(f"{n_chosen_on:,} documents chose the threshold; they are left out")
+    console.print(f"{n_read:,} documents read")
 
 
 def _stored_predictions(

@@ -1,6 +1,7 @@
 """The files and the printed tables of command ``predict``."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,19 +14,20 @@ if TYPE_CHECKING:
 _COLUMNS = ("id", "lang", "labels", "predicted", "probabilities", "seen")
 
 
-def write_predictions(documents: "pd.DataFrame", out: Path) -> None:
+def write_predictions(parts: Iterable["pd.DataFrame"], out: Path) -> None:
     """Write ``predictions.jsonl``: one line a document with its labels, gold and
     predicted, and what else is known of them.
     """
     from embetter_reg._files import write_atomically
 
-    rows = prediction_rows(documents)
-    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
-    text = "".join(f"{line}\n" for line in lines)
-    write_atomically(
-        out / "predictions.jsonl",
-        lambda draft: draft.write_bytes(text.encode("utf-8", "replace")),
-    )
+    def write(draft: Path) -> None:
+        with open(draft, "wb") as file:
+            for part in parts:
+                for row in prediction_rows(part):
+                    line = f"{json.dumps(row, ensure_ascii=False)}\n"
+                    file.write(line.encode("utf-8", "replace"))
+
+    write_atomically(out / "predictions.jsonl", write)
 
 
 def prediction_rows(documents: "pd.DataFrame") -> list[dict[str, Any]]:

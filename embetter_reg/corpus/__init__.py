@@ -3,6 +3,7 @@ corpus.
 """
 
 from embetter_reg.corpus import registers
+from embetter_reg.corpus._counting import estimate_documents as estimate_documents
 from embetter_reg.corpus._identity import (
     check_same_texts,
     document_id,
@@ -11,7 +12,9 @@ from embetter_reg.corpus._identity import (
     text_digest,
 )
 from embetter_reg.corpus._labels import label_matrix, label_sets, split_labels
+from embetter_reg.corpus._paths import find_files as find_files
 from embetter_reg.corpus._paths import language_of_name
+from embetter_reg.corpus._seen import StreamIds as StreamIds
 from embetter_reg.corpus.bundled import load_examples, load_registers
 from embetter_reg.corpus.read import read_documents
 from embetter_reg.corpus.registers import use_scheme
@@ -31,6 +34,7 @@ from embetter_reg.corpus.split import (
 )
 from embetter_reg.corpus.stream import iter_documents
 
+# Names written ``X as X`` are for other parts of the package, not for users.
 __all__ = [
     "LeaveOneLanguageOut",
     "RegisterKFold",

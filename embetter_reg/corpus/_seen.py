@@ -2,11 +2,8 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-
-from embetter_reg.corpus._identity import document_id
 
 
 class StreamIds:
@@ -19,8 +16,12 @@ class StreamIds:
         self._seen = _HashSet()
         self._counts: Counter[str] = Counter()  # of documents that repeat others
 
-    def identify(self, documents: list[dict[str, Any]]) -> None:
-        """Check the ids of a batch that are given, and make the others.
+    def identify(
+        self, ids: Sequence[str | None], automatic: Sequence[str]
+    ) -> list[str]:
+        """Return the ids of a batch: those that are given, and the others made.
+
+        ``automatic`` has the `document_id` of each document.
 
         Raises
         ------
@@ -28,21 +29,22 @@ class StreamIds:
             If an id was there before.
 
         """
-        given = [document["id"] for document in documents if document["id"] is not None]
+        given = [identifier for identifier in ids if identifier is not None]
         used = set(given)
         self._check(given, used)
-        rest = [document for document in documents if document["id"] is None]
-        bases = [document_id(document["lang"], document["text"]) for document in rest]
-        is_seen = self._seen.contains(bases)
-        for document, base, is_used in zip(rest, bases, is_seen, strict=True):
-            identifier = base
-            while is_used or identifier in used:
-                self._counts[base] += 1
-                identifier = f"{base}-{self._counts[base] + 1}"
-                is_used = self._seen.contains([identifier])[0]
-            used.add(identifier)
-            document["id"] = identifier
-        self._seen.add(list(used))
+        identified: list[str] = []
+        is_seen = self._seen.contains(automatic)
+        for identifier, base, is_used in zip(ids, automatic, is_seen, strict=True):
+            if identifier is None:
+                identifier = base
+                while is_used or identifier in used:
+                    self._counts[base] += 1
+                    identifier = f"{base}-{self._counts[base] + 1}"
+                    is_used = self._seen.contains([identifier])[0]
+                used.add(identifier)
+            identified.append(identifier)
+        self._seen.add(identified)
+        return identified
 
     def _check(self, given: list[str], different: set[str]) -> None:
         repeated = [

@@ -9,6 +9,7 @@ import pandas as pd
 
 from embetter_reg._validation import check_whole_number
 from embetter_reg.corpus._documents import DocumentReader
+from embetter_reg.corpus._identity import document_id
 from embetter_reg.corpus._paths import find_files
 from embetter_reg.corpus._seen import StreamIds
 
@@ -85,6 +86,8 @@ def _batches(
     for file in files:
         documents = reader.documents(file)
         while batch := list(islice(documents, batch_size)):
-            ids.identify(batch)
-            yield pd.DataFrame(batch)
+            table = pd.DataFrame(batch)
+            automatic = list(map(document_id, table["lang"], table["text"]))
+            given = [document["id"] for document in batch]
+            yield table.assign(id=ids.identify(given, automatic))
     reader.finish()

@@ -23,7 +23,7 @@ from embetter_reg.store._manifest import (
     shards_in,
     write_manifest,
 )
-from embetter_reg.store._plan import check_same, encoding_plan
+from embetter_reg.store._plan import check_same, documents_digest, encoding_plan
 from embetter_reg.store._predictions import add_best, prediction_columns
 from embetter_reg.store._tables import (
     check_precision,
@@ -114,15 +114,16 @@ def encode_documents(
     check_encoding(
         encoder, out, layers=layers, precision=precision, shard_size=shard_size
     )
-    documents = _checked(documents)
+    documents = check_documents(documents)
     plan = encoding_plan(
         encoder,
-        documents,
         layers=layers,
         precision=precision,
         shard_size=shard_size,
         text=text,
     )
+    plan["documents"] = documents_digest(documents)
+    plan["n_documents"] = len(documents)
     manifest = read_manifest(out)
     if not manifest and shards_in(out):
         raise ValueError(
@@ -152,7 +153,7 @@ def encode_documents(
             path = shard_path(out, number)
             part = documents.iloc[start : start + shard_size]
             if not is_intact(path, manifest):
-                columns, facts = _encode(
+                columns, facts = encode_texts(
                     encoder, part["text"].tolist(), layers, precision
                 )
                 if not facts.items() <= manifest.items():  # before the first shard
@@ -230,7 +231,7 @@ def check_encoding(
     encoder.encode([], layers)  # refuses a layer that the model lacks
 
 
-def _checked(documents: pd.DataFrame) -> pd.DataFrame:
+def check_documents(documents: pd.DataFrame) -> pd.DataFrame:
     """Return documents with ids as str, or refuse them."""
     if not isinstance(documents, pd.DataFrame):
         raise TypeError(
@@ -271,7 +272,7 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _encode(
+def encode_texts(
     encoder: Any,
     texts: list[str],
     layers: Sequence[int | str] | None,

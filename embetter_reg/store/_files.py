@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from embetter_reg._validation import check_path
+from embetter_reg.corpus import StreamIds
 from embetter_reg.store._embeddings import BY_ORDER, Embeddings
 from embetter_reg.store._manifest import (
     check_one_encoder,
@@ -24,7 +25,9 @@ from embetter_reg.store._tables import documents_of, layer_columns, vectors
 Paths = str | Path | Sequence[str | Path]
 
 
-def read_embeddings(paths: Paths, *, layers: Sequence[str] | None = None) -> Embeddings:
+def read_embeddings(
+    paths: Paths, *, layers: Sequence[str] | None = None, incomplete: bool = False
+) -> Embeddings:
     """Read embeddings: a folder that `encode_documents` wrote, Parquet files, or the
     older TSV form.
 
@@ -40,6 +43,8 @@ def read_embeddings(paths: Paths, *, layers: Sequence[str] | None = None) -> Emb
         Folders or files; their documents are joined in that order.
     layers : sequence of str or None
         Layers to read; None reads all.
+    incomplete : bool
+        Read what there is of an encoding that has not finished, in place of an error.
 
     Returns
     -------
@@ -61,7 +66,7 @@ def read_embeddings(paths: Paths, *, layers: Sequence[str] | None = None) -> Emb
     >>> stored.documents["labels"], stored.layers["half"]  # doctest: +SKIP
 
     """
-    parts = list(iter_embeddings(paths, layers=layers))
+    parts = list(iter_embeddings(paths, layers=layers, incomplete=incomplete))
     if not parts:
         raise ValueError(
             "got no files of embeddings, expected at least one; check the paths"
@@ -90,11 +95,12 @@ def read_embeddings(paths: Paths, *, layers: Sequence[str] | None = None) -> Emb
 
 
 def iter_embeddings(
-    paths: Paths, *, layers: Sequence[str] | None = None
+    paths: Paths, *, layers: Sequence[str] | None = None, incomplete: bool = False
 ) -> Iterator[Embeddings]:
     """Yield what `read_embeddings` reads part by part, for more than fits in memory.
 
-    Ids that come twice and different encoders are not noticed: parts are not compared.
+    Ids that come twice and different encoders are not noticed: parts are not compared,
+    but for the ids of a folder of `encode_files`.
     """
     if layers is not None and (
         isinstance(layers, str) or not isinstance(layers, Iterable)
@@ -108,7 +114,7 @@ def iter_embeddings(
             "pass one"
         )
     for path in [paths] if isinstance(paths, str | Path) else paths:
-        yield from _read_one(check_path("paths", path), layers)
+        yield from _read_one(check_path("paths", path), layers, incomplete)
 
 
 def read_probabilities(paths: Paths) -> tuple[np.ndarray, list[str]] | None:
@@ -163,13 +169,15 @@ def read_probabilities(paths: Paths) -> tuple[np.ndarray, list[str]] | None:
     return np.concatenate(parts), labels[0]
 
 
-def _read_one(path: Path, layers: Sequence[str] | None) -> Iterator[Embeddings]:
+def _read_one(
+    path: Path, layers: Sequence[str] | None, incomplete: bool
+) -> Iterator[Embeddings]:
     if not path.exists():
         raise FileNotFoundError(
             f"got {path}, which does not exist, expected embeddings; check the path"
         )
     if path.is_dir() and (path / "manifest.json").exists():
-        yield from _read_folder(path, layers)
+        yield from _read_folder(path, layers, incomplete)
     elif path.is_dir():
         files = [
             file
@@ -182,7 +190,7 @@ def _read_one(path: Path, layers: Sequence[str] | None) -> Iterator[Embeddings]:
                 "files; check the path"
             )
         for file in files:
-            yield from _read_one(file, layers)
+            yield from _read_one(file, layers, incomplete)
     elif path.suffix == ".parquet":
         yield _read_parquet(path, layers, manifest_in(path))
     elif path.suffix == ".tsv":
@@ -194,17 +202,42 @@ def _read_one(path: Path, layers: Sequence[str] | None) -> Iterator[Embeddings]:
         )
 
 
-def _read_folder(folder: Path, layers: Sequence[str] | None) -> Iterator[Embeddings]:
+def _read_folder(
+    folder: Path, layers: Sequence[str] | None, incomplete: bool
+) -> Iterator[Embeddings]:
     manifest = read_manifest(folder)
     shards = shards_in(folder)
-    if not manifest.get("complete"):
+    if incomplete:
+        shards = [path for path in shards if path.name in manifest.get("shards", {})]
+    elif not manifest.get("complete"):
         raise ValueError(
             f"got {folder}, whose encoding has not finished ({len(shards)} files so "
             "far), expected a finished one; run the same encode command again"
         )
-    check_shards(folder, manifest)
-    for path in shards:
-        yield _read_parquet(path, layers, manifest)
+    else:
+        check_shards(folder, manifest)
+    parts = (_read_parquet(path, layers, manifest) for path in shards)
+    if "inputs" in manifest:
+        yield from _numbered(parts)
+    else:
+        yield from parts
+
+
+def _numbered(parts: Iterator[Embeddings]) -> Iterator[Embeddings]:
+    """Number equal documents of different inputs, as `read_documents` would.
+
+    Each input was read without the others.
+    """
+    ids = StreamIds()
+    for part in parts:
+        documents = part.documents
+        automatic = documents["lang"] + "-" + documents["digest"].str[:16]
+        given = [
+            None if identifier.startswith(made) else identifier
+            for identifier, made in zip(documents["id"], automatic, strict=True)
+        ]
+        identified = ids.identify(given, automatic.tolist())
+        yield Embeddings(documents.assign(id=identified), part.layers, part.manifests)
 
 
 def _read_parquet(
@@ -232,7 +265,7 @@ def _read_parquet(
 
 def _sources(manifest: dict[str, Any]) -> list[dict[str, Any]]:
     """Return a manifest for each source of embeddings that were written again."""
-    hidden = {"shards", "sources"}
+    hidden = {"shards", "sources", "inputs"}
     about = {name: value for name, value in manifest.items() if name not in hidden}
     sources = manifest.get("sources") or [{}]
     return [{**about, **source} for source in sources if about or source]

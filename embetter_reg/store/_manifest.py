@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from importlib.metadata import version
@@ -12,10 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from embetter_reg._files import write_atomically
+from embetter_reg.store._records import read_records, record_name
 
 FORMAT = 2
-_READABLE = (1, FORMAT)  # folders of format 1 have no digests
-_NAME = "manifest.json"
+FORMAT_OF_INPUTS = 3  # what is in the folder stands in a record of each input
+_READABLE = (1, FORMAT, FORMAT_OF_INPUTS)  # folders of format 1 have no digests
+MANIFEST = "manifest.json"
 _PARQUET_ERRORS = (pa.ArrowException, OSError, OverflowError, UnicodeDecodeError)
 _VERSIONS = (
     "embetter-reg",
@@ -30,13 +33,15 @@ _VERSIONS = (
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Return the manifest of a folder, empty where there is none.
 
+    That of a folder of inputs is joined with their records.
+
     Raises
     ------
     ValueError
         If it is no JSON object, or of a format that this version does not know.
 
     """
-    path = folder / _NAME
+    path = folder / MANIFEST
     if not path.exists():
         return {}
     try:
@@ -56,6 +61,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"got {path} of the format {manifest.get('format')!r}, expected one of "
             f"{list(_READABLE)}; update embetter-reg, or pass a folder of embeddings"
         )
+    if manifest["format"] == FORMAT_OF_INPUTS:
+        manifest = _with_records(folder, manifest)
     if not _are_shards(manifest.get("shards", {})):
         raise ValueError(
             f"got {path}, whose list of shards is damaged, expected a count and a "
@@ -64,24 +71,44 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def _with_records(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return a manifest with the shards of all inputs, and whether they are complete."""
+    records = read_records(folder, manifest)
+    joined: dict[str, Any] = {"shards": {}}
+    for record in records:
+        facts = record.get("facts", {})
+        # A threshold that saw gold labels of one input has seen some of all.
+        if len(joined) == 1 or facts.get("saw_gold"):
+            joined |= facts
+        joined["shards"] |= record.get("shards", {})
+    is_complete = all(record.get("complete") for record in records)
+    if is_complete:
+        joined["n_documents"] = sum(record["n_documents"] for record in records)
+    return {**manifest, **joined, "complete": is_complete}
+
+
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     """Write a manifest with the versions of what made it, and return it."""
-    manifest = {**manifest, "versions": _versions()}
+    manifest = {**manifest, "versions": versions()}
     text = json.dumps(manifest, indent=2, allow_nan=False)
     write_atomically(
-        folder / _NAME, lambda draft: draft.write_text(text, encoding="utf-8")
+        folder / MANIFEST, lambda draft: draft.write_text(text, encoding="utf-8")
     )
     return manifest
 
 
-def shard_path(folder: Path, number: int) -> Path:
-    return folder / f"part-{number:05d}.parquet"
+def shard_path(folder: Path, number: int, block: int | None = None) -> Path:
+    """Return the path of a shard, or of a block of documents of an input."""
+    name = record_name(number)
+    if block is not None:
+        name = f"{name}-{block:05d}"
+    return folder / f"{name}.parquet"
 
 
 def shards_in(folder: Path) -> list[Path]:
     """Return the shards of a folder in the order of their numbers."""
     paths = folder.glob("part-*.parquet")
-    return sorted(paths, key=lambda path: (len(path.name), path.name))
+    return sorted(paths, key=lambda path: list(map(int, re.findall(r"\d+", path.name))))
 
 
 def add_shard(
@@ -89,15 +116,23 @@ def add_shard(
 ) -> dict[str, Any]:
     """Write a shard, then the manifest with its count and digest, and return that."""
     shards = manifest.get("shards", {})
-    about = {name: value for name, value in manifest.items() if name != "shards"}
+    entry = write_shard(path, columns, manifest)
+    return write_manifest(folder, {**manifest, "shards": {**shards, path.name: entry}})
+
+
+def write_shard(
+    path: Path, columns: dict[str, pa.Array], manifest: dict[str, Any]
+) -> dict[str, Any]:
+    """Write a shard, and return its count and digest."""
+    hidden = {"shards", "inputs"}
+    about = {name: value for name, value in manifest.items() if name not in hidden}
     table = pa.table(columns)
     table = table.replace_schema_metadata({"embetter_reg": json.dumps(about)})
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
     content = sink.getvalue()
     write_atomically(path, lambda draft: draft.write_bytes(content))
-    entry = {"n_documents": table.num_rows, "digest": _digest(content)}
-    return write_manifest(folder, {**manifest, "shards": {**shards, path.name: entry}})
+    return {"n_documents": table.num_rows, "digest": _digest(content)}
 
 
 def is_intact(path: Path, manifest: dict[str, Any]) -> bool:
@@ -238,5 +273,6 @@ def _digest(content: Any) -> str:
 
 
 @cache
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Return the versions of what decides vectors."""
     return {name: version(name) for name in _VERSIONS}

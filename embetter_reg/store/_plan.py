@@ -23,7 +23,6 @@ _WORDS = {
 
 def encoding_plan(
     encoder: Any,
-    documents: pd.DataFrame,
     *,
     layers: Sequence[int | str] | None,
     precision: str,
@@ -32,7 +31,7 @@ def encoding_plan(
 ) -> dict[str, Any]:
     """Return what a manifest records of an encoding before it begins.
 
-    The fingerprint of the encoder joins it once the encoder is fitted.
+    The documents join it, and the fingerprint of the encoder once that is fitted.
     """
     names = layers
     if layers is not None:
@@ -46,13 +45,16 @@ def encoding_plan(
         "precision": precision,
         "shard_size": int(shard_size),
         "text": bool(text),
-        "documents": _documents_digest(documents),
-        "n_documents": len(documents),
-        "threshold_given": _plain(getattr(encoder, "threshold_", None)),
+        "threshold_given": plain(getattr(encoder, "threshold_", None)),
     }
 
 
-def check_same(out: Path, manifest: dict[str, Any], plan: dict[str, Any]) -> None:
+def check_same(
+    out: Path,
+    manifest: dict[str, Any],
+    plan: dict[str, Any],
+    kind: str = "embeddings",
+) -> None:
     """Refuse to go on in a folder of something else."""
     if not manifest:
         return
@@ -60,15 +62,15 @@ def check_same(out: Path, manifest: dict[str, Any], plan: dict[str, Any]) -> Non
     if other:
         words = ", ".join(_WORDS.get(name, name) for name in other)
         raise ValueError(
-            f"got {out}, which holds embeddings with other {words}, expected the same "
-            "to go on with; pass another folder, or delete this one"
+            f"got {out}, which holds {kind} with other {words}, expected the same to go "
+            "on with; pass another folder, or delete this one"
         )
 
 
 def _parameters(encoder: Any) -> dict[str, Any]:
     """Return the parameters that decide an encoder's vectors, as JSON holds them."""
     return {
-        name: _plain(value)
+        name: plain(value)
         for name, value in encoder.get_params(deep=True).items()
         if name.rpartition("__")[2] not in NO_MATTER
     }
@@ -89,7 +91,8 @@ def _computation_type(encoder: Any) -> str | None:
     return str(pick_dtype("auto", pick_device(device))).removeprefix("torch.")
 
 
-def _documents_digest(documents: pd.DataFrame) -> str:
+def documents_digest(documents: pd.DataFrame) -> str:
+    """Return the digest of what is encoded of documents, in their order."""
     digest = hashlib.blake2b(digest_size=16)
     for name in ("id", "lang", "labels", "text"):
         for value in documents[name]:
@@ -97,12 +100,12 @@ def _documents_digest(documents: pd.DataFrame) -> str:
     return digest.hexdigest()
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return a parameter as JSON can hold it."""
     if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return repr(value)
     if isinstance(value, str | int | float | None):

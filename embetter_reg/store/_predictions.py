@@ -67,10 +67,10 @@ def add_best(
     return manifest
 
 
-def _choice(
-    classifier: Any, documents: pd.DataFrame, folder: Path, manifest: dict[str, Any]
-) -> dict[str, Any] | None:
-    """Return the best threshold and the documents that it was chosen on."""
+def known_threshold(classifier: Any, documents: pd.DataFrame) -> dict[str, Any] | None:
+    """Return the best threshold of a classifier that has one before it sees documents,
+    and what it was chosen on.
+    """
     if hasattr(classifier, "threshold_"):
         best = np.asarray(classifier.threshold_).tolist()
         return {"best": best, "chosen_on": "documents given apart"}
@@ -79,6 +79,16 @@ def _choice(
         has_seen = bool(classifier.seen(documents["text"]).any())
         chosen_on = "the training documents of the pretrained weights"
         return {"best": best, "chosen_on": ON_THESE if has_seen else chosen_on}
+    return None
+
+
+def _choice(
+    classifier: Any, documents: pd.DataFrame, folder: Path, manifest: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Return the best threshold and the documents that it was chosen on."""
+    known = known_threshold(classifier, documents)
+    if known is not None:
+        return known
     gold: Sequence[list[str]] = documents["labels"].tolist()
     classes = set(manifest["classes"])
     if not any(classes.intersection(labels) for labels in gold):

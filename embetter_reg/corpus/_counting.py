@@ -1,0 +1,44 @@
+"""About how many documents a file holds, so that a stream can tell the time left."""
+
+import zlib
+from contextlib import suppress
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from embetter_reg.corpus._paths import kind_of
+
+_N_BYTES = 2**20
+
+
+def estimate_documents(path: Path) -> int:
+    """Return about how many documents a file holds, by the lines of its first megabyte;
+    Parquet tells the number. 0 where nothing is known.
+    """
+    if path.is_dir():
+        return 0
+    if kind_of(path) == ".parquet":
+        with suppress(pa.ArrowInvalid):
+            return pq.read_metadata(path).num_rows
+        return 0
+    with open(path, "rb") as file:
+        head = file.read(_N_BYTES)
+    n_lines = _decompressed(head, path.suffix.lower()).count(b"\n")
+    return round(n_lines * path.stat().st_size / max(len(head), 1))
+
+
+def _decompressed(head: bytes, suffix: str) -> bytes:
+    """Return the beginning of a file as text; damage is told when it is read."""
+    if suffix == ".gz":
+        with suppress(zlib.error):
+            return zlib.decompressobj(wbits=31).decompress(head)
+        return b""
+    if suffix != ".zst":
+        return head
+    parts: list[bytes] = []
+    stream = pa.CompressedInputStream(pa.BufferReader(head), "zstd")
+    with suppress(OSError):  # the head ends in the middle of a frame
+        while part := stream.read(2**16):
+            parts.append(part)
+    return b"".join(parts)

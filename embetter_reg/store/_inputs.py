@@ -1,0 +1,126 @@
+"""Work on files of documents one after the other, by one process or by many tasks."""
+
+import json
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from embetter_reg._files import check_folder, write_atomically
+from embetter_reg._fingerprint import fingerprint
+from embetter_reg._progress import documents_bar
+from embetter_reg._validation import check_choice
+from embetter_reg.corpus import Scheme, estimate_documents
+from embetter_reg.corpus.registers import current_scheme
+from embetter_reg.store._fitted import is_to_fit
+from embetter_reg.store._plan import check_same
+from embetter_reg.store._records import described, inputs_of
+
+ENGINES = ("process", "ray")
+
+
+@dataclass
+class Work:
+    """What is done with each file: an encoder, where its results go, and the plan.
+
+    It travels to other processes. A subclass defines `run`.
+    """
+
+    encoder: Any
+    files: list[Path]
+    out: Path
+    plan: dict[str, Any]
+    reading: dict[str, Any] = field(default_factory=dict)
+    scheme: Scheme = field(default_factory=current_scheme)
+
+    def run(self, number: int, moved: Callable[[int], object]) -> int:
+        """Do an input that is not done yet, and return its number of documents.
+
+        ``moved`` is told of documents as they are done.
+        """
+        raise NotImplementedError
+
+    def check_encoder(self) -> None:
+        """Refuse an encoder whose weights are not those of the plan."""
+        here = {"fingerprint": fingerprint(self.encoder)}
+        check_same(self.out, self.plan, here)
+
+
+def check_needs_no_fit(encoder: Any) -> None:
+    """Refuse an encoder that learns from all documents."""
+    if is_to_fit(encoder):
+        raise ValueError(
+            f"got {type(encoder).__name__}, which learns from all documents at once, "
+            "expected an encoder that is fitted or learns nothing; fit it on a sample, "
+            "or encode without shards"
+        )
+
+
+def begin(folder: Path, name: str, plan: dict[str, Any], kind: str) -> None:
+    """Write the plan of a folder, or check that it is the one that is there.
+
+    Tasks that begin together write the same.
+    """
+    check_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    if path.exists():
+        check_same(folder, json.loads(path.read_text(encoding="utf-8")), plan, kind)
+        return
+    text = json.dumps(plan, indent=2, allow_nan=False)
+    write_atomically(path, lambda draft: draft.write_text(text, encoding="utf-8"))
+
+
+def run_inputs(
+    work: Work,
+    shard: tuple[int, int] | None,
+    desc: str,
+    *,
+    engine: str = "process",
+    address: str | None = None,
+    workers: int = 1,
+    gpus_per_worker: float = 0,
+    show_progress: bool = False,
+) -> None:
+    """Do the inputs of a task, in this process or by workers of Ray."""
+    check_choice("engine", engine, ENGINES)
+    numbers = inputs_of(shard, len(work.files))
+    if not numbers:
+        warnings.warn(
+            f"nothing to do for the task {shard}: there are {len(work.files)} inputs",
+            stacklevel=3,
+        )
+        return
+    estimates = {number: estimate_documents(work.files[number]) for number in numbers}
+    with documents_bar(sum(estimates.values()), desc, show_progress) as bar:
+        if engine == "ray":
+            from embetter_reg.store._ray import run_on_ray
+
+            done = run_on_ray(work, numbers, address, workers, gpus_per_worker)
+        else:
+            done = _run_here(work, numbers, bar)
+        n_done = 0
+        n_left = sum(estimates.values())
+        for number, n_documents in done:
+            n_done += n_documents
+            n_left -= estimates[number]
+            bar.total = n_done + n_left
+            bar.update(n_done - bar.n)
+
+
+def _run_here(work: Work, numbers: Sequence[int], bar: Any) -> Any:
+    for number in numbers:
+        before = bar.n
+
+        def moved(n_documents: int, before: float = before) -> None:
+            bar.update(before + n_documents - bar.n)
+
+        yield number, work.run(number, moved)
+
+
+def plan_of_inputs(
+    files: Sequence[Path], reading: dict[str, Any], **about: Any
+) -> dict[str, Any]:
+    """Return the part of a plan that names what is read, and how."""
+    return {**about, "reading": reading, "inputs": described(files)}
