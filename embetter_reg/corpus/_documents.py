@@ -45,6 +45,7 @@ class DocumentReader:
             id=id_column, lang=lang_column, labels=labels_column, text=text_column
         )
         self._names = [name for _, name in self._columns if name]
+        self._paths = [name for name in self._names if "." in name]
         self._raises = on_error == "raise"
         self._named = _NamedLanguages(language)
         self._n_documents = 0
@@ -57,7 +58,7 @@ class DocumentReader:
         for row in rows_of(path, self._names):
             n_rows += 1
             try:
-                document = _document(row, self._columns)
+                document = _document(row, self._columns, self._paths)
             except BadRowError as error:
                 if self._raises:
                     raise ValueError(str(error)) from None
@@ -142,13 +143,13 @@ def _check_columns(**names: str | None) -> _Columns:
     return tuple(names.items())
 
 
-def _document(row: Row, columns: _Columns) -> dict[str, Any]:
+def _document(row: Row, columns: _Columns, paths: Sequence[str]) -> dict[str, Any]:
     """Return one document's fields under our names, or raise `BadRowError`."""
     if row.problem:
         raise BadRowError(f"{row.place}: {row.problem}")
     fields = _with_meta(row.fields)
-    if any(name and "." in name for _, name in columns):
-        fields = {**_at_paths(row.fields, columns), **fields}
+    for path in paths:
+        fields = {**_at_path(row.fields, path), **fields}
     _check_unicode(row.place, fields)
     try:
         sources, others = _sources(tuple(fields), columns)
@@ -192,15 +193,6 @@ def _with_meta(fields: dict[str, Any]) -> dict[str, Any]:
         return fields
     outer = {name: value for name, value in fields.items() if name != "meta"}
     return {**meta, **outer}
-
-
-def _at_paths(fields: Mapping[str, Any], columns: _Columns) -> dict[str, Any]:
-    """Return the values of columns that are named by a path such as ``page.lang``."""
-    values: dict[str, Any] = {}
-    for _, name in columns:
-        if name and "." in name:
-            values.update(_at_path(fields, name))
-    return values
 
 
 def _at_path(fields: Any, name: str) -> dict[str, Any]:

@@ -86,8 +86,9 @@ def _batches(
     for file in files:
         documents = reader.documents(file)
         while batch := list(islice(documents, batch_size)):
-            table = pd.DataFrame(batch)
-            automatic = list(map(document_id, table["lang"], table["text"]))
             given = [document["id"] for document in batch]
-            yield table.assign(id=ids.identify(given, automatic))
+            automatic = given  # of which none is needed, mostly
+            if None in given:
+                automatic = [document_id(row["lang"], row["text"]) for row in batch]
+            yield pd.DataFrame(batch).assign(id=ids.identify(given, automatic))
     reader.finish()
