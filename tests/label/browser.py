@@ -24,14 +24,15 @@ _FLAGS = [
     "--no-first-run",
     "--disable-dev-shm-usage",
 ]
+WITHOUT_WEBGL = "--disable-3d-apis"  # which is slow where no GPU draws it
 # Bokeh's widgets live in shadow trees; this finds an element in any of them.
 _DEEP = """
 const [css, text] = arguments
 const found = []
 const walk = (root) => {
   for (const element of root.querySelectorAll("*")) {
-    const begins = text == null || element.textContent.trim().startsWith(text)
-    if (begins && element.matches(css)) found.push(element)
+    const begins = () => text == null || element.textContent.trim().startsWith(text)
+    if (element.matches(css) && begins()) found.push(element)
     if (element.shadowRoot) walk(element.shadowRoot)
   }
 }
@@ -105,7 +106,7 @@ def serving_here(work, **options):
 
 
 @contextmanager
-def browsing(width: int = 1400, height: int = 1000):
+def browsing(width: int = 1400, height: int = 1000, flags: tuple[str, ...] = ()):
     """Yield a `Browser` with a profile of its own."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
@@ -120,6 +121,7 @@ def browsing(width: int = 1400, height: int = 1000):
         )
         for flag in [
             *_FLAGS,
+            *flags,
             f"--user-data-dir={profile}/data",
             f"--window-size={width},{height}",
         ]:
