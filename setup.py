@@ -39,6 +39,7 @@ EXTRAS = {
     "notebook": ["jupyter-scatter>=0.20"],
     "reducers": ["opentsne>=1.0.2", "pacmap>=0.9", "trimap>=1.2"],
     "ray": ["ray[data]>=2.40"],
+    "remote": ["universal-pathlib>=0.3"],
     "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.5", "mkdocstrings-python>=1.10"],
     "dev": [
         "accelerate>=1.3",
@@ -62,6 +63,7 @@ EXTRAS = {
         "ray[data]>=2.40",
         "ruff>=0.8",
         "selenium>=4.20",
+        "universal-pathlib>=0.3",
     ],
 }
 

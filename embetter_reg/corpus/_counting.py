@@ -19,10 +19,10 @@ def estimate_documents(path: Path) -> int:
     if path.is_dir():
         return 0
     if kind_of(path) == ".parquet":
-        with suppress(pa.ArrowInvalid):
-            return pq.read_metadata(path).num_rows
+        with suppress(pa.ArrowInvalid), path.open("rb") as file:
+            return pq.read_metadata(file).num_rows
         return 0
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         head = file.read(_N_BYTES)
     n_lines = _decompressed(head, path.suffix.lower()).count(b"\n")
     return round(n_lines * path.stat().st_size / max(len(head), 1))

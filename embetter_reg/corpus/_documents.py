@@ -102,7 +102,7 @@ class _NamedLanguages:
     def language(self, path: Path, place: str) -> str:
         """Return the language of a file's name, or else the default."""
         if path not in self._of_path:
-            self._of_path[path] = language_of_name(path)
+            self._of_path[path] = language_of_name(path.name)
         language = self._of_path[path] or self._default
         if language is None:
             raise ValueError(

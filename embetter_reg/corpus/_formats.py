@@ -98,7 +98,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _parquet(path: Path) -> Iterator[Row]:
     number = 0
-    with pq.ParquetFile(path) as file:
+    with path.open("rb") as opened, pq.ParquetFile(opened) as file:
         names = file.schema_arrow.names
         check_header(path, names)
         names = [name for name in names if not name.startswith("__index_level_")]

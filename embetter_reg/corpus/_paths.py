@@ -11,12 +11,15 @@ from typing import Any, TextIO, cast
 
 import pyarrow as pa
 
+from embetter_reg._optional import optional_import
+
 KINDS = (".tsv", ".csv", ".jsonl", ".parquet")
 BIG_FIELD = 2**31 - 1
 COMPRESSED = (".gz", ".zst")
 _SAME_KIND = {".json": ".jsonl", ".ndjson": ".jsonl"}
 _N_NAMED = 5
 _BUFFER_SIZE = 2**20
+_URL = re.compile("([a-z][a-z0-9+.-]+):/{1,2}(?=[^/])")
 
 # ISO 639-1, with the codes that were withdrawn since.
 _ISO_639_1 = """
@@ -66,15 +69,28 @@ def find_files(paths: str | PathLike | Iterable[str | PathLike]) -> list[Path]:
 
 def _as_paths(paths: str | PathLike | Iterable[str | PathLike]) -> list[Path]:
     if isinstance(paths, str | PathLike):
-        return [Path(paths)]
+        return [_as_path(paths)]
     if isinstance(paths, Iterable):
         listed = list(paths)
         if all(isinstance(path, str | PathLike) for path in listed):
-            return [Path(path) for path in listed]
+            return [_as_path(path) for path in listed]
     raise TypeError(
         f"got {type(paths).__name__} as paths, expected a path or a list of paths; "
         "pass the files or folders to read"
     )
+
+
+def _as_path(path: str | PathLike) -> Path:
+    """Return a path of this machine, or of what fsspec reads, such as ``s3://``."""
+    text = str(path)
+    url = _URL.match(text)
+    if url is None or Path(text).exists():
+        return Path(path)
+    upath = optional_import(
+        "upath", package='"embetter-reg[remote]"', purpose=f"reading {url[1]}://"
+    )
+    # A Path has lost a slash of the two.
+    return upath.UPath(f"{url[1]}://{text[url.end() :]}")
 
 
 def _files_of(path: Path) -> Iterator[Path]:
@@ -141,14 +157,16 @@ def open_text(path: Path, *, newline: str = "", errors: str = "strict") -> TextI
         "newline": newline,
         "errors": errors,
     }
+    is_local = isinstance(path, Path)
     if path.suffix.lower() == ".gz":
-        return cast(TextIO, gzip.open(path, "rt", **options))
+        source: Any = path if is_local else path.open("rb")
+        return cast(TextIO, gzip.open(source, "rt", **options))
+    stream: Any = path.open("rb")
     if path.suffix.lower() == ".zst":
         # Unlike zstandard, pyarrow notices a file that was cut off.
-        stream = pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")
-        buffered = io.BufferedReader(cast(Any, stream), _BUFFER_SIZE)
-        return io.TextIOWrapper(buffered, **options)
-    return cast(TextIO, open(path, **options))
+        stream = pa.CompressedInputStream(stream, "zstd")
+        stream = io.BufferedReader(stream, _BUFFER_SIZE)
+    return io.TextIOWrapper(stream, **options)
 
 
 def language_of_name(path: str | PathLike) -> str | None:

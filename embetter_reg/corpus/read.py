@@ -33,7 +33,9 @@ def read_documents(
     Parameters
     ----------
     paths : path or list of paths
-        Files or folders. The files of a folder are read, not those of its subfolders.
+        Files or folders, or URLs of them that fsspec reads, such as
+        ``s3://bucket/crawl`` (the extra ``remote``). The files of a folder are read, not
+        those of its subfolders.
     text_column, lang_column, id_column : str
         Column names; a field inside another is named by its path such as ``page.lang``,
         an item of a list by its number, ``langs.0``. Other columns are kept, and those

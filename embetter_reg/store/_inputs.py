@@ -123,4 +123,5 @@ def plan_of_inputs(
     files: Sequence[Path], reading: dict[str, Any], **about: Any
 ) -> dict[str, Any]:
     """Return the part of a plan that names what is read, and how."""
-    return {**about, "reading": reading, "inputs": described(files)}
+    scheme = list(current_scheme().codes)
+    return {**about, "scheme": scheme, "reading": reading, "inputs": described(files)}

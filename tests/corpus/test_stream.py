@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import sys
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -159,3 +161,30 @@ def test_memory_is_that_of_a_batch(tmp_path):
         tracemalloc.stop()
     # Of ten times the documents, whose texts are 2 MB, the ids alone.
     assert peaks[1] < peaks[0] + 16 * 5000
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.jsonl.gz", "x.jsonl.zst", "x.parquet"])
+def test_paths_of_other_machines(name, rows, tmp_path):
+    """By fsspec, whose memory stands for a bucket."""
+    upath = pytest.importorskip("upath", reason="the extra remote is not installed")
+    path = tmp_path / name
+    if name == "x.parquet":
+        pd.DataFrame(rows).to_parquet(path)
+    else:
+        write_lines(path, rows)
+    folder = upath.UPath(f"memory://bucket-{name}/crawl")
+    folder.mkdir(parents=True)
+    (folder / name).write_bytes(path.read_bytes())
+    expected = read_documents(path)
+    as_given_to_commands = Path(f"{folder}/{name}")
+    for given in (str(folder), f"{folder}/{name}", [as_given_to_commands]):
+        found = pd.concat(iter_documents(given, 30), ignore_index=True)
+        pd.testing.assert_frame_equal(found, expected)
+    with pytest.raises(FileNotFoundError, match=r"memory://.*does not exist"):
+        iter_documents(f"{folder}/no.jsonl")
+
+
+def test_other_machines_need_an_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "upath", None)
+    with pytest.raises(ImportError, match=r"reading s3:// needs .*\[remote\]"):
+        iter_documents("s3://bucket/crawl.jsonl")
