@@ -68,11 +68,11 @@ def find_files(paths: str | PathLike | Iterable[str | PathLike]) -> list[Path]:
 
 
 def _as_paths(paths: str | PathLike | Iterable[str | PathLike]) -> list[Path]:
-    if isinstance(paths, str | PathLike):
+    if _is_path(paths):
         return [_as_path(paths)]
     if isinstance(paths, Iterable):
         listed = list(paths)
-        if all(isinstance(path, str | PathLike) for path in listed):
+        if all(map(_is_path, listed)):
             return [_as_path(path) for path in listed]
     raise TypeError(
         f"got {type(paths).__name__} as paths, expected a path or a list of paths; "
@@ -80,8 +80,21 @@ def _as_paths(paths: str | PathLike | Iterable[str | PathLike]) -> list[Path]:
     )
 
 
-def _as_path(path: str | PathLike) -> Path:
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str | PathLike) or _is_remote(value)
+
+
+def _is_remote(value: Any) -> bool:
+    """Return whether a value is a path of universal-pathlib, on a file system of its
+    own.
+    """
+    return hasattr(value, "fs") and hasattr(value, "protocol")
+
+
+def _as_path(path: Any) -> Path:
     """Return a path of this machine, or of what fsspec reads, such as ``s3://``."""
+    if _is_remote(path):
+        return path
     text = str(path)
     url = _URL.match(text)
     if url is None or Path(text).exists():

@@ -177,7 +177,7 @@ def test_paths_of_other_machines(name, rows, tmp_path):
     (folder / name).write_bytes(path.read_bytes())
     expected = read_documents(path)
     as_given_to_commands = Path(f"{folder}/{name}")
-    for given in (str(folder), f"{folder}/{name}", [as_given_to_commands]):
+    for given in (folder, str(folder), f"{folder}/{name}", [as_given_to_commands]):
         found = pd.concat(iter_documents(given, 30), ignore_index=True)
         pd.testing.assert_frame_equal(found, expected)
     with pytest.raises(FileNotFoundError, match=r"memory://.*does not exist"):
