@@ -44,7 +44,8 @@ def progress(
         mininterval=_EVERY,
         miniters=1,
         smoothing=0,  # the rate since the start
-        bar_format="{desc}: {n:,.0f} of {total:,.0f}{unit} in {elapsed}, {remaining} left",
+        bar_format="{desc}: {n:,.0f} of {total:,.0f}{unit} in {elapsed}, {rate_fmt}, "
+        "{remaining} left",
     )
     if show:
         bar.last_print_t -= _EVERY - _FIRST  # the first line is early
@@ -145,8 +146,8 @@ class _Lines:
         self._stream = stream
 
     def write(self, text: str) -> None:
-        """Write what is there beside the moves of the cursor."""
-        line = text.strip()
+        """Write what is there beside the moves of the cursor and the padding."""
+        line = " ".join(text.split())
         if line:
             self._stream.write(f"{line}\n")
 

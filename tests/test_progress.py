@@ -36,7 +36,9 @@ def test_a_file_has_a_line_a_minute(log):
     text = shown()
     lines = text.splitlines()
     assert len(lines) == 6  # after two seconds, each minute, and at the end
-    assert lines[0].startswith("encoding: 2 of 300 documents in 00:02, 04:58 left")
+    assert lines[0].startswith(
+        "encoding: 2 of 300 documents in 00:02, 1.00 documents/s, 04:58 left"
+    )
     assert lines[-1].startswith("encoding: 300 of 300 documents in 05:00")
     assert "\r" not in text
 
