@@ -10,6 +10,7 @@ CORE = [
     "scikit-learn>=1.6",
     "pandas>=2.2",
     "pyarrow>=15",
+    "rensa>=0.5",
     "torch>=2.4",
     "sentence-transformers>=3.3",
     "umap-learn>=0.5.7",

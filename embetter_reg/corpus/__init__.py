@@ -16,6 +16,7 @@ from embetter_reg.corpus._paths import find_files as find_files
 from embetter_reg.corpus._paths import language_of_name
 from embetter_reg.corpus._seen import StreamIds as StreamIds
 from embetter_reg.corpus.bundled import load_examples, load_registers
+from embetter_reg.corpus.duplicates import near_duplicates
 from embetter_reg.corpus.read import read_documents
 from embetter_reg.corpus.registers import use_scheme
 from embetter_reg.corpus.scheme import Scheme, read_scheme
@@ -54,6 +55,7 @@ __all__ = [
     "language_of_name",
     "load_examples",
     "load_registers",
+    "near_duplicates",
     "read_documents",
     "read_scheme",
     "registers",

@@ -12,6 +12,7 @@ from embetter_reg._random import RandomStateLike, check_random_state
 from embetter_reg._validation import check_same_length, check_texts, check_whole_number
 from embetter_reg.corpus._dealing import codes_of, deal, joined_groups, values_of
 from embetter_reg.corpus._labels import check_documents
+from embetter_reg.corpus.duplicates import near_duplicates
 from embetter_reg.corpus.select import label_column
 
 Split = tuple[np.ndarray, np.ndarray]
@@ -189,19 +190,22 @@ def train_test_documents(
     test_size: float = 0.3,
     *,
     groups: ArrayLike | None = None,
+    group_near_duplicates: bool = False,
     random_state: RandomStateLike = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Split documents in two, stratified by main registers and language.
 
     Documents of equal texts stay together, since a text in both parts is no held-out
-    one. So do documents of a value in ``groups``, which has one for each document.
-    Without a column ``lang`` all documents count as of one language.
+    one. So do documents of a value in ``groups``, which has one for each document, and
+    with ``group_near_duplicates`` those of a group of `near_duplicates`. Without a
+    column ``lang`` all documents count as of one language.
 
     Raises
     ------
     ValueError
-        If a document has no label or group, the share is outside (0, 1), or there are
-        fewer than two documents that may be parted.
+        If a document has no label or group, the share is outside (0, 1), there are
+        fewer than two documents that may be parted, or no texts to look for
+        near-duplicates in.
     TypeError
         If ``documents`` is no DataFrame.
 
@@ -215,6 +219,13 @@ def train_test_documents(
     if groups is not None:
         check_same_length(documents=documents, groups=groups)
         groupings.append(codes_of("group", groups)[1])
+    if group_near_duplicates and "text" not in documents:
+        raise ValueError(
+            "got group_near_duplicates for documents without the column 'text', "
+            "expected texts to compare; pass documents with texts"
+        )
+    if group_near_duplicates:
+        groupings.append(near_duplicates(documents["text"]))
     if "text" in documents:
         groupings.append(pd.factorize(np.array(check_texts(documents["text"])))[0])
     splitter = RegisterShuffleSplit(1, test_size=test_size, random_state=random_state)
