@@ -160,6 +160,13 @@ def compare(
             help="Report on documents that trained the pretrained weights, too.",
         ),
     ] = False,
+    near_duplicates: Annotated[
+        str,
+        typer.Option(
+            help="Held-out documents that are near-duplicates of training ones: 'count', "
+            "'drop', or 'ignore', which does not look for them."
+        ),
+    ] = "count",
     figures: Annotated[
         str,
         typer.Option(
@@ -301,6 +308,7 @@ def compare(
         head=requested_head,
         label_source=label_source,
         keep_seen=keep_seen,
+        near_duplicates=near_duplicates,
         k=requested_k,
         figures=parse_names(figures),
         controls=parse_names(controls),

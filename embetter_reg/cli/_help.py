@@ -7,8 +7,8 @@ from typer.core import TyperCommand, TyperGroup
 GROUPS = {
     "Documents": (
         "text_column labels_column lang_column id_column language skip_bad_rows group "
-        "hybrids test test_size label_source keep_seen keep_labels scheme "
-        "train_languages test_languages n_per_language folds level multi_label"
+        "hybrids test test_size label_source keep_seen near_duplicates keep_labels "
+        "scheme train_languages test_languages n_per_language folds level multi_label"
     ),
     "Encoder": (
         "encoder encoders embeddings models layers pooling prompt long max_length "

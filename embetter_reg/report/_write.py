@@ -93,11 +93,13 @@ def write_report(
     """
     about = dict(about or {})
     seen: list[str] = []
+    near_duplicates: list[str] = []
     if isinstance(comparison, DocumentComparison):
         result = comparison
         comparison = result.comparison
         about = {**result.about, **about}
         seen = result.seen
+        near_duplicates = result.near_duplicates
         if spaces is None:
             spaces = result.spaces
         if fitted_on is None:
@@ -118,6 +120,7 @@ def write_report(
         "inputs": file_digests(inputs),
         "versions": versions(),
         "seen": seen,
+        "near_duplicates": near_duplicates,
         "fitted_on": None if fitted_on is None else list(fitted_on),
         "compared": None if compared is None else list(compared),
     }

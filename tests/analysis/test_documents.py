@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,50 @@ def test_documents_that_were_trained_on_are_left_out_by_their_text(parts):
     assert result.test["id"].tolist() == test["id"].tolist()
 
 
+@pytest.fixture(scope="module")
+def with_copies(parts):
+    """Train documents, and test ones of which the first seven copy train ones but for
+    the last word.
+    """
+    train, test = parts
+    copies = train.head(7)
+    copies = copies.assign(id=copies["id"] + "-copy", text=copies["text"] + " Amen.")
+    return train, pd.concat([copies, test], ignore_index=True)
+
+
+def test_near_duplicates_of_training_documents_are_counted(with_copies, tmp_path):
+    train, test = with_copies
+    quick = {**QUICK, "encoders": "surface", "head": None}
+    with pytest.warns(UserWarning, match="^7 held-out documents are near-duplicates"):
+        result = compare_documents(train, test, **quick)
+    assert result.near_duplicates == test["id"].head(7).tolist()
+    assert result.test["id"].tolist() == test["id"].tolist()
+    write_report(result, out=tmp_path)
+    record = json.loads((tmp_path / "report.json").read_text("utf-8"))
+    assert record["near_duplicates"] == result.near_duplicates
+    assert any(
+        value.startswith(f"7 of {len(test)} held-out documents, kept")
+        for value in record["about"].values()
+    )
+
+
+def test_near_duplicates_are_left_out_or_not_looked_for(parts, with_copies):
+    train, test = with_copies
+    quick = {**QUICK, "encoders": "surface", "head": None}
+    with pytest.warns(UserWarning, match=r"^7 held-out .* they are left out"):
+        dropped = compare_documents(train, test, near_duplicates="drop", **quick)
+    assert dropped.near_duplicates == test["id"].head(7).tolist()
+    without = compare_documents(*parts, **quick)
+    assert without.near_duplicates == []
+    pd.testing.assert_frame_equal(
+        dropped.comparison.agreement, without.comparison.agreement
+    )
+    ignored = compare_documents(train, test, near_duplicates="ignore", **quick)
+    assert ignored.near_duplicates == [] and len(ignored.test) == len(test)
+    with pytest.raises(ValueError, match="got only held-out documents that are near-"):
+        compare_documents(train, test.head(7), near_duplicates="drop", **quick)
+
+
 def test_equal_ids_of_unlike_texts_are_unlike_documents(parts):
     """Such as rows 1, 2, … of two files of one name."""
     train, test = (part.assign(id=[str(n) for n in range(len(part))]) for part in parts)
@@ -201,6 +246,7 @@ def test_texts_of_symbols_alone_are_documents(parts):
         ({"train": [1]}, "got list as train documents"),
         ({"test": None}, "got NoneType as test documents"),
         ({"test": pd.DataFrame({"id": ["a"]})}, "without the column 'lang'"),
+        ({"near_duplicates": "keep"}, "got near_duplicates='keep'"),
         ({"random_state": "one"}, "got random_state='one'"),
         ({"random_state": -1}, "got random_state=-1"),
         ({"embeddings": "nowhere"}, "got nowhere, which does not exist"),

@@ -194,6 +194,8 @@ class DocumentComparison:
         Encoders, head and models, for the report.
     seen : list of str
         Ids of the given documents that pretrained weights were trained on.
+    near_duplicates : list of str
+        Ids of the given test documents that are near-duplicates of training ones.
 
     """
 
@@ -203,6 +205,7 @@ class DocumentComparison:
     test: pd.DataFrame
     about: dict[str, str]
     seen: list[str] = field(default_factory=list)
+    near_duplicates: list[str] = field(default_factory=list)
 
     @property
     def verdict(self) -> Verdict:

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from embetter_reg.corpus import label_column, text_digest
+from embetter_reg.corpus import label_column, near_duplicates, text_digest
 
+NEAR_DUPLICATES = ("count", "drop", "ignore")
 _COLUMNS = ("id", "lang", "labels")
 
 
@@ -66,6 +67,42 @@ def without_trained(
             "others as test"
         )
     return test
+
+
+def without_near_duplicates(
+    train: pd.DataFrame, test: pd.DataFrame, policy: str
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Return the documents to report on, and for each given one whether it is a
+    near-duplicate of one in ``train``; nothing is looked for under "ignore", or where a
+    side has no texts.
+    """
+    is_near = pd.Series(False, index=test.index)
+    has_texts = "text" in train and "text" in test
+    if policy == "ignore" or train.empty or not has_texts:
+        return test, is_near
+    groups = near_duplicates([*train["text"], *test["text"]])
+    of_train, of_test = np.split(groups, [len(train)])
+    is_near |= np.isin(of_test, of_train)
+    if not is_near.any():
+        return test, is_near
+    if policy == "count":
+        warnings.warn(
+            f"{is_near.sum():,} held-out documents are near-duplicates of documents that "
+            "are trained on; near_duplicates='drop' leaves them out",
+            stacklevel=3,
+        )
+        return test, is_near
+    if is_near.all():
+        raise ValueError(
+            "got only held-out documents that are near-duplicates of documents that are "
+            "trained on, expected others to report on; pass others as test"
+        )
+    warnings.warn(
+        f"{is_near.sum():,} held-out documents are near-duplicates of documents that are "
+        "trained on; they are left out",
+        stacklevel=3,
+    )
+    return test[~is_near].reset_index(drop=True), is_near
 
 
 def check_groups(train: pd.DataFrame, test: pd.DataFrame, fits: bool) -> None:
