@@ -16,11 +16,13 @@ def announce(*kernels: Any) -> None:
     nobody takes the minute of its compilation for a hang.
     """
     for kernel in kernels:
+        if kernel.signatures:
+            continue
         # numba names its index files by module and function.
         module = Path(kernel.py_func.__code__.co_filename).stem
         folder = Path(kernel.stats.cache_path)
         on_disk = any(folder.glob(f"{module}.{kernel.__name__}-*.nbi"))
-        if not kernel.signatures and not on_disk:
+        if not on_disk:
             print(
                 "compiling kernels of the analysis; this is done once and kept on disk",
                 file=sys.stderr,

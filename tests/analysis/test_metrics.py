@@ -16,6 +16,7 @@ from embetter_reg.analysis import (
 from embetter_reg.analysis.metrics._agreement import (
     adjusted_information,
     expected_information,
+    sample_amis,
 )
 from embetter_reg.analysis.metrics._kernels import agreement
 
@@ -52,6 +53,22 @@ def test_agreements_are_scikit_learns():
     ]
     np.testing.assert_allclose(agreements(labels, clusterings), expected, atol=1e-9)
     np.testing.assert_array_equal(agreements(["a", "a"], [[0, 0]]), np.ones((1, 4)))
+
+
+def test_amis_of_samples_are_scikit_learns(labeled):
+    """Samples may lack a label or a cluster."""
+    _, register, clusters = labeled
+    labelings = [clusters, register]
+    samples = [np.arange(0, 300, 7), np.flatnonzero(clusters < 3), np.arange(9)]
+    expected = [
+        [
+            metrics.adjusted_mutual_info_score(register[rows], labeling[rows])
+            for labeling in labelings
+        ]
+        for rows in samples
+    ]
+    amis = sample_amis(register, labelings, samples)
+    np.testing.assert_allclose(amis, expected, atol=1e-9)
 
 
 def test_agreement_table_is_scikit_learns_for_each_label(labeled):

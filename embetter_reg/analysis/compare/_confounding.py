@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from embetter_reg._validation import check_groups, check_labels
-from embetter_reg.analysis.metrics import agreements
+from embetter_reg.analysis.metrics import sample_amis
 
 # Documents of a register in a language, below which balancing leaves the register out.
 _SMALLEST_CELL = 5
@@ -116,14 +116,10 @@ def balanced_agreement(
     """Return mean AMI of clusterings with each label over balanced samples, and of
     their difference the range.
     """
-    amis = {}
-    for label, values in gold.items():
-        amis[label] = np.array(
-            [
-                agreements(values[rows], [run[rows] for run in runs])["ami"].mean()
-                for rows in samples
-            ]
-        )
+    amis = {
+        label: sample_amis(values, runs, samples).mean(axis=1)
+        for label, values in gold.items()
+    }
     difference = amis["register"] - amis["language"]
     low, high = np.quantile(difference, [(1 - confidence) / 2, (1 + confidence) / 2])
     return {

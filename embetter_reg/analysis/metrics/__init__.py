@@ -11,6 +11,7 @@ from embetter_reg.analysis.metrics._agreement import (
     cluster_table,
     cosine_silhouette,
     expected_information,
+    sample_amis,
 )
 from embetter_reg.analysis.metrics._classification import (
     classification_reports,
@@ -88,6 +89,7 @@ __all__ = [
     "purity_samples",
     "register_purity",
     "retrieval_samples",
+    "sample_amis",
     "silhouette_samples",
     "silhouettes",
 ]

@@ -58,6 +58,28 @@ def agreements(labels: ArrayLike, labelings: Sequence[Any]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(AGREEMENT))
 
 
+def sample_amis(
+    labels: np.ndarray, labelings: Sequence[Any], samples: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Return the AMI of each clustering with the labels in each sample of rows,
+    (n_samples, n_clusterings): those of `agreements`, without a table a sample.
+    """
+    from embetter_reg._compiled import announce
+    from embetter_reg.analysis.metrics._kernels import agreement
+
+    announce(agreement)
+    n_documents = len(labels)
+    codes = check_label_codes(labels, n_documents)
+    coded = [check_label_codes(clusters, n_documents) for clusters in labelings]
+    amis = np.empty((len(samples), len(coded)))
+    for place, rows in enumerate(samples):
+        logs = _logs(len(rows))
+        amis[place] = [
+            agreement(codes[rows], clusters[rows], *logs)[1] for clusters in coded
+        ]
+    return amis
+
+
 def agreement_table(
     clusterings: Mapping[Any, Any], *, register: ArrayLike, language: ArrayLike
 ) -> pd.DataFrame:
