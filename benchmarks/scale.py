@@ -83,7 +83,9 @@ def measured(start, n_documents):
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
     seconds = time.perf_counter() - start
     each = 1e6 * seconds / n_documents
-    print(json.dumps({"s": seconds, "us_a_document": each, "peak_gb": peak}))
+    of_cpu = 1e6 * time.process_time() / n_documents
+    figures = {"s": seconds, "us": each, "us_of_cpu": of_cpu, "peak_gb": peak}
+    print(json.dumps({name: round(value, 2) for name, value in figures.items()}))
 
 
 def encode_one(crawl, out, n_documents):
@@ -164,14 +166,16 @@ def read():
 
 
 def ray():
-    n_documents = 200_000
+    """Time one process and workers of Ray; the first crawl is over at once, so that what
+    it takes is the start of the engine.
+    """
     with TemporaryDirectory() as folder:
-        crawl = write_crawl(Path(folder) / "crawl", n_documents, 8)
-        for number in range(2):
-            for name, workers in [("process", 0), ("ray", 1), ("ray", 2)]:
-                out = Path(folder) / f"{name}{workers}-{number}"
-                taken = in_process("engine_one", crawl, out, name, workers)
-                print(f"{name} {workers or ''}: {taken}", flush=True)
+        for n_documents in (80, 300_000):
+            crawl = write_crawl(Path(folder) / f"crawl{n_documents}", n_documents, 8)
+            for engine, workers in [("process", 1), ("ray", 1), ("ray", 2)]:
+                out = Path(folder) / f"{engine}-{workers}-{n_documents}"
+                taken = in_process("engine_one", crawl, out, engine, workers)
+                print(f"{n_documents:,}, {engine} {workers}: {taken}", flush=True)
 
 
 def engine_one(crawl, out, engine, workers):
@@ -182,9 +186,9 @@ def engine_one(crawl, out, engine, workers):
         out,
         text=False,
         engine=engine,
-        workers=max(int(workers), 1),
+        workers=int(workers),
     )
-    print(json.dumps({"s": time.perf_counter() - start}))
+    print(json.dumps({"s": round(time.perf_counter() - start, 1)}))
 
 
 def kills():
@@ -204,7 +208,7 @@ def kills():
         wanted = {"task": 10, "worker": 5, "driver": 5}
         while n_killed != wanted:
             kind = draws.choice([k for k in wanted if n_killed[k] < wanted[k]])
-            arguments = [crawl, out, "process", 0]
+            arguments = [crawl, out, "process", 1]
             if kind != "task":
                 arguments = [crawl, out, "ray", 2]
             job = subprocess.Popen(
@@ -221,11 +225,12 @@ def kills():
             if job.poll() is None:
                 victims = [psutil.Process(job.pid)]
                 if kind == "worker":
-                    victims = [
+                    workers = [
                         each
                         for each in victims[0].children(recursive=True)
-                        if "Worker" in " ".join(each.cmdline()[:1])
-                    ][:1]
+                        if "_Worker" in " ".join(each.cmdline())
+                    ]
+                    victims = draws.sample(workers, min(len(workers), 1))
             for victim in victims:
                 victim.kill()
                 n_killed[kind] += 1

@@ -11,7 +11,10 @@ __version__ = "0.1.0"
 _HOME = {
     "load_registers": "corpus",
     "read_documents": "corpus",
+    "iter_documents": "corpus",
     "encode_documents": "store",
+    "encode_files": "store",
+    "predict_files": "store",
     "read_embeddings": "store",
     "LiteTextEncoder": "text",
     "SurfaceEncoder": "text",

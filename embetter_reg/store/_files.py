@@ -146,12 +146,14 @@ def read_probabilities(paths: Paths) -> tuple[np.ndarray, list[str]] | None:
     for path in [paths] if isinstance(paths, str | Path) else paths:
         folder = check_path("paths", path)
         files = [folder]
+        of_all: dict[str, Any] = {}
         if folder.is_dir():
             files = shards_in(folder) or sorted(folder.glob("*.parquet"))
+            of_all = read_manifest(folder)
         for file in files:
             if file.suffix != ".parquet":
                 return None
-            manifest = manifest_in(file)
+            manifest = of_all or manifest_in(file)
             table = read_shard(
                 file, manifest, lambda names: [x for x in names if x == "probabilities"]
             )

@@ -16,6 +16,7 @@ from embetter_reg.store import (
     encode_files,
     iter_embeddings,
     read_embeddings,
+    read_probabilities,
 )
 from embetter_reg.text import LiteTextEncoder, RegisterEncoder, SurfaceEncoder
 
@@ -212,3 +213,16 @@ def test_kills_of_two_tasks_lose_nothing(source, whole, tmp_path):
     assert contents(folder) == whole
     assert not list(folder.glob(".*.tmp"))
     json.loads((folder / "manifest.json").read_text())
+
+
+def test_probabilities_of_tasks_are_read(source, tiny_folder, tmp_path):
+    classifier = RegisterEncoder(
+        str(tiny_folder / "classifier"), device="cpu", max_length=32
+    )
+    folder = encode_files(classifier, source, tmp_path, shard_size=7)
+    probabilities, labels = read_probabilities(folder)
+    assert labels == classifier.classes_
+    texts = read_embeddings(folder).documents["text"]
+    np.testing.assert_allclose(
+        probabilities, classifier.predict_proba(texts), atol=1e-5
+    )
