@@ -1,3 +1,4 @@
+import io
 import os
 from pathlib import Path
 
@@ -238,12 +239,27 @@ def tiny_static(tiny_folder) -> str:
     return str(tiny_folder / "static")
 
 
+def rough_png(figure) -> bytes:
+    """Return a figure drawn once, small, where it happens to lie."""
+    figure.set_layout_engine("none")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=20)
+    return buffer.getvalue()
+
+
 @pytest.fixture
-def quick_maps(monkeypatch):
-    """Reports with two dimensions of a space in place of its UMAP map, for tests that
-    look at neither.
+def quick_pictures(monkeypatch):
+    """Reports and sweeps with rough pictures, and reports with two dimensions of a space
+    in place of its UMAP map, for tests that look at neither.
     """
+    from embetter_reg import plots
+
+    def save(path, plot, *arguments):
+        path.write_bytes(rough_png(getattr(plots, plot)(*arguments)))
+
     monkeypatch.setattr("embetter_reg.report._pictures._map", lambda X, seed: X[:, :2])
+    monkeypatch.setattr("embetter_reg.report._pictures._png", rough_png)
+    monkeypatch.setattr("embetter_reg.cli._sweep._save", save)
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from embetter_reg.corpus import load_registers, read_documents
 from embetter_reg.store import Embeddings, read_embeddings, write_embeddings
 from embetter_reg.text import RegisterEncoder, SentenceEncoder, join_layers
 
-pytestmark = pytest.mark.usefixtures("quick_maps")
+pytestmark = pytest.mark.usefixtures("quick_pictures")
 
 
 def run(*arguments):

@@ -15,7 +15,7 @@ from embetter_reg.cli import app
 from embetter_reg.cli._jobs import limit_jobs
 from embetter_reg.corpus import load_registers
 
-pytestmark = pytest.mark.usefixtures("quick_maps")
+pytestmark = pytest.mark.usefixtures("quick_pictures")
 
 COMMANDS = sorted(get_command(app).commands)
 SHARED = ["config", "jobs", "dry-run", "json", "quiet", "verbose", "debug", "help"]

@@ -13,7 +13,7 @@ from embetter_reg.cli import app
 from embetter_reg.corpus import text_digest
 from embetter_reg.text import PretrainedRegisters
 
-pytestmark = pytest.mark.usefixtures("quick_maps")
+pytestmark = pytest.mark.usefixtures("quick_pictures")
 
 TEXTS = [
     "the cat sat on the mat",

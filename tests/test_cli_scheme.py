@@ -13,7 +13,7 @@ from embetter_reg.cli import app
 from embetter_reg.corpus import load_registers, registers
 from embetter_reg.corpus.registers import mains
 
-pytestmark = pytest.mark.usefixtures("quick_maps")
+pytestmark = pytest.mark.usefixtures("quick_pictures")
 
 NAMES = dict(zip(registers.MAIN, "abcdefghi", strict=True))
 ROWS = [f"{code},the {code} kind,#1{n}AA00" for n, code in enumerate(NAMES.values())]

@@ -16,7 +16,7 @@ from embetter_reg.cli import app
 from embetter_reg.corpus import load_registers, read_documents, text_digest
 from embetter_reg.store import Embeddings, read_embeddings, write_embeddings
 
-pytestmark = pytest.mark.usefixtures("quick_maps")
+pytestmark = pytest.mark.usefixtures("quick_pictures")
 
 QUICK = ["--figures", "none", "--controls", "none", "--k", "8", "--n-seeds", "1"]
 

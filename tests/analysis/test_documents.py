@@ -18,7 +18,7 @@ from embetter_reg.text import (
     join_layers,
 )
 
-pytestmark = pytest.mark.usefixtures("quick_maps")
+pytestmark = pytest.mark.usefixtures("quick_pictures")
 
 QUICK = {
     "k": [8],

@@ -60,7 +60,9 @@ def run(*arguments):
     return done.stdout
 
 
-def test_from_documents_to_pictures_for_print(docs, tmp_path, tiny_folder, quick_maps):
+def test_from_documents_to_pictures_for_print(
+    docs, tmp_path, tiny_folder, quick_pictures
+):
     stored = tmp_path / "embeddings"
     run("encode", docs, "--encoder", "lite", "--out", stored)
     embeddings = read_embeddings(stored)
