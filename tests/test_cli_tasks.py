@@ -7,7 +7,8 @@ from typer.testing import CliRunner
 
 from embetter_reg.cli import app
 from embetter_reg.corpus import load_registers, read_documents
-from embetter_reg.store import read_embeddings
+from embetter_reg.store import encode_files, read_embeddings
+from embetter_reg.text import SurfaceEncoder
 
 
 def invoke(*arguments):
@@ -96,8 +97,12 @@ def test_what_no_task_can_do_is_refused(options, message, source, tiny_model, tm
     assert not (tmp_path / "e").exists()
 
 
-def test_tasks_of_predict_need_a_folder(source):
+def test_tasks_of_predict_need_documents_and_a_folder(source, tmp_path):
     done = invoke("predict", source, "--no-download", "--shard", "1/2")
     assert "without --out" in str(done.exception)
+    stored = tmp_path / "e"
+    encode_files(SurfaceEncoder(scale=False), source, stored)
+    done = invoke("predict", stored, "--shard", "1/2", "--out", tmp_path / "p")
+    assert "for embeddings that are classified already" in str(done.exception)
     done = invoke("status", source)
     assert "without a record of inputs" in str(done.exception)

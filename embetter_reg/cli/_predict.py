@@ -141,10 +141,11 @@ def predict(
         threshold = "best" if is_pretrained or threshold_docs else "0.5"
     limit = parse_threshold(threshold)
     if is_stored:
-        if threshold_docs:
+        if threshold_docs or is_task:
+            option = "--threshold-docs" if threshold_docs else "--shard or --engine ray"
             raise ValueError(
-                "got --threshold-docs for embeddings that are classified already, "
-                "expected documents; pass those, or drop it"
+                f"got {option} for embeddings that are classified already, expected "
+                "documents; pass those, or drop it"
             )
         documents, classes = _stored_predictions(docs, limit)
         stop_if_dry(documents, ["count and score the stored predictions"])
