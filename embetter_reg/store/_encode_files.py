@@ -17,6 +17,7 @@ from embetter_reg.store._embeddings import ON_THESE
 from embetter_reg.store._encode import check_documents, check_encoding, encode_texts
 from embetter_reg.store._inputs import (
     Work,
+    Workers,
     begin,
     check_needs_no_fit,
     plan_of_inputs,
@@ -32,7 +33,12 @@ from embetter_reg.store._manifest import (
 )
 from embetter_reg.store._plan import documents_digest, encoding_plan
 from embetter_reg.store._predictions import known_threshold, predicted_labels
-from embetter_reg.store._records import read_record, record_name, write_record
+from embetter_reg.store._records import (
+    inputs_of,
+    read_record,
+    record_name,
+    write_record,
+)
 from embetter_reg.store._tables import document_columns, label_column
 
 
@@ -129,7 +135,10 @@ def encode_files(
         encoder, out, layers=layers, precision=precision, shard_size=shard_size
     )
     check_needs_no_fit(encoder)
+    who = Workers(engine, address, workers, gpus_per_worker)
+    who.check()
     files = find_files(paths)
+    inputs_of(shard, len(files))  # refuses a task that cannot be
     iter_documents(files, shard_size, **reading)  # refuses wrong options
     plan = encoding_plan(
         encoder, layers=layers, precision=precision, shard_size=shard_size, text=text
@@ -139,16 +148,7 @@ def encode_files(
     )
     work = _Encoding(encoder, files, out, plan, reading, layers=layers)
     begin(out, MANIFEST, plan, "embeddings")
-    run_inputs(
-        work,
-        shard,
-        "encoding",
-        engine=engine,
-        address=address,
-        workers=workers,
-        gpus_per_worker=gpus_per_worker,
-        show_progress=show_progress,
-    )
+    run_inputs(work, shard, "encoding", who, show_progress)
     return out
 
 

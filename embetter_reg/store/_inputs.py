@@ -4,13 +4,15 @@ import json
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 from embetter_reg._files import check_folder, write_atomically
 from embetter_reg._fingerprint import fingerprint
+from embetter_reg._optional import optional_import
 from embetter_reg._progress import documents_bar
-from embetter_reg._validation import check_choice
+from embetter_reg._validation import check_choice, check_whole_number
 from embetter_reg.corpus import Scheme, estimate_documents
 from embetter_reg.corpus.registers import current_scheme
 from embetter_reg.store._fitted import is_to_fit
@@ -72,19 +74,39 @@ def begin(folder: Path, name: str, plan: dict[str, Any], kind: str) -> None:
     write_atomically(path, lambda draft: draft.write_text(text, encoding="utf-8"))
 
 
+@dataclass
+class Workers:
+    """Who does the inputs: this process, or workers of Ray."""
+
+    engine: str = "process"
+    address: str | None = None
+    workers: int = 1
+    gpus_per_worker: float = 0
+
+    def check(self) -> None:
+        """Refuse an engine that is not there, or none or half a worker."""
+        check_choice("engine", self.engine, ENGINES)
+        check_whole_number("workers", self.workers)
+        gpus = self.gpus_per_worker
+        if not isinstance(gpus, Real) or gpus < 0:
+            raise ValueError(
+                f"got gpus_per_worker={gpus!r}, expected a number of at least 0; pass "
+                "for example 1"
+            )
+        if self.engine == "ray":
+            optional_import(
+                "ray.data", package='"embetter-reg[ray]"', purpose="engine='ray'"
+            )
+
+
 def run_inputs(
     work: Work,
     shard: tuple[int, int] | None,
     desc: str,
-    *,
-    engine: str = "process",
-    address: str | None = None,
-    workers: int = 1,
-    gpus_per_worker: float = 0,
+    workers: Workers,
     show_progress: bool = False,
 ) -> None:
     """Do the inputs of a task, in this process or by workers of Ray."""
-    check_choice("engine", engine, ENGINES)
     numbers = inputs_of(shard, len(work.files))
     if not numbers:
         warnings.warn(
@@ -94,10 +116,16 @@ def run_inputs(
         return
     estimates = {number: estimate_documents(work.files[number]) for number in numbers}
     with documents_bar(sum(estimates.values()), desc, show_progress) as bar:
-        if engine == "ray":
+        if workers.engine == "ray":
             from embetter_reg.store._ray import run_on_ray
 
-            done = run_on_ray(work, numbers, address, workers, gpus_per_worker)
+            done = run_on_ray(
+                work,
+                numbers,
+                workers.address,
+                workers.workers,
+                workers.gpus_per_worker,
+            )
         else:
             done = _run_here(work, numbers, bar)
         n_done = 0

@@ -15,7 +15,7 @@ from embetter_reg._validation import check_choice, check_path
 from embetter_reg.corpus import find_files, iter_documents
 from embetter_reg.store._counts import PredictionCounts
 from embetter_reg.store._encode import check_documents
-from embetter_reg.store._inputs import Work, begin, plan_of_inputs, run_inputs
+from embetter_reg.store._inputs import Work, Workers, begin, plan_of_inputs, run_inputs
 from embetter_reg.store._manifest import FORMAT_OF_INPUTS, versions
 from embetter_reg.store._outputs import (
     PREDICTIONS,
@@ -25,7 +25,12 @@ from embetter_reg.store._outputs import (
 )
 from embetter_reg.store._plan import encoding_plan, plain
 from embetter_reg.store._predictions import predicted_labels
-from embetter_reg.store._records import read_record, record_name, write_record
+from embetter_reg.store._records import (
+    inputs_of,
+    read_record,
+    record_name,
+    write_record,
+)
 
 FORMATS = ("jsonl", "parquet")
 _BATCH = 1000  # documents that are classified and written at once
@@ -94,9 +99,17 @@ def predict_files(
     """
     out = check_path("out", out)
     check_choice("output_format", output_format, FORMATS)
+    who = Workers(engine, address, workers, gpus_per_worker)
+    who.check()
     files = find_files(paths)
+    inputs_of(shard, len(files))  # refuses a task that cannot be
     iter_documents(files, _BATCH, **reading)  # refuses wrong options
     check_folder(out)
+    if isinstance(classifier, type) or not hasattr(classifier, "predict_proba"):
+        raise TypeError(
+            f"got {type(classifier).__name__} as the classifier, expected one with a "
+            "method predict_proba; pass for example PretrainedRegisters()"
+        )
     classes = list(classifier.classes_)
     classifier.decide(np.empty((0, len(classes))), threshold)  # refuses a wrong one
     plan = encoding_plan(
@@ -112,16 +125,7 @@ def predict_files(
     }
     work = _Prediction(classifier, files, out, plan, reading, threshold=threshold)
     begin(out, PREDICTIONS, plan, "predictions")
-    run_inputs(
-        work,
-        shard,
-        "classifying",
-        engine=engine,
-        address=address,
-        workers=workers,
-        gpus_per_worker=gpus_per_worker,
-        show_progress=show_progress,
-    )
+    run_inputs(work, shard, "classifying", who, show_progress)
     return out
 
 

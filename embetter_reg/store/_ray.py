@@ -20,11 +20,11 @@ def run_on_ray(
     Ray Data hands them out to a pool of actors, and replaces an actor that dies; its
     input goes on where it stopped, as that of a task that is repeated.
     """
-    purpose = "engine='ray'"
     package = '"embetter-reg[ray]"'
-    ray = optional_import("ray", package=package, purpose=purpose)
-    data = optional_import("ray.data", package=package, purpose=purpose)
-    ray.init(address=address, ignore_reinit_error=True, log_to_driver=False)
+    ray = optional_import("ray", package=package, purpose="engine='ray'")
+    data = optional_import("ray.data", package=package, purpose="engine='ray'")
+    if not ray.is_initialized():
+        ray.init(address=address, log_to_driver=False, logging_level="WARNING")
     data.DataContext.get_current().enable_progress_bars = False
     items = [{"number": number} for number in numbers]
     inputs = data.from_items(items, override_num_blocks=len(items))
@@ -35,6 +35,8 @@ def run_on_ray(
         num_gpus=gpus_per_worker,
     )
     for result in results.iter_rows():
+        if result["problem"]:
+            raise ValueError(result["problem"])
         yield result["number"], result["n_documents"]
 
 
@@ -45,8 +47,13 @@ class _Worker:
         work.check_encoder()
         self._work = work
 
-    def __call__(self, row: dict[str, Any]) -> dict[str, int]:
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         number = int(row["number"])
-        with use_scheme(self._work.scheme):
-            n_documents = self._work.run(number, lambda n_documents: None)
-        return {"number": number, "n_documents": n_documents}
+        n_documents = 0
+        problem = ""
+        try:
+            with use_scheme(self._work.scheme):
+                n_documents = self._work.run(number, lambda n_documents: None)
+        except (ValueError, TypeError, OSError) as error:
+            problem = str(error)  # told by the driver, in one sentence
+        return {"number": number, "n_documents": n_documents, "problem": problem}

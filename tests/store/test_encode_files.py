@@ -135,8 +135,13 @@ def test_bad_arguments(source, encoder, tmp_path):
             encode_files(encoder, source, out, shard=shard)
     with pytest.warns(UserWarning, match=r"nothing to do for the task \(6, 6\)"):
         encode_files(encoder, source, out, shard=(6, 6))
-    with pytest.raises(ValueError, match="got engine='dask', expected one of"):
-        encode_files(encoder, source, out, engine="dask")
+    for options, message in [
+        ({"engine": "dask"}, "got engine='dask', expected one of"),
+        ({"workers": 0}, "got workers=0, expected a whole number of at least 1"),
+        ({"gpus_per_worker": -1}, "got gpus_per_worker=-1, expected a number"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            encode_files(encoder, source, out, **options)
 
 
 def test_predictions_of_a_classifier(source, tiny_folder, tmp_path):

@@ -95,6 +95,8 @@ def test_another_threshold_or_form_is_refused(source, classifier, tmp_path):
         predict_files(classifier, source, tmp_path, output_format="parquet")
     with pytest.raises(ValueError, match="got output_format='csv'"):
         predict_files(classifier, source, tmp_path, output_format="csv")
+    with pytest.raises(TypeError, match="got int as the classifier, expected one"):
+        predict_files(3, source, tmp_path / "no")
     with pytest.raises(ValueError, match=r"without predictions\.json"):
         list(iter_predictions(source))
     with pytest.raises(ValueError, match="without a record of inputs"):

@@ -6,7 +6,9 @@ import pytest
 
 from embetter_reg.corpus import load_registers
 from embetter_reg.store import encode_files, folder_status
-from embetter_reg.text import SurfaceEncoder
+from embetter_reg.store._inputs import Work
+from embetter_reg.store._ray import _Worker
+from embetter_reg.text import SurfaceEncoder, fingerprint
 
 ray = pytest.importorskip(
     "ray", reason="Ray is not installed: pip install 'embetter-reg[ray]'"
@@ -41,3 +43,20 @@ def test_two_workers_write_what_one_process_writes(tmp_path):
         ray.shutdown()
     assert contents(two) == contents(one)
     assert set(folder_status(two)["state"]) == {"done"}
+
+
+def test_a_worker_tells_a_bad_row_in_one_sentence(tmp_path):
+    class Bad(Work):
+        def run(self, number, moved):
+            raise ValueError(f"got no text in the input {number}, expected one")
+
+    encoder = SurfaceEncoder(scale=False)
+    plan = {"fingerprint": fingerprint(encoder)}
+    worker = _Worker(Bad(encoder, [], tmp_path, plan))
+    assert worker({"number": 3}) == {
+        "number": 3,
+        "n_documents": 0,
+        "problem": "got no text in the input 3, expected one",
+    }
+    with pytest.raises(ValueError, match="which holds embeddings with other weights"):
+        _Worker(Bad(encoder, [], tmp_path, {"fingerprint": "other"}))
