@@ -161,3 +161,16 @@ def test_jobs_limit_threads_and_processes(monkeypatch):
         assert {pool["num_threads"] for pool in threadpool_info()} <= {1}
     after = {pool["filepath"]: pool["num_threads"] for pool in threadpool_info()}
     assert after == before and "LOKY_MAX_CPU_COUNT" not in os.environ
+
+
+def test_of_many_documents_a_map_lays_out_a_sample(embeddings, tmp_path, monkeypatch):
+    monkeypatch.setattr("embetter_reg.cli._plot._MOST_ON_PAGE", 12)
+    outs = ["--out", tmp_path / "map.png", "--out", tmp_path / "map.html"]
+    kept = ["--map", tmp_path / "map.parquet"]
+    plot = ["plot", embeddings, "--reducer", "pca", "--n-fitted", 20, *kept, *outs]
+    done = invoke(*plot)
+    said = " ".join(done.output.split())
+    assert "pca laid out 20 documents, and 12 were placed among them" in said
+    assert "the page shows a sample of 12 documents" in said
+    assert len(pd.read_parquet(tmp_path / "map.parquet")) == 32
+    assert "1 map of 12 documents" in said and "1 map of 32 documents" in said

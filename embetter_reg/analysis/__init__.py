@@ -58,6 +58,7 @@ from embetter_reg.analysis.reduce import (
     SharedNeighbors,
     TriMap,
     make_reducer,
+    place_among,
 )
 
 __all__ = [
@@ -109,6 +110,7 @@ __all__ = [
     "lisi",
     "make_reducer",
     "parallel_retrieval",
+    "place_among",
     "probe_space",
     "read_combination",
     "read_sweeps",

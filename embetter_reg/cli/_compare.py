@@ -196,6 +196,14 @@ def compare(
         float, typer.Option(help="Share held out where --test is not given.")
     ] = 0.4,
     skip_bad_rows: SkipBadRows = False,
+    sample_size: Annotated[
+        int,
+        typer.Option(
+            help="Of more documents, all are clustered, and the clusters are measured "
+            "on a sample of so many.",
+            min=1,
+        ),
+    ] = 20_000,
     n_seeds: Annotated[
         int, typer.Option(help="Clusterings at each k, each with a seed of its own.")
     ] = 5,
@@ -312,6 +320,7 @@ def compare(
         k=requested_k,
         figures=parse_names(figures),
         controls=parse_names(controls),
+        sample_size=sample_size,
         n_seeds=n_seeds,
         random_state=random_state,
         show_progress=settings.shows_progress,

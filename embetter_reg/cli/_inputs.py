@@ -92,7 +92,7 @@ def read_spaces(
     A space has the name of its folder and its layer; of one folder alone, where it is
     ``named_by_layer``, the layer's, which is the same in the folders of other folds.
     """
-    from embetter_reg.store import read_embeddings
+    from embetter_reg.store import read_embeddings, rows_in
 
     spaces: dict[str, np.ndarray] = {}
     documents: Any = None
@@ -113,7 +113,7 @@ def read_spaces(
                     f"got the space {name!r} twice, expected names that differ; "
                     "rename a folder"
                 )
-            spaces[name] = X[rows]
+            spaces[name] = rows_in(X, rows)
     return spaces, documents
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+_MOST_ON_PAGE = 100_000
 SUFFIXES = (".html", ".png", ".svg", ".pdf")
 
 
@@ -66,6 +67,14 @@ def plot(
     sample: Annotated[
         int | None, typer.Option(help="Draw this many of the documents.", min=1)
     ] = None,
+    n_fitted: Annotated[
+        int,
+        typer.Option(
+            help="Of more documents, the reducer lays out a sample of so many, and the "
+            "others are placed among their nearest ones in it.",
+            min=3,
+        ),
+    ] = 20_000,
     title: Annotated[str, typer.Option(help="Heading of the picture.")] = "",
     out: Annotated[
         list[Path] | None,
@@ -134,7 +143,9 @@ def plot(
                 heading = f"{space}, {name}" if len(reducers) > 1 else space
                 step = _make_reducer(name, options[name], X.shape, random_state)
                 with working(f"{space}: {name} of {len(X):,} documents"):
-                    maps[heading] = _fit_transform(step, name, X, documents["register"])
+                    maps[heading] = _draw(
+                        step, name, X, documents, n_fitted, random_state
+                    )
                 last = getattr(step, "steps", [("", step)])[-1][1]
                 shares = getattr(last, "explained_variance_ratio_", None)
                 explained[heading] = shares
@@ -146,15 +157,23 @@ def plot(
     noun = "map" if len(maps) == 1 else "maps"
     for path in outs:
         path.parent.mkdir(parents=True, exist_ok=True)
+        shown = len(documents)
         if path.suffix == ".html":
+            rows = _rows_of_page(documents, random_state)
+            shown = len(rows)
             plots.write_interactive(
-                maps, documents, path, color=columns, hover=hover, title=title
+                {name: points[rows] for name, points in maps.items()},
+                documents.iloc[rows].reset_index(drop=True),
+                path,
+                color=columns,
+                hover=hover,
+                title=title,
             )
         else:
             plots.save_figure(
                 figure, path, dpi=dpi, width=width, font_size=font_size, font=font
             )
-        output.print(f"{len(maps)} {noun} of {len(documents):,} documents: {path}")
+        output.print(f"{len(maps)} {noun} of {shown:,} documents: {path}")
     print_json({"out": outs, "maps": list(maps), "n_documents": len(documents)})
 
 
@@ -242,13 +261,54 @@ def _make_reducer(
     return make_reducer(name, random_state=random_state, **options)
 
 
-def _fit_transform(reducer, name: str, X, register) -> "np.ndarray":
-    """Return a map; only reducers that learn from registers are given them."""
+def _draw(
+    reducer: Any,
+    name: str,
+    X: "np.ndarray",
+    documents: "pd.DataFrame",
+    n_fitted: int,
+    random_state: int,
+) -> "np.ndarray":
+    """Return a map; only reducers that learn from registers are given them, and of many
+    documents a reducer lays out a sample.
+    """
     import numpy as np
 
+    from embetter_reg.analysis import place_among
+
+    rows = _sampled(documents, n_fitted, random_state)
     y = None
     if name.startswith("center_") or name in ("lda", "supervised_umap"):
+        register = documents["register"].to_numpy()[rows]
         y = np.where(register == "hybrid", None, register)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        return np.asarray(reducer.fit_transform(X, y), dtype=np.float32)
+        points = np.asarray(reducer.fit_transform(X[rows], y), dtype=np.float32)
+    if len(rows) == len(X):
+        return points
+    console.print(
+        f"{name} laid out {len(rows):,} documents, and {len(X) - len(rows):,} were "
+        "placed among them"
+    )
+    return place_among(X, rows, points)
+
+
+def _sampled(documents: "pd.DataFrame", n: int, random_state: int) -> "np.ndarray":
+    """Return rows of so many documents, of every register in every language its
+    share.
+    """
+    from embetter_reg.corpus import stratified_sample
+
+    strata = documents["register"].fillna("") + " " + documents["lang"].astype(str)
+    return stratified_sample(strata, n, random_state=random_state)
+
+
+def _rows_of_page(documents: "pd.DataFrame", random_state: int) -> "np.ndarray":
+    """Return the rows that a page shows: all, or as many as a browser can hold."""
+    rows = _sampled(documents, _MOST_ON_PAGE, random_state)
+    if len(rows) < len(documents):
+        console.print(
+            f"the page shows a sample of {len(rows):,} documents, of every register in "
+            "every language its share; a picture (--out map.png) shows all"
+        )
+    return rows

@@ -98,6 +98,8 @@ def _spaces_table(comparison: "Comparison") -> Table:
         f"AMI at k = {parameters['n_registers']}, {parameters['n_documents']:,} held-out "
         "documents"
     )
+    if parameters["sample_size"] < parameters["n_documents"]:
+        title += f", measured on a sample of {parameters['sample_size']:,}"
     table = _table(title, ["space"], ["register", "language", "null", "floor"])
     for row in comparison.bars().to_dict("records"):
         table.add_row(

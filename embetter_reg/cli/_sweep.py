@@ -70,6 +70,14 @@ def sweep(
     clusterers: Annotated[
         str, typer.Option(help="Some of kmeans,spherical,gaussian.")
     ] = "kmeans,spherical",
+    sample_size: Annotated[
+        int,
+        typer.Option(
+            help="Of more documents, all are clustered, and silhouettes are measured "
+            "on a sample of so many.",
+            min=1,
+        ),
+    ] = 20_000,
     n_seeds: Annotated[
         int, typer.Option(help="Repetitions, each with a seed of its own.")
     ] = 3,
@@ -115,6 +123,7 @@ def sweep(
         n_components=sizes,
         k=ks,
         clusterers=clusterers.split(","),
+        sample_size=sample_size,
         n_seeds=n_seeds,
         random_state=random_state,
         out=combinations,

@@ -26,6 +26,7 @@ from embetter_reg.corpus.select import (
     indicator,
     label_column,
     select_group,
+    stratified_sample,
 )
 from embetter_reg.corpus.split import (
     LeaveOneLanguageOut,
@@ -61,6 +62,7 @@ __all__ = [
     "registers",
     "select_group",
     "split_labels",
+    "stratified_sample",
     "text_digest",
     "train_test_documents",
     "use_scheme",

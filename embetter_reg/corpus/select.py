@@ -2,10 +2,12 @@
 
 import warnings
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from embetter_reg._random import RandomStateLike, check_random_state
 from embetter_reg._validation import check_choice, check_labels, check_whole_number
@@ -229,3 +231,55 @@ def _quotas(labels: pd.Series, n_drawn: int) -> pd.Series:
     remainders = (exact - quotas).sort_values(ascending=False, kind="stable")
     quotas[remainders.index[: n_drawn - quotas.sum()]] += 1
     return quotas
+
+
+def stratified_sample(
+    strata: ArrayLike,
+    n: int,
+    *,
+    random_state: RandomStateLike = 0,
+) -> np.ndarray:
+    """Return ``n`` rows, of every stratum its share and at least one, in rising order.
+
+    Parameters
+    ----------
+    strata : array (n_documents,)
+        Any labels; documents with equal ones form a stratum.
+    n : int
+        All rows where there are no more. Of more strata than ``n``, only ``n`` random
+        ones are seen.
+    random_state : int, RandomState or None
+
+    Raises
+    ------
+    ValueError
+        If ``n`` is below 0, or a stratum is missing.
+
+    Examples
+    --------
+    >>> from embetter_reg.corpus import stratified_sample
+    >>> strata = ["en"] * 90 + ["fi"] * 9 + ["ja"]
+    >>> rows = stratified_sample(strata, 20)
+    >>> len(rows), 99 in rows, int((rows < 90).sum())
+    (20, True, 17)
+
+    """
+    if not isinstance(n, Integral) or n < 0:
+        raise ValueError(f"got n={n!r}, expected a number of documents; pass 0 or more")
+    labels = check_labels("strata", strata, np.size(strata))
+    _, codes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    if n >= len(codes):
+        return np.arange(len(codes))
+    generator = check_random_state(random_state)
+    if len(sizes) >= n:
+        seen = generator.choice(len(sizes), n, replace=False)
+        quota = np.isin(np.arange(len(sizes)), seen).astype(int)
+    else:
+        exact = (sizes - 1) * (n - len(sizes)) / (len(codes) - len(sizes))
+        quota = 1 + np.floor(exact).astype(int)
+        largest_rests = np.argsort(np.floor(exact) - exact, kind="stable")
+        quota[largest_rests[: n - quota.sum()]] += 1
+    order = generator.permutation(len(codes))
+    order = order[np.argsort(codes[order], kind="stable")]
+    rank = np.arange(len(codes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return np.sort(order[rank < quota[codes[order]]])

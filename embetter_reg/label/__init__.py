@@ -8,7 +8,7 @@ from embetter_reg.finetune.heads import LinearTuner
 from embetter_reg.label._export import export_labels, import_labels
 from embetter_reg.label._load import load_corpus
 from embetter_reg.label._log import Event, LabelLog
-from embetter_reg.label._map import align, draw_map, inside_polygon, stratified_sample
+from embetter_reg.label._map import align, draw_map, inside_polygon
 from embetter_reg.label._options import check_options as check_options
 from embetter_reg.label._session import Session
 from embetter_reg.label._suggest import (
@@ -42,7 +42,6 @@ __all__ = [
     "label_table",
     "load_corpus",
     "neighbor_vote",
-    "stratified_sample",
     "tune_round",
 ]
 

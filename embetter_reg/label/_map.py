@@ -2,20 +2,18 @@
 the browser.
 """
 
-from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 
 from embetter_reg._random import check_random_state
-from embetter_reg._validation import check_labels, check_space
+from embetter_reg._validation import check_space
 from embetter_reg.analysis import make_reducer
+from embetter_reg.analysis.reduce import place_among
 
 N_FITTED = 20_000  # documents that the reducer itself lays out
-_NEAREST = 5
 _ROOM = 0.4  # between documents, for a lasso to pass
 
 
@@ -79,7 +77,7 @@ def draw_map(
     fitted = layout.fit_transform(np.asarray(X[rows], np.float32))
     places = np.asarray(fitted, np.float32)
     if len(rows) < len(X):
-        places = _set_among(X, rows, places)
+        places = place_among(X, rows, places)
     if before is None:
         return places
     return align(places, before)
@@ -135,26 +133,6 @@ def _as_start(places: np.ndarray) -> np.ndarray:
     return (10 * (places - places.min(axis=0)) / spread + jitter).astype(np.float32)
 
 
-def _set_among(X: np.ndarray, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Return the places of all documents, where only ``rows`` have one: the others lie
-    among their nearest ones.
-    """
-    everywhere = np.empty((len(X), 2), np.float32)
-    everywhere[rows] = places
-    others = np.setdiff1d(np.arange(len(X)), rows)
-    n_neighbors = min(_NEAREST, len(rows))
-    search = NearestNeighbors(
-        n_neighbors=n_neighbors, metric="cosine", algorithm="brute"
-    )
-    search.fit(np.asarray(X[rows], np.float32))
-    for part in np.array_split(others, max(1, len(others) // 4096)):
-        distance, neighbors = search.kneighbors(np.asarray(X[part], np.float32))
-        weight = 1 / np.maximum(distance, 1e-6)
-        weight /= weight.sum(axis=1, keepdims=True)
-        everywhere[part] = (places[neighbors] * weight[:, :, None]).sum(axis=1)
-    return everywhere
-
-
 def align(moving: ArrayLike, fixed: ArrayLike) -> np.ndarray:
     """Return a map moved, turned, mirrored and scaled as a whole to lie as near as it
     can to another (Procrustes).
@@ -202,58 +180,6 @@ def align(moving: ArrayLike, fixed: ArrayLike) -> np.ndarray:
     if spread:
         scale = singular.sum() / spread
     return (centered @ (left @ right) * scale + fixed.mean(axis=0)).astype(np.float32)
-
-
-def stratified_sample(
-    strata: ArrayLike,
-    n: int,
-    *,
-    random_state: int | np.random.RandomState | None = 0,
-) -> np.ndarray:
-    """Return ``n`` rows, of every stratum its share and at least one, in rising order.
-
-    Parameters
-    ----------
-    strata : array (n_documents,)
-        Any labels; documents with equal ones form a stratum.
-    n : int
-        All rows where there are no more. Of more strata than ``n``, only ``n`` random
-        ones are seen.
-    random_state : int, RandomState or None
-
-    Raises
-    ------
-    ValueError
-        If ``n`` is below 0, or a stratum is missing.
-
-    Examples
-    --------
-    >>> from embetter_reg.label import stratified_sample
-    >>> strata = ["en"] * 90 + ["fi"] * 9 + ["ja"]
-    >>> rows = stratified_sample(strata, 20)
-    >>> len(rows), 99 in rows, int((rows < 90).sum())
-    (20, True, 17)
-
-    """
-    if not isinstance(n, Integral) or n < 0:
-        raise ValueError(f"got n={n!r}, expected a number of documents; pass 0 or more")
-    labels = check_labels("strata", strata, np.size(strata))
-    _, codes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
-    if n >= len(codes):
-        return np.arange(len(codes))
-    generator = check_random_state(random_state)
-    if len(sizes) >= n:
-        seen = generator.choice(len(sizes), n, replace=False)
-        quota = np.isin(np.arange(len(sizes)), seen).astype(int)
-    else:
-        exact = (sizes - 1) * (n - len(sizes)) / (len(codes) - len(sizes))
-        quota = 1 + np.floor(exact).astype(int)
-        largest_rests = np.argsort(np.floor(exact) - exact, kind="stable")
-        quota[largest_rests[: n - quota.sum()]] += 1
-    order = generator.permutation(len(codes))
-    order = order[np.argsort(codes[order], kind="stable")]
-    rank = np.arange(len(codes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return np.sort(order[rank < quota[codes[order]]])
 
 
 class Density(NamedTuple):

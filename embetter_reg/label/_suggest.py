@@ -11,12 +11,8 @@ from sklearn.cluster import KMeans, MiniBatchKMeans
 
 from embetter_reg._optional import optional_import
 from embetter_reg._random import draw_seed
-from embetter_reg.label._map import (
-    check_matrix,
-    check_places,
-    stratified_sample,
-    unit_rows,
-)
+from embetter_reg.corpus import stratified_sample
+from embetter_reg.label._map import check_matrix, check_places, unit_rows
 
 N_NEIGHBORS = 10
 MOST_VOTERS = 2_000

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from embetter_reg.corpus import stratified_sample
 from embetter_reg.label import _style as style
 from embetter_reg.label._figure import MapFigure
 from embetter_reg.label._groups import color_groups
 from embetter_reg.label._job import TuneJob
 from embetter_reg.label._labels import HYBRID, NOT_LABELED, Labels, parse_label
-from embetter_reg.label._map import grid_cells, stratified_sample
+from embetter_reg.label._map import grid_cells
 from embetter_reg.label._search import ANY
 from embetter_reg.label._session import PAGE, POLICIES, Session
 from embetter_reg.label._widgets import Controls

@@ -298,7 +298,7 @@ def _facts(comparison: Comparison, record: Mapping[str, Any]) -> Section:
         **{f"input {name}": digest for name, digest in record["inputs"].items()},
         **record["about"],
         "registers": _GOLD[parameters["label_source"]],
-        "documents compared": parameters["n_documents"],
+        "documents compared": _compared(parameters),
         "documents fitted on": n_fitted,
         "random_state": parameters["random_state"],
         "cluster seeds": ", ".join(map(str, parameters["seeds"])),
@@ -313,6 +313,18 @@ def _facts(comparison: Comparison, record: Mapping[str, Any]) -> Section:
         "All k, seeds and document ids are in report.json."
     )
     return Section("To repeat it", words, table)
+
+
+def _compared(parameters: Mapping[str, Any]) -> str:
+    """Return how many documents there were, and how many everything was measured on."""
+    n_documents = parameters["n_documents"]
+    size = parameters["sample_size"]
+    if size == n_documents:
+        return str(n_documents)
+    return (
+        f"{n_documents:,}, all of them clustered, and measured on a sample of {size:,}, "
+        "of every register in every language its share, drawn by random_state"
+    )
 
 
 def _grouped(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

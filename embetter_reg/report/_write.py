@@ -105,7 +105,7 @@ def write_report(
         if fitted_on is None:
             fitted_on = result.train["id"].tolist()
         if compared is None:
-            compared = result.test["id"].tolist()
+            compared = result.test["id"].iloc[comparison.rows].tolist()
     arrays = _check(comparison, spaces)
     check_whole_number("random_state", random_state, low=0)
     out = Path(out)
@@ -161,7 +161,7 @@ def _check(
             f"got {type(spaces).__name__} as spaces, expected a dict of the spaces "
             "that were compared; pass them"
         )
-    n_documents = len(comparison.register)
+    n_documents = comparison.parameters["n_documents"]
     arrays = {}
     for name, X in spaces.items():
         check_choice("space", name, list(comparison.clusters))
@@ -171,6 +171,7 @@ def _check(
                 f"got {len(arrays[name])} documents in the space {name!r}, expected "
                 f"the {n_documents} that were compared; pass those"
             )
+        arrays[name] = arrays[name][comparison.rows]
     return arrays
 
 

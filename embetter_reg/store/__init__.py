@@ -2,6 +2,7 @@
 
 from embetter_reg.store._counts import PredictionCounts as PredictionCounts
 from embetter_reg.store._embeddings import Embeddings
+from embetter_reg.store._embeddings import rows_in as rows_in
 from embetter_reg.store._encode import check_encoding, encode_documents
 from embetter_reg.store._encode_files import encode_files
 from embetter_reg.store._files import (

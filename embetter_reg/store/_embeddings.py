@@ -260,6 +260,13 @@ class Embeddings:
         return rows
 
 
+def rows_in(X: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return some rows of vectors; the vectors themselves where it is all in order."""
+    if np.array_equal(rows, np.arange(len(X))):
+        return X
+    return X[rows]
+
+
 def digests_of(documents: pd.DataFrame) -> list[str | None]:
     """Return the digest of each document's text; None where neither is known."""
     unknown = [None] * len(documents)

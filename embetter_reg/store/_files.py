@@ -87,11 +87,24 @@ def read_embeddings(
             f"got the id {repeated.iloc[0]!r} twice, expected one id a document; read "
             "each file once"
         )
-    stacked = {
-        name: np.concatenate([part.layers[name] for part in parts])
-        for name in parts[0].layers
-    }
+    stacked = {name: _stack(parts, name) for name in list(parts[0].layers)}
     return Embeddings(documents, stacked, manifests)
+
+
+def _stack(parts: Sequence[Embeddings], layer: str) -> np.ndarray:
+    """Return a layer of all parts; each part gives its own up, so that memory holds the
+    layer once.
+    """
+    if len(parts) == 1:
+        return parts[0].layers[layer]
+    n_documents = sum(len(part.layers[layer]) for part in parts)
+    X = np.empty((n_documents, parts[0].layers[layer].shape[1]), np.float32)
+    start = 0
+    for part in parts:
+        rows = part.layers.pop(layer)
+        X[start : start + len(rows)] = rows
+        start += len(rows)
+    return X
 
 
 def iter_embeddings(

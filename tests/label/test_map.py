@@ -4,7 +4,8 @@ from matplotlib.path import Path as Polygon
 from scipy.spatial import procrustes
 from scipy.stats import spearmanr
 
-from embetter_reg.label import align, draw_map, inside_polygon, stratified_sample
+from embetter_reg.corpus import stratified_sample
+from embetter_reg.label import align, draw_map, inside_polygon
 from embetter_reg.label._map import (
     density,
     grid_cells,

@@ -18,6 +18,7 @@ from embetter_reg._random import RandomStateLike, check_random_state
 _LOW_DIMS = 16  # up to here bounds on distances pay
 _GRAM_ROWS = 8192  # up to here all inner products fit in 256 MB
 _BLOCK = 8192
+_START_ROWS = 20_000  # beyond them, starts are tried on a sample of so many rows
 _MAX_PASS = 50
 # Movement of centers, as a share of the variance, at which low-dimensional starts end:
 # scikit-learn's. The best of them goes on.
@@ -81,6 +82,9 @@ def cluster_rows(
     starts and all k, in single precision; otherwise, and for sparse rows, an iteration
     is one matrix product.
 
+    Beyond 20,000 such rows, starts are tried on a random sample of so many, and the
+    best goes on over all rows.
+
     But for many rows, the best starts are then bettered by moves of single rows
     (Hartigan & Wong 1979), and each clustering is set against the next larger one with
     its nearest clusters merged (Ward 1963), and in few dimensions against the next
@@ -117,6 +121,7 @@ def cluster_rows(
     if sample_weight is not None:
         weights = np.asarray(sample_weight, dtype=np.float64)
     data = _Rows(rows, weights, spherical)
+    starting = data
     if data.is_lowdim:
         announce(_kernels.start_lowdim, _kernels.finish_lowdim)
     elif data.has_gram:
@@ -124,6 +129,9 @@ def cluster_rows(
     else:
         announce(_kernels.refill_empty_clusters)
     rng = check_random_state(random_state)
+    if not data.is_lowdim and rows.shape[0] > _START_ROWS:
+        sampled = np.sort(rng.choice(rows.shape[0], _START_ROWS, replace=False))
+        starting = _Rows(rows[sampled], weights[sampled], spherical)
     draws = _Draws(rng, n_init, repeats=isinstance(random_state, Integral))
     rising = np.unique(ks)
     # One thread a matrix product, so that results do not depend on the cores.
@@ -134,9 +142,14 @@ def cluster_rows(
         else:
             # The longest first, so that no core waits at the end.
             runs = parallel(
-                delayed(data.best_starts)(draws.of(k), max_iter, tol)
+                delayed(starting.best_starts)(draws.of(k), max_iter, tol)
                 for k in rising[::-1]
             )[::-1]
+        if starting is not data:
+            runs = parallel(
+                delayed(data.go_on)(starting, k, best[0], max_iter, tol)
+                for k, best in zip(rising, runs, strict=True)
+            )
         clusterings = parallel(
             delayed(data.finish)(k, best, max_iter, tol)
             for k, best in zip(rising, runs, strict=True)
@@ -304,6 +317,17 @@ class _Rows:
         runs = [start(*shared, *draw, max_iter, tol, self.spherical) for draw in draws]
         return sorted(runs, key=lambda run: -run[1])[:_POLISHED]
 
+    def go_on(
+        self, sample: "_Rows", k: int, run: Run, max_iter: int, tol: float
+    ) -> list[Run]:
+        """Return the run over all rows that a run over a sample of them leads to."""
+        labels, _, n_iter = run
+        old = _dense(sample.rows[:k])
+        centers = _centers(sample.rows, sample.weights, labels, old, self.spherical)
+        shared = self.rows, self.norms, self.weights
+        more = _iterate(*shared, centers, max_iter, tol, self.spherical)
+        return [(*more[:2], min(n_iter + more[2], max_iter))]
+
     def finish(self, k: int, runs: list[Run], max_iter: int, tol: float) -> Clustering:
         """Return the best clustering that runs lead to by moves of single rows."""
         from embetter_reg.analysis.cluster._kernels import finish_lowdim, polish_gram
@@ -350,13 +374,18 @@ def _dense(rows: Rows) -> np.ndarray:
 
 
 def assign(
-    rows: Rows, centers: np.ndarray, spherical: bool
+    rows: Rows,
+    centers: np.ndarray,
+    spherical: bool,
+    norms: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the nearest center of each row, and its cosine distance or its squared
-    Euclidean one.
+    Euclidean one; ``norms`` are the squared lengths of the rows, where they are known.
     """
     labels = np.empty(rows.shape[0], np.int32)
     gaps = np.empty(rows.shape[0])
+    if norms is None:
+        norms = row_norms(rows, squared=True)
     shift: float | np.ndarray = 0.0
     if not spherical:
         shift = row_norms(centers, squared=True) / 2
@@ -368,18 +397,25 @@ def assign(
         if spherical:
             gaps[block] = 1 - best
         else:
-            squares = row_norms(rows[block], squared=True)
-            gaps[block] = np.maximum(squares - 2 * best, 0)
+            gaps[block] = np.maximum(norms[block] - 2 * best, 0)
     return labels, gaps
 
 
 def sum_rows(rows: Rows, weights: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
     """Return the weighted sum of the rows of each cluster, float64 (k, n_dims)."""
-    members = sp.csr_array(
-        (weights, (labels, np.arange(len(labels)))), shape=(k, len(labels))
-    )
-    sums = members @ rows
-    return _dense(sums)
+    if sp.issparse(rows):
+        members = sp.csr_array(
+            (weights, (labels, np.arange(len(labels)))), shape=(k, len(labels))
+        )
+        return _dense(members @ rows)
+    sums = np.zeros((k, rows.shape[1]))
+    for start in range(0, len(rows), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        inside = labels[block]
+        members = np.zeros((k, len(inside)), rows.dtype)
+        members[inside, np.arange(len(inside))] = weights[block]
+        sums += members @ rows[block]
+    return sums
 
 
 def _centers(
@@ -414,14 +450,27 @@ def _start_products(
     """Run one start, each iteration one matrix product; for many rows, and for sparse
     ones.
     """
+    centers = _dense(rows[_seed(rows, norms, weights, first, others)])
+    return _iterate(rows, norms, weights, centers, max_iter, tol, spherical)
+
+
+def _iterate(
+    rows: Rows,
+    norms: np.ndarray,
+    weights: np.ndarray,
+    centers: np.ndarray,
+    max_iter: int,
+    tol: float,
+    spherical: bool,
+) -> Run:
+    """Assign rows and move centers in turn, until at most ``tol`` of the rows move."""
     from embetter_reg.analysis.cluster._kernels import refill_empty_clusters
 
-    centers = _dense(rows[_seed(rows, norms, weights, first, others)])
     labels = np.full(len(weights), -1, np.int32)
     n_iter = 0
     while n_iter < max_iter:
         n_iter += 1
-        nearest, gaps = assign(rows, centers, spherical)
+        nearest, gaps = assign(rows, centers, spherical, norms)
         moved = np.count_nonzero(nearest != labels)
         labels = nearest
         if moved <= tol * len(labels):

@@ -19,7 +19,8 @@ from embetter_reg._files import process_runs, slug, write_atomically
 from embetter_reg.analysis.cluster import cluster
 from embetter_reg.analysis.compare._checks import LABELS
 from embetter_reg.analysis.metrics import agreements, silhouettes
-from embetter_reg.analysis.reduce import make_reducer
+from embetter_reg.analysis.reduce import make_reducer, place_among
+from embetter_reg.corpus import stratified_sample
 
 _FORMAT = 1
 _POLL = 1.0  # seconds between two looks at the parent process
@@ -104,6 +105,7 @@ def run(
     clusterers: Sequence[str],
     n_init: int,
     folder: Path | None,
+    sample_size: int,
     n_jobs: int,
     parent: int,
 ) -> tuple[str, pd.DataFrame]:
@@ -111,6 +113,8 @@ def run(
     table; a worker ends soon after the process ``parent``.
     """
     _end_with(parent)
+    strata = [" ".join(pair) for pair in zip(*gold.values(), strict=True)]
+    sampled = stratified_sample(strata, sample_size, random_state=combination.seed)
     points = X
     if combination.reducer != "none":
         with warnings.catch_warnings():
@@ -121,7 +125,9 @@ def run(
                 combination.seed,
                 **options,
             )
-            points = np.asarray(reducer.fit_transform(X), dtype=np.float32)
+            points = np.asarray(reducer.fit_transform(X[sampled]), dtype=np.float32)
+        if len(sampled) < len(X):
+            points = place_among(X, sampled, points)
     tables: list[pd.DataFrame] = []
     labelings: list[np.ndarray] = []
     for clusterer in clusterers:
@@ -135,7 +141,7 @@ def run(
         )
         labels = [each.labels for each in clusterings]
         inertia = [each.inertia for each in clusterings]
-        tables.append(_table(clusterer, ks, points, labels, inertia, gold))
+        tables.append(_table(clusterer, ks, points, labels, inertia, gold, sampled))
         labelings += labels
     table = pd.concat(tables, ignore_index=True)
     for place, name in enumerate(("space", "reducer", "n_components")):
@@ -154,16 +160,20 @@ def _table(
     labelings: Sequence[np.ndarray],
     inertia: Sequence[float],
     gold: Mapping[str, np.ndarray],
+    sampled: np.ndarray,
 ) -> pd.DataFrame:
-    """Return one row a k: how tight the clusters are and what they agree with."""
+    """Return one row a k: how tight the clusters are, on sampled documents, and what
+    they agree with.
+    """
     metric = "cosine" if clusterer == "spherical" else "euclidean"
     n_clusters = [np.count_nonzero(np.bincount(labels)) for labels in labelings]
+    of_sample = [labels[sampled] for labels in labelings]
     # A mixture may leave one cluster, which has no silhouette.
-    mask = [1 < n < len(points) for n in n_clusters]
+    mask = [1 < len(np.unique(labels)) < len(labels) for labels in of_sample]
     silhouette = np.full(len(ks), np.nan)
     if any(mask):
-        several = list(compress(labelings, mask))
-        silhouette[mask] = silhouettes(points, several, metric=metric)
+        several = list(compress(of_sample, mask))
+        silhouette[mask] = silhouettes(points[sampled], several, metric=metric)
     table = pd.DataFrame(
         {
             "clusterer": clusterer,
@@ -172,6 +182,7 @@ def _table(
             "inertia": inertia,
             "metric": metric,
             "silhouette": silhouette,
+            "silhouette_documents": len(sampled),
         }
     )
     figures = [

@@ -10,7 +10,11 @@ from sklearn.metrics import adjusted_mutual_info_score
 
 from embetter_reg._progress import step
 from embetter_reg._random import RandomStateLike, check_random_state, draw_seed
-from embetter_reg._validation import check_same_length, check_texts
+from embetter_reg._validation import (
+    check_same_length,
+    check_texts,
+    check_whole_number,
+)
 from embetter_reg.analysis.compare._checks import (
     LABELS,
     check_gold,
@@ -44,6 +48,7 @@ from embetter_reg.analysis.compare._tables import (
 )
 from embetter_reg.analysis.compare._verdict import judge
 from embetter_reg.analysis.metrics import cosine_silhouette
+from embetter_reg.corpus import stratified_sample
 from embetter_reg.corpus.registers import sort_labels
 
 _N_BALANCED = 50  # samples
@@ -69,6 +74,7 @@ def compare_spaces(
     confidence: float = 0.95,
     ids: Collection[Any] | None = None,
     fitted_on: Collection[Any] | str | None = None,
+    sample_size: int = 20_000,
     random_state: RandomStateLike = 0,
     n_jobs: int | None = None,
     show_progress: bool = False,
@@ -131,6 +137,10 @@ def compare_spaces(
         on; sharing one is an error. A bool array marks them among those compared, as
         `RegisterEncoder.chosen_on` does; a str is what the manifest of embeddings
         records of a threshold's documents.
+    sample_size : int
+        Of more documents, spaces are still clustered whole, but everything is measured,
+        and controls are made, on a sample of so many, of every register in every
+        language its share. Intervals are those of the sample.
     random_state : int or RandomState
     n_jobs : int or None
         Cores for clusterings; None takes all. Results do not depend on it.
@@ -188,6 +198,7 @@ def compare_spaces(
     if texts is not None:
         texts = check_texts(texts)
     check_same_length(documents=gold["register"], texts=texts)
+    check_whole_number("sample_size", sample_size)
     settings = check_settings(
         gold,
         k=k,
@@ -207,6 +218,16 @@ def compare_spaces(
         memberships = Hybrids.read(hybrids, n_documents)
 
     rng = check_random_state(random_state)
+    strata = [" ".join(pair) for pair in zip(*gold.values(), strict=True)]
+    rows = stratified_sample(strata, sample_size, random_state=rng)
+    whole = arrays
+    if len(rows) < n_documents:
+        arrays = {name: X[rows] for name, X in whole.items()}
+        gold = {label: values[rows] for label, values in gold.items()}
+        if texts is not None:
+            texts = [texts[row] for row in rows]
+        if memberships is not None:
+            memberships = memberships.of(rows)
     seeds = [draw_seed(rng) for _ in range(settings.n_seeds)]
     resampler = Resampler(gold, settings.n_bootstrap, settings.n_null, rng)
     samples = balanced_samples(gold["register"], gold["language"], _N_BALANCED, rng)
@@ -229,7 +250,7 @@ def compare_spaces(
         memberships,
         n_jobs,
     )
-    results = run_study(study, arrays, control_spaces, show_progress)
+    results = run_study(study, arrays, control_spaces, whole, rows, show_progress)
     results.skipped.update(skipped)
     parameters = {
         "spaces": given,
@@ -244,6 +265,7 @@ def compare_spaces(
         "n_registers": study.n_labels["register"],
         "n_languages": study.n_labels["language"],
         "n_documents": n_documents,
+        "sample_size": len(rows),
         "clusterers": settings.clusterers,
         "seeds": seeds,
         "n_init": settings.n_init,
@@ -255,13 +277,15 @@ def compare_spaces(
         "random_state": _recorded(random_state),
     }
     with step("judging the spaces", show_progress):
-        return _assemble(study, results, {**arrays, **control_spaces}, parameters)
+        spaces = {**arrays, **control_spaces}
+        return _assemble(study, results, spaces, rows, parameters)
 
 
 def _assemble(
     study: Study,
     results: Results,
     spaces: dict[str, np.ndarray],
+    rows: np.ndarray,
     parameters: dict[str, Any],
 ) -> Comparison:
     """Return the tables and verdicts of what was measured."""
@@ -327,6 +351,7 @@ def _assemble(
         register=study.gold["register"],
         language=study.gold["language"],
         parameters=parameters,
+        rows=rows,
     )
 
 

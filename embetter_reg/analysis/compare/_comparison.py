@@ -77,6 +77,9 @@ class Comparison:
     register, language : ndarray
         The labels.
     parameters : dict
+    rows : ndarray of int64
+        The documents that ``register``, ``language``, ``clusters`` and all tables are
+        of: a sample where there were more than ``sample_size``.
 
     """
 
@@ -97,6 +100,7 @@ class Comparison:
     register: np.ndarray
     language: np.ndarray
     parameters: dict[str, Any]
+    rows: np.ndarray
 
     @property
     def verdict(self) -> Verdict:

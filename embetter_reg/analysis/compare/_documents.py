@@ -71,6 +71,7 @@ def compare_documents(
     n_null: int = 200,
     confidence: float = 0.95,
     random_state: RandomStateLike = 0,
+    sample_size: int = 20_000,
     n_jobs: int | None = None,
     show_progress: bool = False,
 ) -> DocumentComparison:
@@ -128,7 +129,8 @@ def compare_documents(
         What becomes of test documents that are near-duplicates of training ones
         (`near_duplicates` of the corpus): they are counted, with a warning, left out as
         well, or not looked for, which saves a millisecond a document.
-    k, clusterers, figures, controls, n_seeds, n_init, n_bootstrap, n_null, confidence
+    k, clusterers, figures, controls, n_seeds, n_init, n_bootstrap, n_null, confidence, \
+            sample_size
         As for `compare_spaces`. Controls are fitted on ``train``.
     random_state : int, RandomState or None
         Seeds encoders, heads and the comparison.
@@ -274,6 +276,7 @@ def compare_documents(
         train=controls_train,
         ids=text_keys(test),
         fitted_on=text_keys(train),
+        sample_size=sample_size,
         random_state=seed,
         n_jobs=n_jobs,
         show_progress=show_progress,

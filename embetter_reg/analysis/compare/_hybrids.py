@@ -51,6 +51,18 @@ class Hybrids:
             np.array([label for labels in sets for label in labels]),
         )
 
+    def of(self, rows: np.ndarray) -> "Hybrids":
+        """Return the entries of some documents, numbered in their order."""
+        sizes = np.bincount(self.documents)[rows]
+        starts = np.searchsorted(self.documents, rows)
+        entries = np.concatenate(
+            [
+                np.arange(start, start + n)
+                for start, n in zip(starts, sizes, strict=True)
+            ]
+        )
+        return Hybrids(np.repeat(np.arange(len(rows)), sizes), self.registers[entries])
+
     def agreement(
         self,
         runs: Sequence[np.ndarray],

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from embetter_reg._progress import step
 from embetter_reg._random import RandomStateLike, as_seed
 from embetter_reg.corpus.registers import is_hybrid, mains
-from embetter_reg.store import Embeddings, read_embeddings
+from embetter_reg.store import Embeddings, read_embeddings, rows_in
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,8 @@ def _iter_sources(
         for layer, X in embeddings.layers.items():
             name = path.stem if layer == "embedding" else f"{path.stem} {layer}"
             description = f"embeddings {path.name} {layer}"
-            yield Source(name, description, X[rows_train], X[rows_test])
+            X_train = rows_in(X, rows_train)
+            yield Source(name, description, X_train, rows_in(X, rows_test))
 
 
 def read_stored(embeddings: Any) -> dict[Path, Embeddings]:

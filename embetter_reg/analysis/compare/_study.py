@@ -59,9 +59,14 @@ def run_study(
     study: Study,
     spaces: Mapping[str, np.ndarray],
     controls: Mapping[str, np.ndarray],
+    whole: Mapping[str, np.ndarray],
+    rows: np.ndarray,
     show_progress: bool,
 ) -> Results:
     """Cluster and measure every space and control.
+
+    A space is clustered ``whole``, and its clusters looked at on the ``rows`` that are
+    measured.
 
     The centered control is clustered at every k, as the spaces are, the other controls
     at the numbers of registers and of languages only.
@@ -78,7 +83,12 @@ def run_study(
             ks = study.settings.ks
             if space in controls and space != CENTERED:
                 ks = sorted(study.marks)
-            for clusterer in _cluster_space(study, results, space, X, ks):
+            clustered, looked_at = X, np.arange(len(X))
+            if space in whole:
+                clustered, looked_at = whole[space], rows
+            for clusterer in _cluster_space(
+                study, results, space, clustered, looked_at, ks
+            ):
                 bar.set_postfix_str(f"{space}, {clusterer}", refresh=False)
                 bar.update()
             _measure_space(study, results, space, X)
@@ -87,9 +97,16 @@ def run_study(
 
 
 def _cluster_space(
-    study: Study, results: Results, space: str, X: np.ndarray, ks: Sequence[int]
+    study: Study,
+    results: Results,
+    space: str,
+    X: np.ndarray,
+    looked_at: np.ndarray,
+    ks: Sequence[int],
 ) -> Iterator[str]:
-    """Cluster a space at every k; yield each clusterer that is done."""
+    """Cluster a space at every k and score some rows; yield each clusterer that is
+    done.
+    """
     rows = normalize(X)
     for clusterer in study.settings.clusterers:
         by_seed = [
@@ -104,7 +121,9 @@ def _cluster_space(
             for seed in study.seeds
         ]
         for place, k in enumerate(ks):
-            labelings = [clusterings[place].labels for clusterings in by_seed]
+            labelings = [
+                clusterings[place].labels[looked_at] for clusterings in by_seed
+            ]
             _score(study, results, (space, clusterer, k), labelings)
         yield clusterer
 

@@ -43,6 +43,7 @@ def sweep(
     n_init: int = 10,
     random_state: int = 0,
     out: str | Path | None = None,
+    sample_size: int = 20_000,
     n_jobs: int | None = None,
     show_progress: bool = False,
 ) -> pd.DataFrame:
@@ -75,6 +76,10 @@ def sweep(
         Keep each finished combination of space, reducer, dimensions and seed there, so
         that a sweep that was killed goes on; `read_combination` gives its clusters. One
         with other data or settings is not taken up.
+    sample_size : int
+        Of more documents, silhouettes are taken on a sample of so many, of every register
+        in every language its share, with the seed of the combination. Reducers are fitted
+        on that sample, and the others placed by `place_among`.
     n_jobs : int or None
         Cores; None takes all. Results do not depend on it.
     show_progress : bool
@@ -122,6 +127,7 @@ def sweep(
     check_whole_number("n_seeds", n_seeds)
     check_whole_number("n_init", n_init)
     check_whole_number("random_state", random_state, low=0)
+    check_whole_number("sample_size", sample_size)
     n_jobs = check_whole_number("n_jobs", cpu_count() if n_jobs is None else n_jobs)
     sizes = _check_sizes(n_components)
     folder = None
@@ -135,6 +141,8 @@ def sweep(
         "clusterers": names,
         "n_init": n_init,
     }
+    if n_documents > sample_size:
+        facts["sample_size"] = sample_size
     plan = []
     for space, X in arrays.items():
         for reducer, given in options.items():
@@ -158,6 +166,7 @@ def sweep(
             names,
             n_init,
             folder,
+            sample_size,
             n_jobs // n_processes,
             os.getpid(),
         )

@@ -1,5 +1,6 @@
 """Reducers: vectors in, fewer dimensions out."""
 
+from embetter_reg.analysis.reduce._among import place_among
 from embetter_reg.analysis.reduce._lda import LDA
 from embetter_reg.analysis.reduce._make import make_reducer
 from embetter_reg.analysis.reduce._pacmap import PaCMAP
@@ -23,4 +24,5 @@ __all__ = [
     "SharedNeighbors",
     "TriMap",
     "make_reducer",
+    "place_among",
 ]

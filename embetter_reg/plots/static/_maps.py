@@ -20,8 +20,10 @@ from embetter_reg.plots.static._axes import (
     legend_beside,
     literal_text,
 )
+from embetter_reg.plots.static._density import draw_density
 
 _LEGEND_COLUMNS = 4
+MOST_POINTS = 50_000  # of more documents, the density is drawn
 _MOST_ACROSS = 3  # maps beside each other where there is a row a label
 _NUMBER_BOX: Style = {
     "boxstyle": "round,pad=0.15",
@@ -61,6 +63,12 @@ def plot_map(
     ax : Axes or None
         Where to draw; None makes one.
 
+    Notes
+    -----
+    Of more than 50,000 documents with names for labels, the density is drawn in place
+    of points: each cell of a grid has the mixed colors of its documents, and each name
+    stands where its documents are densest.
+
     Raises
     ------
     ValueError
@@ -94,7 +102,8 @@ def plot_map(
     elif labels.dtype.kind in "iu":
         _draw_clusters(ax, points, labels)
     else:
-        _draw_groups(ax, points, label_names(labels))
+        draw = _draw_groups if len(points) <= MOST_POINTS else draw_density
+        draw(ax, points, label_names(labels))
         if legend:
             place = legend_below if legend == "below" else legend_beside
             place(ax, name, markerscale=_legend_scale(len(points)))
@@ -151,6 +160,8 @@ def _point_size(n_documents: int) -> float:
 
 
 def _legend_scale(n_documents: int) -> float:
+    if n_documents > MOST_POINTS:
+        return 1.0
     return float(np.sqrt(48 / _point_size(n_documents)))
 
 

@@ -1,0 +1,51 @@
+"""Documents placed among others of a map, for more than a reducer lays out itself."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.neighbors import NearestNeighbors
+
+_NEAREST = 5
+_BLOCK = 4096
+
+
+def place_among(X: ArrayLike, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Return the places of all documents, where only some have one: the others lie
+    among their nearest ones.
+
+    A document without a place lies at the mean of its five nearest that have one,
+    weighed by the inverse of their cosine distance. The search is exact.
+
+    Parameters
+    ----------
+    X : array of shape (n_documents, n_dims)
+    rows : array of int, shape (n_placed,)
+        The documents that have a place.
+    places : array of shape (n_placed, n_components)
+
+    Returns
+    -------
+    ndarray of float32, shape (n_documents, n_components)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from embetter_reg.analysis import place_among
+    >>> X = np.array([[1.0, 0.0], [0.0, 1.0], [0.999, 0.001]])
+    >>> place_among(X, np.array([0, 1]), np.array([[5.0, 5.0], [9.0, 9.0]])).round(1)[2]
+    array([5., 5.], dtype=float32)
+
+    """
+    X = np.asarray(X)
+    everywhere = np.empty((len(X), places.shape[1]), np.float32)
+    everywhere[rows] = places
+    others = np.setdiff1d(np.arange(len(X)), rows)
+    search = NearestNeighbors(
+        n_neighbors=min(_NEAREST, len(rows)), metric="cosine", algorithm="brute"
+    )
+    search.fit(np.asarray(X[rows], np.float32))
+    for part in np.array_split(others, max(1, len(others) // _BLOCK)):
+        distance, neighbors = search.kneighbors(np.asarray(X[part], np.float32))
+        weight = 1 / np.maximum(distance, 1e-6)
+        weight /= weight.sum(axis=1, keepdims=True)
+        everywhere[part] = (places[neighbors] * weight[:, :, None]).sum(axis=1)
+    return everywhere
