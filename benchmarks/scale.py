@@ -23,6 +23,7 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import pyarrow as pa
 
 from embetter_reg.corpus import iter_documents, load_registers
@@ -98,8 +99,6 @@ def encode_one(crawl, out, n_documents):
 
 def head_one(out, n_documents):
     """Predict by a head on stored vectors, part by part."""
-    import numpy as np
-
     from embetter_reg.finetune import FeedForwardTuner
 
     documents = load_registers()
@@ -169,19 +168,31 @@ def ray():
     """Time one process and workers of Ray; the first crawl is over at once, so that what
     it takes is the start of the engine.
     """
-    with TemporaryDirectory() as folder:
-        for n_documents in (80, 300_000):
-            crawl = write_crawl(Path(folder) / f"crawl{n_documents}", n_documents, 8)
+    for kind, n_documents in [("counts", 80), ("counts", 300_000), ("waits", 100_000)]:
+        with TemporaryDirectory() as folder:
+            crawl = write_crawl(Path(folder) / "crawl", n_documents, 8)
             for engine, workers in [("process", 1), ("ray", 1), ("ray", 2)]:
-                out = Path(folder) / f"{engine}-{workers}-{n_documents}"
-                taken = in_process("engine_one", crawl, out, engine, workers)
-                print(f"{n_documents:,}, {engine} {workers}: {taken}", flush=True)
+                out = Path(folder) / f"{engine}-{workers}"
+                taken = in_process("engine_one", crawl, out, engine, workers, kind)
+                print(
+                    f"{kind} {n_documents:,}, {engine} {workers}: {taken}", flush=True
+                )
 
 
-def engine_one(crawl, out, engine, workers):
+class Waiting(SurfaceEncoder):
+    """Takes 1.5 ms a document and no processor, as if a GPU did the work."""
+
+    def transform(self, X):
+        """Return vectors of ones."""
+        time.sleep(0.0015 * len(X))
+        return np.ones((len(X), 64), np.float32)
+
+
+def engine_one(crawl, out, engine, workers, kind="counts"):
+    encoder = {"counts": SurfaceEncoder, "waits": Waiting}[kind](scale=False)
     start = time.perf_counter()
     encode_files(
-        SurfaceEncoder(scale=False),
+        encoder,
         crawl,
         out,
         text=False,

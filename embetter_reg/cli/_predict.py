@@ -309,7 +309,7 @@ def _predicted(
 
     n_read = 0
     n_chosen_on = 0
-    total = sum(map(estimate_documents, find_files(docs)))
+    total = sum(estimate_documents(find_files(docs)))
     with documents_bar(total, "classifying", settings.shows_progress) as bar:
         for batch in iter_documents(docs, **reading):
             n_read += len(batch)

@@ -1,6 +1,7 @@
 """About how many documents a file holds, so that a stream can tell the time left."""
 
 import zlib
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,13 +10,22 @@ import pyarrow.parquet as pq
 
 from embetter_reg.corpus._paths import kind_of
 
+_N_FILES = 10
 _N_BYTES = 2**20
 
 
-def estimate_documents(path: Path) -> int:
-    """Return about how many documents a file holds, by the lines of its first megabyte;
-    Parquet tells the number. 0 where nothing is known.
+def estimate_documents(paths: Sequence[Path]) -> list[int]:
+    """Return about how many documents each file holds, by the lines in the first
+    megabyte of some files and the sizes of all; 0 where nothing is known.
     """
+    known = [_estimate(path) for path in paths[:_N_FILES]]
+    sizes = [path.stat().st_size for path in paths]
+    rate = sum(known) / max(sum(sizes[:_N_FILES]), 1)
+    return known + [round(rate * size) for size in sizes[_N_FILES:]]
+
+
+def _estimate(path: Path) -> int:
+    """Return about how many documents a file holds; Parquet tells the number."""
     if path.is_dir():
         return 0
     if kind_of(path) == ".parquet":

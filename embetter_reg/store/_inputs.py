@@ -114,8 +114,11 @@ def run_inputs(
             stacklevel=3,
         )
         return
-    estimates = {number: estimate_documents(work.files[number]) for number in numbers}
-    with documents_bar(sum(estimates.values()), desc, show_progress) as bar:
+    counts = [0] * len(numbers)
+    if show_progress:
+        counts = estimate_documents([work.files[number] for number in numbers])
+    estimates = dict(zip(numbers, counts, strict=True))
+    with documents_bar(sum(counts), desc, show_progress) as bar:
         if workers.engine == "ray":
             from embetter_reg.store._ray import run_on_ray
 
@@ -129,7 +132,7 @@ def run_inputs(
         else:
             done = _run_here(work, numbers, bar)
         n_done = 0
-        n_left = sum(estimates.values())
+        n_left = sum(counts)
         for number, n_documents in done:
             n_done += n_documents
             n_left -= estimates[number]

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from embetter_reg.corpus import iter_documents, load_registers, read_documents
+from embetter_reg.corpus._counting import estimate_documents
 from embetter_reg.corpus._seen import _HashSet
 
 
@@ -188,3 +189,18 @@ def test_other_machines_need_an_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "upath", None)
     with pytest.raises(ImportError, match=r"reading s3:// needs .*\[remote\]"):
         iter_documents("s3://bucket/crawl.jsonl")
+
+
+def test_the_number_of_documents_is_about_right(rows, tmp_path):
+    paths = []
+    for number, ending in enumerate(["jsonl", "jsonl.gz", "jsonl.zst"] * 5):
+        paths.append(write_lines(tmp_path / f"{number}.{ending}", rows * 3))
+    table = tmp_path / "x.parquet"
+    pd.DataFrame(rows).to_parquet(table)
+    estimates = estimate_documents([table, *paths])
+    n_documents = 3 * len(rows)
+    assert estimates[:10] == [len(rows), *[n_documents] * 9]  # read to their end
+    assert sum(estimates) == pytest.approx(len(rows) + 15 * n_documents, rel=0.5)
+    big = write_lines(tmp_path / "big.jsonl.zst", rows * 300)
+    (estimate,) = estimate_documents([big])
+    assert estimate == pytest.approx(300 * len(rows), rel=0.2)
