@@ -65,7 +65,9 @@ def compare_with_what_is_shown(source, label, names, run):
 @pytest.mark.parametrize(
     "page", pictures.pages(), ids=lambda page: str(page.relative_to(DOCS))
 )
-def test_a_page_runs_and_prints_what_it_shows(page, tmp_path, monkeypatch):
+def test_a_page_runs_and_prints_what_it_shows(
+    page, tmp_path, monkeypatch, quick_pictures
+):
     monkeypatch.chdir(tmp_path)
     torch.set_num_threads(
         1

@@ -156,7 +156,7 @@ def compare_documents(
     >>> from embetter_reg import compare_documents, load_registers
     >>> from embetter_reg.corpus import train_test_documents
     >>> train, test = train_test_documents(load_registers(), 0.4, random_state=0)
-    >>> quick = {"k": [8], "n_seeds": 1, "n_bootstrap": 9, "n_null": 9, "figures": []}
+    >>> quick = {"k": [8], "n_seeds": 1, "figures": [], "controls": ["LEACE"]}
     >>> result = compare_documents(train, test, encoders="lite", **quick)
     >>> list(result.spaces), result.verdict.word
     (['original', 'tuned'], 'register')
