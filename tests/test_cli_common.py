@@ -4,6 +4,7 @@ import json
 import os
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 from joblib import cpu_count
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 from embetter_reg.cli import app
 from embetter_reg.cli._jobs import limit_jobs
+from embetter_reg.cli._reducing import keep_maps, kept_places
 from embetter_reg.corpus import load_registers
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
@@ -174,3 +176,15 @@ def test_of_many_documents_a_map_lays_out_a_sample(embeddings, tmp_path, monkeyp
     assert "the page shows a sample of 12 documents" in said
     assert len(pd.read_parquet(tmp_path / "map.parquet")) == 32
     assert "1 map of 12 documents" in said and "1 map of 32 documents" in said
+
+
+def test_a_kept_map_has_a_place_for_each_document_to_label(tmp_path):
+    documents = pd.DataFrame({"id": list("abcd"), "text": "Once."})
+    shuffled = documents["id"].iloc[[2, 0, 3, 1]]
+    points = np.array([[2.0, 20.0], [0.0, 0.0], [3.0, 30.0], [1.0, 10.0]])
+    keep_maps(tmp_path / "map.parquet", shuffled, {"space": points, "other": -points})
+    places = kept_places(tmp_path / "map.parquet", documents)
+    assert places.tolist() == [[0, 0], [1, 10], [2, 20], [3, 30]]
+    keep_maps(tmp_path / "few.parquet", shuffled[:2], {"space": points[:2]})
+    with pytest.raises(ValueError, match="of 2 documents for 4"):
+        kept_places(tmp_path / "few.parquet", documents)

@@ -32,6 +32,7 @@ from embetter_reg.cli._pretrained import (
     Download,
     pretrained_registers,
 )
+from embetter_reg.cli._reducing import kept_places
 from embetter_reg.cli._settings import settings
 
 
@@ -93,6 +94,14 @@ def label(
     reducer: Annotated[
         str, typer.Option(help="Draws the map: umap, pca, tsne, pacmap, trimap.")
     ] = "umap",
+    kept: Annotated[
+        Path | None,
+        typer.Option(
+            "--map",
+            help="A map of these documents that 'plot --map' kept, in place of "
+            "--reducer.",
+        ),
+    ] = None,
     head: Annotated[
         str, typer.Option(help="Tunes again: 'linear', 'feedforward', 'contrastive'.")
     ] = "linear",
@@ -161,12 +170,13 @@ def label(
             keep_labels=keep_labels,
             random_state=random_state,
         )
+    places = corpus.places if kept is None else kept_places(kept, corpus.documents)
     with working(f"drawing the map of {len(corpus.documents):,} documents"):
         work = Workspace(
             corpus.documents,
             corpus.X,
             out,
-            places=corpus.places,
+            places=places,
             reducer=reducer,
             head=head,
             suggested=corpus.suggested,

@@ -134,3 +134,23 @@ def kept_maps(
         )
     chosen = documents.set_index("id", drop=False).loc[ids]
     return maps, chosen.reset_index(drop=True)
+
+
+def kept_places(path: Path, documents: "pd.DataFrame") -> "np.ndarray":
+    """Return the first of kept maps, a place for each document.
+
+    Raises
+    ------
+    ValueError
+        If the file holds no maps, or not one of just these documents.
+
+    """
+    maps, placed = kept_maps(path, documents)
+    if len(placed) != len(documents):
+        raise ValueError(
+            f"got the map {path} of {len(placed):,} documents for {len(documents):,}, "
+            "expected a map of all of them; plot without --sample"
+        )
+    points = next(iter(maps.values()))
+    row_of = {name: row for row, name in enumerate(placed["id"])}
+    return points[[row_of[name] for name in documents["id"]]]

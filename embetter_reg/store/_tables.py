@@ -1,6 +1,6 @@
 """Documents and vectors as the columns of a Parquet file."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,22 @@ def label_list(cell: Any) -> list[str]:
             "convert them"
         )
     return [str(label) for label in cell]
+
+
+def _label_lists(cells: Iterable[Any]) -> list[list[str]]:
+    """Return the labels of documents, of which many have the same."""
+    known: dict[Any, list[str]] = {}
+    lists: list[list[str]] = []
+    for cell in cells:
+        key = tuple(cell) if isinstance(cell, np.ndarray) else cell
+        try:
+            labels = known[key]
+        except (KeyError, TypeError):  # not seen yet, or no key
+            labels = label_list(cell)
+            if isinstance(key, str | tuple):
+                known[key] = labels
+        lists.append(list(labels))
+    return lists
 
 
 def vector_column(X: np.ndarray, precision: str) -> pa.Array:
@@ -191,7 +207,7 @@ def documents_of(table: pa.Table, path: Path) -> pd.DataFrame:
         documents["labels"] = [[] for _ in range(len(documents))]
     for name in {"labels", *PREDICTED} & set(documents):
         try:
-            documents[name] = [label_list(cell) for cell in documents[name]]
+            documents[name] = _label_lists(documents[name])
         except (ValueError, TypeError) as error:
             raise ValueError(f"{path}, column {name}: {error}") from error
     if "lang" not in documents:
