@@ -140,9 +140,14 @@ def test_compare_takes_folders_of_embeddings(folders, tmp_path):
 
 
 def test_files_of_equal_names_hold_different_documents(tmp_path):
-    """Row 1 of train/en.tsv and of test/en.tsv are two documents."""
+    """Row 1 of train/en.tsv and of test/en.tsv are two documents; copies of train
+    documents but for a word are left out of test.
+    """
     corpus = load_registers().query("lang in ['en', 'fr']")
-    for name, part in (("train", corpus.iloc[::2]), ("test", corpus.iloc[1::2])):
+    train = corpus.iloc[::2]
+    copies = train.head(5).assign(text=train["text"].head(5) + " Amen.")
+    test = pd.concat([corpus.iloc[1::2], copies])
+    for name, part in (("train", train), ("test", test)):
         (tmp_path / name).mkdir()
         for language, rows in part.groupby("lang"):
             lines = [
@@ -162,11 +167,14 @@ def test_files_of_equal_names_hold_different_documents(tmp_path):
         "none",
         "--k",
         "8",
+        "--near-duplicates",
+        "drop",
         "--out",
         tmp_path / "r",
     )
     assert done.exit_code == 0, done.exception
     record = json.loads((tmp_path / "r" / "report.json").read_text(encoding="utf-8"))
+    assert len(record["near_duplicates"]) == 5
     assert len(record["compared"]) == len(corpus) // 2
     assert not set(record["compared"]) & set(record["fitted_on"])
 
