@@ -4,7 +4,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from embetter_reg._optional import optional_import
-from embetter_reg.finetune.heads import LinearTuner
 from embetter_reg.label._export import export_labels, import_labels
 from embetter_reg.label._load import load_corpus
 from embetter_reg.label._log import Event, LabelLog
@@ -21,6 +20,7 @@ from embetter_reg.label._tune import held_out_agreement, tune_round
 from embetter_reg.label._workspace import Workspace
 
 if TYPE_CHECKING:
+    from embetter_reg.finetune.heads import LinearTuner as LinearTuner
     from embetter_reg.label._server import LabelServer as LabelServer
 
 __all__ = [
@@ -47,6 +47,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    """Load what needs Bokeh, or the seconds that torch takes, where it is asked for."""
+    if name == "LinearTuner":
+        return import_module("embetter_reg.finetune.heads").LinearTuner
     if name != "LabelServer":
         raise AttributeError(f"module 'embetter_reg.label' has no attribute {name!r}")
     optional_import("bokeh", package="embetter-reg[label]", purpose="the labeling page")
