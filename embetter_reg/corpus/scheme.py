@@ -160,8 +160,8 @@ class Scheme:
 
 
 def read_scheme(path: str | PathLike) -> Scheme:
-    r"""Read a label scheme from a table: a TSV or CSV file with the columns ``code,
-    name, parent, color``.
+    r"""Read a label scheme from a table: a TSV or CSV file (``,`` or ``;``) with the
+    columns ``code, name, parent, color``.
 
     Only ``code`` must be there. A row is a label, in the scheme's order; one with a
     parent is a sub-label.
@@ -171,7 +171,8 @@ def read_scheme(path: str | PathLike) -> Scheme:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the table has no column ``code`` or another than the four, or is no scheme.
+        If the table is no UTF-8, has no column ``code`` or another than the four, a row
+        is too long, or it is no scheme.
 
     Examples
     --------
@@ -186,11 +187,15 @@ def read_scheme(path: str | PathLike) -> Scheme:
 
     """
     path = Path(path)
-    text = path.read_text(encoding="utf-8-sig")
-    first_line = text.partition("\n")[0]
-    rows = csv.DictReader(
-        text.splitlines(), delimiter="\t" if "\t" in first_line else ","
-    )
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise ValueError(
+            f"{path}: got bytes that are no UTF-8, expected a table as text; save it anew"
+        ) from None
+    header = next(iter(lines), "")
+    separator = next((each for each in "\t;" if each in header), ",")
+    rows = csv.DictReader(lines, delimiter=separator)
     columns = [str(name).strip() for name in rows.fieldnames or ()]
     if "code" not in columns or not set(columns) <= set(_COLUMNS):
         raise ValueError(
@@ -198,9 +203,14 @@ def read_scheme(path: str | PathLike) -> Scheme:
             "which only code must be there; mend it"
         )
     rows.fieldnames = columns
-    labels = [
-        {name: (row.get(name) or "").strip() for name in _COLUMNS} for row in rows
-    ]
+    labels = []
+    for row in rows:
+        if None in row:
+            raise ValueError(
+                f"{path}:{rows.line_num}: got more fields than the {len(columns)} of the "
+                "header, expected as many; mend the row"
+            )
+        labels.append({name: (row.get(name) or "").strip() for name in _COLUMNS})
     try:
         _check_distinct([label["code"] for label in labels])
         return Scheme(

@@ -107,7 +107,7 @@ def write(path, rows):
     return path
 
 
-@pytest.mark.parametrize("separator", [",", "\t"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_a_scheme_is_read_from_a_table(tmp_path, separator):
     rows = [
         ["code", "color", "name", "parent"],
@@ -146,6 +146,8 @@ def color_distance(first, second):
         (["label,name", "a,b"], r"got the columns \['label', 'name'\].*code"),
         (["code,shape", "a,b"], "got the columns"),
         (["code"], "without a main label"),
+        ([], r"got the columns \[\]"),
+        (["code,name", "a,b,c"], ":2: got more fields than the 2"),
         (["code", "a", "a"], "the code 'a' twice"),
         (["code", "two words"], "the code 'two words', expected a word"),
         (["code,parent", "a,", "b,c"], "the parent 'c' of 'b'"),
@@ -219,3 +221,10 @@ def test_the_page_offers_the_labels_of_the_scheme(tmp_path):
         assert work.counts().loc["x-NA", "en"] == 2
         shown = legend(work.scheme, {})
     assert "narrative" in shown and "x-NA" in shown and "#338CF4" in shown
+
+
+def test_a_scheme_that_is_no_text_is_refused(tmp_path):
+    path = tmp_path / "scheme.csv"
+    path.write_bytes(b"code\n\xff\xfe\n")
+    with pytest.raises(ValueError, match=r"scheme.csv: got bytes that are no UTF-8"):
+        read_scheme(path)
