@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from joblib import cpu_count
+from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_info
 from typer.main import get_command
 from typer.testing import CliRunner
@@ -176,6 +177,13 @@ def test_of_many_documents_a_map_lays_out_a_sample(embeddings, tmp_path, monkeyp
     assert "the page shows a sample of 12 documents" in said
     assert len(pd.read_parquet(tmp_path / "map.parquet")) == 32
     assert "1 map of 12 documents" in said and "1 map of 32 documents" in said
+
+
+def test_a_map_tells_what_its_search_misses(embeddings, tmp_path, monkeypatch):
+    monkeypatch.setattr(PCA, "neighbor_recall_", 0.987, raising=False)
+    plot = ["plot", embeddings, "--reducer", "pca", "--out", tmp_path / "map.html"]
+    said = " ".join(invoke(*plot).output.split())
+    assert "approximate: 98.7% of those of 500 documents are the nearest" in said
 
 
 def test_a_kept_map_has_a_place_for_each_document_to_label(tmp_path):

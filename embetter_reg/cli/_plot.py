@@ -149,6 +149,12 @@ def plot(
                 last = getattr(step, "steps", [("", step)])[-1][1]
                 shares = getattr(last, "explained_variance_ratio_", None)
                 explained[heading] = shares
+                recall = getattr(last, "neighbor_recall_", 1.0)
+                if recall < 1:
+                    console.print(
+                        f"the search for neighbors was approximate: {recall:.1%} of "
+                        "those of 500 documents are the nearest"
+                    )
         if kept is not None:
             keep_maps(kept, documents["id"], maps)
     figure: Any = None

@@ -416,6 +416,29 @@ def test_a_long_search_is_approximate_and_kept_for_each_seed(planted, monkeypatc
     assert len(set(seeds)) == 2
 
 
+def test_recall_is_the_share_of_neighbors_that_are_nearest(planted, monkeypatch):
+    import umap.umap_
+
+    X = planted["by_register"]
+    exact = SharedNeighbors().find(X, 15)
+    spoiled = exact.indices.copy()
+    unit = X / np.linalg.norm(X, axis=1, keepdims=True)
+    spoiled[:, 12:] = np.argsort(unit @ unit.T, axis=1)[:, :3]  # the farthest
+
+    def nearest_neighbors(*args, **kwargs):
+        return spoiled, exact.distances, exact.index
+
+    monkeypatch.setattr(umap.umap_, "nearest_neighbors", nearest_neighbors)
+    monkeypatch.setattr(_shared_neighbors, "_EXACT_ROWS", 100)
+    graph = SharedNeighbors().find(X, 15, random_state=0)
+    assert exact.recall == 1
+    assert graph.recall == pytest.approx(11 / 14)
+    reducer = short("umap", random_state=0).fit(X)
+    assert reducer.neighbor_recall_ == pytest.approx(11 / 14)
+    unknown = SharedNeighbors().find(X, 15, metric="hellinger", random_state=0)
+    assert np.isnan(unknown.recall)
+
+
 # Labels
 
 

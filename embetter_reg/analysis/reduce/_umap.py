@@ -68,6 +68,9 @@ class UMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     ----------
     embedding_ : ndarray of float32, shape (n_documents, n_components)
     reducer_ : umap.UMAP
+    neighbor_recall_ : float
+        Share of the neighbors, searched approximately beyond 10,000 rows, that are
+        among the true nearest ones (see `NeighborGraph`); NaN where it is not known.
     classes_ : ndarray of str
         With ``supervised`` only: the known labels.
 
@@ -140,7 +143,9 @@ class UMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             if seed is not None and graph is not None:
                 with process_unchanged():
                     settings["init"] = self._start(rows, graph, settings)
+        self.neighbor_recall_ = np.nan
         if graph is not None:
+            self.neighbor_recall_ = graph.recall
             # umap-learn writes into the arrays that it is given.
             settings["precomputed_knn"] = (
                 graph.indices.copy(),
