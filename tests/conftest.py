@@ -6,10 +6,15 @@ import numpy as np
 import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-if (
-    "PYTEST_XDIST_WORKER" in os.environ
-):  # each worker has one core; threads of several would wait for each other
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+# Each worker has one core; threads of several would wait for each other.
+N_THREADS = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for name in N_THREADS:
         os.environ.setdefault(name, "1")
 REPO = Path(__file__).parents[1]
 SHARED = REPO.parent / "shared" / "data"
