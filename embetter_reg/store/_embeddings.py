@@ -1,7 +1,7 @@
 """Embeddings in memory."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from embetter_reg._validation import check_same_length, check_table
+from embetter_reg._validation import (
+    check_same_length,
+    check_table,
+    check_whole_number,
+)
 from embetter_reg.corpus import id_strings, text_digest
 from embetter_reg.corpus.facts import count_words, draw_facts, registers_of
 
@@ -123,6 +127,37 @@ class Embeddings:
         apart by their order alone.
         """
         return any(manifest.get("ids") == BY_ORDER for manifest in self.manifests)
+
+    def iter_batches(self, batch_size: int = 10_000) -> Iterator["Embeddings"]:
+        """Yield the documents and their vectors in order, so many at a time; vectors
+        are views, not copies.
+
+        Parameters
+        ----------
+        batch_size : int
+
+        Yields
+        ------
+        Embeddings
+            Of ``batch_size`` documents, fewer at the end, with the same manifests.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> from embetter_reg.store import Embeddings
+        >>> documents = pd.DataFrame({"id": ["a", "b", "c"]})
+        >>> stored = Embeddings(documents, {"embedding": np.eye(3)})
+        >>> [len(batch.documents) for batch in stored.iter_batches(2)]
+        [2, 1]
+
+        """
+        check_whole_number("batch_size", batch_size)
+        for start in range(0, len(self.documents), batch_size):
+            batch = slice(start, start + batch_size)
+            documents = self.documents.iloc[batch].reset_index(drop=True)
+            layers = {name: X[batch] for name, X in self.layers.items()}
+            yield Embeddings(documents, layers, self.manifests)
 
     def in_order_of(
         self, documents: pd.DataFrame, source: str | Path = "these embeddings"

@@ -156,3 +156,19 @@ def test_two_encoders_are_not_joined(documents, tmp_path):
     np.testing.assert_allclose(
         joined.layers["embedding"], fitted.transform(documents["text"]), atol=1e-6
     )
+
+
+def test_batches_are_views_that_join_to_the_whole():
+    documents = pd.DataFrame({"id": [f"d{row}" for row in range(25)]})
+    X = np.arange(50, dtype=np.float32).reshape(25, 2)
+    whole = Embeddings(documents, {"first": X, "last": -X}, [{"encoder": "one"}])
+    batches = list(whole.iter_batches(10))
+    assert [len(batch.documents) for batch in batches] == [10, 10, 5]
+    assert all(np.shares_memory(batch.layers["first"], X) for batch in batches)
+    joined = pd.concat([batch.documents for batch in batches], ignore_index=True)
+    pd.testing.assert_frame_equal(joined, documents)
+    last = np.concatenate([batch.layers["last"] for batch in batches])
+    np.testing.assert_array_equal(last, -X)
+    assert batches[2].manifest == {"encoder": "one"}
+    with pytest.raises(ValueError, match="batch_size"):
+        next(whole.iter_batches(0))
