@@ -133,7 +133,7 @@ def compare(
         typer.Option(
             help="The head: 'feedforward', 'contrastive' or 'linear'; 'none' compares "
             "the spaces as they are; 'pretrained' compares the pretrained weights of this "
-            "package with their base model and trains nothing."
+            "package with their base model, or stored layers of it, and trains nothing."
         ),
     ] = "feedforward",
     controls: Annotated[
@@ -230,23 +230,23 @@ def compare(
         requested_k = parse_numbers("--k", k)
     check_folder(out)
     is_pretrained = head == "pretrained"
-    is_stored = not is_pretrained and hold_embeddings([*docs, *(test or [])])
     if is_pretrained and test:
         raise ValueError(
             "got --test with --head pretrained, which fits nothing, expected all "
             "documents as DOCS; pass them there"
         )
+    is_stored = hold_embeddings([*docs, *(test or [])])
     if encoders is None and not is_pretrained:
         encoders = [] if embeddings or models or is_stored else ["lite"]
     requested_head: Any = None if head == "none" else head
-    if is_pretrained:
+    if is_pretrained and not (is_stored or embeddings):
         requested_head = pretrained_registers(base_model, download)
     takes_unlabeled = is_pretrained and label_source != "gold"
     columns = column_names(text_column, labels_column, lang_column, id_column)
 
     def read(paths: list[Path]) -> "pd.DataFrame":
         if is_stored:
-            return read_embeddings(paths).documents
+            return read_embeddings(paths, layers=[]).documents
         return read_documents(
             paths,
             **columns,
@@ -272,12 +272,15 @@ def compare(
         every_test = read(test)
         test_documents = choose(every_test)
         every = pd.concat([every, every_test], ignore_index=True)
-    spaces = {}
-    if is_stored:
-        stored = read_embeddings([*docs, *(test or [])])
-        spaces[_name_of(docs)] = stored
-    spaces |= read_spaces_of(every, embeddings or [])
-    fits = bool(encoders) or (bool(spaces) and requested_head is not None)
+    # For the pretrained head these are read part by part.
+    spaces: Any = [*(docs if is_stored else []), *(embeddings or [])]
+    fits = False
+    if not is_pretrained:
+        spaces = {}
+        if is_stored:
+            spaces[_name_of(docs)] = read_embeddings([*docs, *(test or [])])
+        spaces |= read_spaces_of(every, embeddings or [])
+        fits = bool(encoders) or (bool(spaces) and requested_head is not None)
     train = None
     held_out = documents
     if test_documents is not None:
@@ -291,7 +294,7 @@ def compare(
             random_state=random_state,
         )
     if settings.dry_run:
-        sources = [*(encoders or []), *spaces, *(models or [])]
+        sources = [*(encoders or []), *map(str, spaces), *(models or [])]
         n_train = 0 if train is None else len(train)
         stop_if_dry(
             documents,

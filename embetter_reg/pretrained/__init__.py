@@ -3,7 +3,7 @@
 from embetter_reg.pretrained._adapter import merge_adapter as merge_adapter
 from embetter_reg.pretrained._card import Card, read_card
 from embetter_reg.pretrained._probe import check_probe as check_probe
-from embetter_reg.pretrained._seen import seen, text_numbers
+from embetter_reg.pretrained._seen import seen, seen_digests, text_numbers
 from embetter_reg.pretrained._weights import (
     PRETRAINED,
     pretrained_folder,
@@ -17,6 +17,7 @@ __all__ = [
     "pretrained_folder",
     "read_card",
     "seen",
+    "seen_digests",
     "text_numbers",
     "weights_digest",
 ]

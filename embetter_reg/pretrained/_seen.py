@@ -1,6 +1,6 @@
 """Which documents weights were trained on, by digests of their texts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,7 @@ def text_numbers(texts: Sequence[str]) -> np.ndarray:
     [14707567462561568546]
 
     """
-    return np.array([int(text_digest(text)[:16], 16) for text in texts], np.uint64)
+    return _numbers(map(text_digest, texts))
 
 
 def seen(name: str | Path, texts: Sequence[str]) -> np.ndarray:
@@ -41,16 +41,27 @@ def seen(name: str | Path, texts: Sequence[str]) -> np.ndarray:
         If their ``seen.npy`` is damaged.
 
     """
+    return seen_digests(name, [text_digest(text) for text in texts])
+
+
+def seen_digests(name: str | Path, digests: Sequence[str]) -> np.ndarray:
+    """Return what `seen` returns, for the `text_digest` of each text, which stored
+    embeddings keep where they have no texts.
+    """
     path = pretrained_folder(name) / _FILE
     if not path.is_file():
-        return np.zeros(len(texts), bool)
+        return np.zeros(len(digests), bool)
     try:
         numbers = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise _damaged(path) from error
     if numbers.dtype != np.uint64 or numbers.ndim != 1:
         raise _damaged(path)
-    return np.isin(text_numbers(texts), numbers)
+    return np.isin(_numbers(digests), numbers)
+
+
+def _numbers(digests: Iterable[str]) -> np.ndarray:
+    return np.array([int(digest[:16], 16) for digest in digests], np.uint64)
 
 
 def _damaged(path: Path) -> ValueError:

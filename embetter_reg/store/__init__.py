@@ -10,6 +10,7 @@ from embetter_reg.store._files import (
     read_embeddings,
     read_probabilities,
 )
+from embetter_reg.store._files import joined as joined
 from embetter_reg.store._fitted import is_to_fit as is_to_fit
 from embetter_reg.store._kinds import holds_embeddings as holds_embeddings
 from embetter_reg.store._outputs import count_predictions, iter_predictions
@@ -18,7 +19,7 @@ from embetter_reg.store._predictions import predicted_labels
 from embetter_reg.store._status import folder_status
 from embetter_reg.store._write import write_embeddings
 
-# Names written ``X as X`` are for the commands, not for users.
+# Names written ``X as X`` are for other rooms of this package, not for its users.
 __all__ = [
     "Embeddings",
     "check_encoding",

@@ -42,7 +42,7 @@ def read_embeddings(
     paths : path or list of paths
         Folders or files; their documents are joined in that order.
     layers : sequence of str or None
-        Layers to read; None reads all.
+        Layers to read; None reads all, and an empty list the documents alone.
     incomplete : bool
         Read what there is of an encoding that has not finished, in place of an error.
 
@@ -66,7 +66,19 @@ def read_embeddings(
     >>> stored.documents["labels"], stored.layers["half"]  # doctest: +SKIP
 
     """
-    parts = list(iter_embeddings(paths, layers=layers, incomplete=incomplete))
+    return joined(list(iter_embeddings(paths, layers=layers, incomplete=incomplete)))
+
+
+def joined(parts: Sequence[Embeddings]) -> Embeddings:
+    """Return the documents of all parts, which give their vectors up.
+
+    Raises
+    ------
+    ValueError
+        If there are no parts, they are of different encoders or layers, or an id comes
+        twice.
+
+    """
     if not parts:
         raise ValueError(
             "got no files of embeddings, expected at least one; check the paths"

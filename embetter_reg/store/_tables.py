@@ -106,7 +106,7 @@ def layer_columns(
     if layers is None:
         return columns
     requested = [f"embed_{layer}" for layer in layers]
-    if not requested or not set(requested) <= set(columns):
+    if not set(requested) <= set(columns):
         stored = [name.removeprefix("embed_") for name in columns]
         raise ValueError(
             f"got the layers {list(layers)}, expected some of {stored} in {path}; pick "

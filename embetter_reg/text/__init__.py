@@ -6,8 +6,10 @@ from embetter_reg.text._cached import CachedEncoder
 from embetter_reg.text._causal import CausalLMEncoder
 from embetter_reg.text._hidden import Encoded, encode_layers
 from embetter_reg.text._hidden import layers_of as layers_of
+from embetter_reg.text._known_prompts import known_prompt as known_prompt
 from embetter_reg.text._layers import join_layers
 from embetter_reg.text._layers import list_layers as list_layers
+from embetter_reg.text._layers import unit_length as unit_length
 from embetter_reg.text._lite import LiteTextEncoder
 from embetter_reg.text._loading import head_options as head_options
 from embetter_reg.text._loading import longest_input as longest_input

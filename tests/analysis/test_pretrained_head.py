@@ -181,12 +181,11 @@ def test_a_stored_space_is_judged_as_it_is(documents, tmp_path):
     assert result.verdict.word == "language" and result.seen == []
 
 
-@pytest.mark.parametrize("other", ["train", "encoders", "embeddings", "models"])
+@pytest.mark.parametrize("other", ["train", "encoders", "models"])
 def test_what_would_be_fitted_is_refused(documents, registers, other):
     values = {
         "train": documents,
         "encoders": ["lite"],
-        "embeddings": ["somewhere"],
         "models": ("one", "two"),
     }
     options = {"train": None, other: values[other]}

@@ -23,7 +23,6 @@ from embetter_reg.analysis.compare._held_out import (
 )
 from embetter_reg.analysis.compare._pretrained import (
     PretrainedSpaces,
-    find_registers,
     without_seen,
 )
 from embetter_reg.analysis.compare._sources import (
@@ -34,6 +33,7 @@ from embetter_reg.analysis.compare._sources import (
     predicted_labels,
     read_stored,
 )
+from embetter_reg.analysis.compare._weights import find_weights
 from embetter_reg.corpus import indicator, label_column
 from embetter_reg.corpus.registers import is_hybrid, mains
 from embetter_reg.store import Embeddings
@@ -117,7 +117,9 @@ def compare_documents(
         `make_head`, or an estimator, which is cloned. None compares the spaces as they
         are. ``"pretrained"``, or a `PretrainedRegisters`, compares the register space
         of the weights that come with the package with that of the same model without
-        them; then nothing is fitted, and ``train`` is None.
+        them; then nothing is fitted, and ``train`` is None. With ``embeddings``, which
+        are read part by part, "pretrained" is the head on frozen layers of their model
+        (see `load_head`), compared with the last of these layers.
     label_source : {"gold", "predicted", "predicted_best"}
         Whose registers are compared with: those of the documents, or those that a
         classifier predicted, which the first folder of embeddings carries; with the
@@ -177,16 +179,17 @@ def compare_documents(
     needing_a_head = {
         "train": train,
         "encoders": encoders,
-        "embeddings": _listed(embeddings),
         "models": models,
     }
-    registers = find_registers(head, reading, show_progress, needing_a_head)
-    stored = read_stored(embeddings)
+    if not isinstance(embeddings, Mapping):
+        embeddings = _listed(embeddings)
+    weights = find_weights(head, embeddings, reading, show_progress, needing_a_head)
+    stored = read_stored(embeddings if weights is None else ())
     if encoders is None:
-        encoders = ("lite",) if registers is None else ()
+        encoders = ("lite",) if weights is None else ()
     encoders = _listed(encoders)
     has_sources = bool(encoders or stored)
-    if not has_sources and models is None and registers is None:
+    if not has_sources and models is None and weights is None:
         raise ValueError(
             "got no encoders, embeddings or models, expected some spaces to compare; "
             "pass for example encoders=['lite']"
@@ -195,7 +198,9 @@ def compare_documents(
     if has_sources:
         tuner = make_tuner(head, seed, show_progress)
     fits = bool(encoders) or tuner is not None
-    needs_text = bool(encoders) or models is not None or registers is not None
+    needs_text = bool(encoders) or models is not None
+    if weights is not None:
+        needs_text = weights.needs_text
     test = check_documents("test", test, needs_text)
     if train is None and fits:
         raise ValueError(
@@ -210,7 +215,7 @@ def compare_documents(
         seed,
         show_progress,
         reading,
-        has_models=models is not None or registers is not None,
+        has_models=models is not None or weights is not None,
     )
     if models is not None:
         check_models(models, reading)
@@ -219,10 +224,10 @@ def compare_documents(
     held_out = test
     test, is_near = without_near_duplicates(train, held_out, near_duplicates)
     n_given = len(test)
-    test, seen = without_seen([registers, *made.values()], test, keep_seen)
+    test, seen = without_seen(weights, made.values(), test, keep_seen)
     pretrained = None
-    if registers is not None:
-        pretrained = PretrainedSpaces(registers, test)
+    if weights is not None:
+        pretrained = PretrainedSpaces(weights, test)
         test = pretrained.labeled(label_source)
     elif label_source != "gold":
         test = predicted_labels(test, stored, label_source)

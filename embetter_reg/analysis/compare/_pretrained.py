@@ -6,48 +6,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 
+from embetter_reg.analysis.compare._weights import ClassifierWeights, StoredWeights
 from embetter_reg.corpus.registers import is_hybrid
 
 
-def find_registers(
-    head: Any, reading: dict[str, Any], show_progress: bool, others: dict[str, Any]
-) -> Any:
-    """Return the pretrained classifier that ``head`` stands for, or None for any other
-    head.
-
-    Raises
-    ------
-    ValueError
-        If ``others``, which need a head that is fitted, are given too.
-
-    """
-    from embetter_reg.text import PretrainedRegisters
-
-    if isinstance(head, str) and head == "pretrained":
-        registers = PretrainedRegisters(show_progress=show_progress)
-    elif isinstance(head, PretrainedRegisters):
-        registers = head
-    else:
-        return None
-    given = [name for name, value in others.items() if value is not None and len(value)]
-    if given:
-        raise ValueError(
-            f"got {given[0]} with the head 'pretrained', which is compared with its own "
-            "model and fits nothing, expected documents alone; leave it out"
-        )
-    options = {name: value for name, value in reading.items() if value is not None}
-    if options:
-        return clone(registers).set_params(**options)
-    return registers  # with its model, where that is loaded already
-
-
 def without_seen(
-    encoders: Iterable[Any], documents: pd.DataFrame, keep_seen: bool
+    weights: ClassifierWeights | StoredWeights | None,
+    encoders: Iterable[Any],
+    documents: pd.DataFrame,
+    keep_seen: bool,
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Leave out documents that the weights of an encoder were trained on, where it
-    knows them; return the ids of those, too.
+    """Leave out documents that pretrained weights, or those of an encoder that knows
+    them, were trained on; return the ids of those, too.
 
     Raises
     ------
@@ -56,6 +27,8 @@ def without_seen(
 
     """
     trained = np.zeros(len(documents), dtype=bool)
+    if weights is not None:
+        trained |= weights.seen(documents)
     for encoder in encoders:
         if hasattr(encoder, "seen"):
             trained |= encoder.seen(documents["text"])
@@ -79,16 +52,18 @@ class PretrainedSpaces:
 
     Parameters
     ----------
-    registers : PretrainedRegisters
+    weights : ClassifierWeights or StoredWeights
     documents : DataFrame
 
     """
 
-    def __init__(self, registers: Any, documents: pd.DataFrame):
-        self.registers = registers
+    def __init__(
+        self, weights: ClassifierWeights | StoredWeights, documents: pd.DataFrame
+    ):
+        self.weights = weights
         self.documents = documents
         self.is_predicted = False
-        self._encoded: Any = None
+        self._tuned: np.ndarray | None = None
 
     def labeled(self, label_source: str) -> pd.DataFrame:
         """Return the documents that are compared, with their registers."""
@@ -113,10 +88,7 @@ class PretrainedSpaces:
         place of gold ones; documents of none or several are left out.
         """
         self.is_predicted = True
-        self._encode()
-        labels = self.registers.label_sets(
-            self.registers.decide(self._encoded.probabilities)
-        )
+        self._tuned, labels = self.weights.tuned(self.documents)
         self.documents = self.documents.assign(
             labels=pd.Series(labels, index=self.documents.index, dtype=object)
         )
@@ -128,18 +100,16 @@ class PretrainedSpaces:
 
     def spaces(self) -> dict[str, np.ndarray]:
         """Return the space of the model as it was, and that of the weights."""
-        from embetter_reg.text import join_layers
-
-        self._encode()
-        original = self.registers.untuned().transform(self.documents["text"])
-        tuned = join_layers(self._encoded.layers)
-        return {"original": original, "pretrained": tuned}
+        if self._tuned is None:
+            self._tuned, _ = self.weights.tuned(self.documents)
+        original = self.weights.original(self.documents)
+        return {"original": original, "pretrained": self._tuned}
 
     def about(self, n_given: int, n_seen: int, keep_seen: bool) -> dict[str, str]:
         """Return what the report says of the weights, of which ``n_seen`` of the
         ``n_given`` documents were trained on.
         """
-        card = self.registers.card
+        card = self.weights.card
         languages = sorted(set(self.documents["lang"]))
         trained = [name for name in languages if name in card.languages]
         others = [name for name in languages if name not in card.languages]
@@ -147,8 +117,8 @@ class PretrainedSpaces:
         if keep_seen:
             facts = "kept, and figures on them are too good"
         about = {
-            "head": repr(self.registers),
-            "encoder": repr(self.registers.untuned()),
+            "head": self.weights.head,
+            "encoder": self.weights.encoder,
             "pretrained weights": (
                 f"trained on {card.n_documents:,} documents in "
                 f"{', '.join(card.languages)}"
@@ -172,14 +142,5 @@ class PretrainedSpaces:
             stacklevel=5,
         )
         self.documents = self.documents[mask].reset_index(drop=True)
-        if self._encoded is not None:
-            layers = {name: X[mask] for name, X in self._encoded.layers.items()}
-            self._encoded = type(self._encoded)(layers)
-
-    def _encode(self) -> None:
-        """Encode all documents in one pass, once."""
-        from embetter_reg.text import list_layers
-
-        if self._encoded is None:
-            layers = list_layers(self.registers.layers)
-            self._encoded = self.registers.encode(self.documents["text"], layers)
+        if self._tuned is not None:
+            self._tuned = self._tuned[mask]
