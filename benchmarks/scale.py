@@ -4,7 +4,7 @@ other libraries, workers of Ray beside one process, and what kills lose.
 The documents are sentences of the bundled corpus, drawn anew.
 
 OMP_NUM_THREADS=1 python benchmarks/scale.py stream
-OMP_NUM_THREADS=1 python benchmarks/scale.py read
+OMP_NUM_THREADS=1 python benchmarks/scale.py read (pip install datasets polars zstandard)
 OMP_NUM_THREADS=1 python benchmarks/scale.py ray
 OMP_NUM_THREADS=1 python benchmarks/scale.py kills
 OMP_NUM_THREADS=1 python benchmarks/scale.py model FOLDER_OF_E5_SMALL
@@ -164,19 +164,45 @@ def read():
                 print(f"{number} {function.__name__}: {rate:,.0f} documents a second")
 
 
-def ray():
-    """Time one process and workers of Ray; the first crawl is over at once, so that what
-    it takes is the start of the engine.
+def ray(*sizes):
+    """Time one process, two tasks of it, and workers of Ray; the first crawl is over at
+    once, so that what it takes is the start of the engine.
     """
-    for kind, n_documents in [("counts", 80), ("counts", 300_000), ("waits", 100_000)]:
+    crawls = [("counts", int(size)) for size in sizes]
+    crawls = crawls or [("counts", 80), ("counts", 1_000_000), ("waits", 100_000)]
+    engines = [("process", 1), ("tasks", 2), ("ray", 1), ("ray", 2)]
+    for kind, n_documents in crawls:
         with TemporaryDirectory() as folder:
             crawl = write_crawl(Path(folder) / "crawl", n_documents, 8)
-            for engine, workers in [("process", 1), ("ray", 1), ("ray", 2)]:
+            for engine, workers in engines:
                 out = Path(folder) / f"{engine}-{workers}"
-                taken = in_process("engine_one", crawl, out, engine, workers, kind)
+                start = time.perf_counter()
+                if engine == "tasks":
+                    two_tasks(crawl, out, kind)
+                    taken = {"s": round(time.perf_counter() - start, 1)}
+                else:
+                    taken = in_process("engine_one", crawl, out, engine, workers, kind)
                 print(
                     f"{kind} {n_documents:,}, {engine} {workers}: {taken}", flush=True
                 )
+
+
+def two_tasks(crawl, out, kind):
+    """Encode by ``--shard 1/2`` and ``--shard 2/2`` at the same time: what two processes
+    can reach on this machine.
+    """
+    arguments = [
+        sys.executable,
+        __file__,
+        "engine_one",
+        str(crawl),
+        str(out),
+        "process",
+    ]
+    tasks = [
+        subprocess.Popen([*arguments, "1", kind, str(number), "2"]) for number in (1, 2)
+    ]
+    assert all(task.wait() == 0 for task in tasks)
 
 
 class Waiting(SurfaceEncoder):
@@ -188,7 +214,7 @@ class Waiting(SurfaceEncoder):
         return np.ones((len(X), 64), np.float32)
 
 
-def engine_one(crawl, out, engine, workers, kind="counts"):
+def engine_one(crawl, out, engine, workers, kind="counts", *shard):
     encoder = {"counts": SurfaceEncoder, "waits": Waiting}[kind](scale=False)
     start = time.perf_counter()
     encode_files(
@@ -198,6 +224,7 @@ def engine_one(crawl, out, engine, workers, kind="counts"):
         text=False,
         engine=engine,
         workers=int(workers),
+        shard=tuple(map(int, shard)) or None,
     )
     print(json.dumps({"s": round(time.perf_counter() - start, 1)}))
 
@@ -293,6 +320,8 @@ def model(base):
         seconds = time.perf_counter() - start
         print(count_predictions(out).tail(1).to_string())
         n_bytes = sum(path.stat().st_size for path in out.glob("*.jsonl"))
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+        print(f"peak {peak:.1f} GB")
         print(
             f"{n_documents / seconds:.1f} documents of {n_characters / n_documents:.0f} "
             f"characters a second, {n_bytes / n_documents:.0f} bytes of output each"

@@ -185,7 +185,7 @@ def label(
     server = LabelServer(
         work, port=port, address=address, token=token, origins=allow_origin or ()
     )
-    n_labeled = sum(map(bool, work.labels))
+    n_labeled = int(work.labels.is_labeled.sum())
     console.print(
         f"{len(work.ids):,} documents, {n_labeled:,} labeled; the log is {out}"
     )

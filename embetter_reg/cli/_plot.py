@@ -18,6 +18,7 @@ from embetter_reg.cli._reducing import (
     NNeighbors,
     keep_maps,
     kept_maps,
+    print_recall,
     reducer_options,
     umap_options,
 )
@@ -108,6 +109,7 @@ def plot(
 ) -> None:
     """Draw maps of EMBEDDINGS side by side, colored by register or another column."""
     from embetter_reg import plots
+    from embetter_reg.analysis.reduce import neighbor_recall
 
     outs = out or [Path("map.html")]
     reducers = reducer.split(",")
@@ -149,12 +151,7 @@ def plot(
                 last = getattr(step, "steps", [("", step)])[-1][1]
                 shares = getattr(last, "explained_variance_ratio_", None)
                 explained[heading] = shares
-                recall = getattr(last, "neighbor_recall_", 1.0)
-                if recall < 1:
-                    console.print(
-                        f"the search for neighbors was approximate: {recall:.1%} of "
-                        "those of 500 documents are the nearest"
-                    )
+                print_recall(neighbor_recall(step))
         if kept is not None:
             keep_maps(kept, documents["id"], maps)
     figure: Any = None

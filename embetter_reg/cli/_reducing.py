@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embetter_reg._files import write_atomically
+from embetter_reg.cli._app import console
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,6 +127,8 @@ def kept_maps(
             f"got {path}, which holds no maps, expected a file that --map wrote; remove "
             "it or name another"
         ) from error
+    if ids.tolist() == documents["id"].tolist():
+        return maps, documents.reset_index(drop=True)
     absent = ~ids.isin(documents["id"])
     if absent.any():
         raise ValueError(
@@ -154,3 +157,12 @@ def kept_places(path: Path, documents: "pd.DataFrame") -> "np.ndarray":
     points = next(iter(maps.values()))
     row_of = {name: row for row, name in enumerate(placed["id"])}
     return points[[row_of[name] for name in documents["id"]]]
+
+
+def print_recall(recall: float) -> None:
+    """Say how much an approximate search for neighbors found; nothing of an exact one."""
+    if recall < 1:
+        console.print(
+            f"the search for neighbors was approximate: {recall:.1%} of those of 500 "
+            "documents are the nearest"
+        )

@@ -21,6 +21,7 @@ from embetter_reg.cli._reducing import (
     MinDist,
     NFirst,
     NNeighbors,
+    print_recall,
     reducer_options,
     umap_options,
 )
@@ -130,6 +131,7 @@ def sweep(
         show_progress=settings.shows_progress,
     )
     _write_sweep(table, out)
+    print_recall(table["neighbor_recall"].min())
     maps = table[table["n_components"] == 2]
     for (space, reducer), rows in maps.groupby(["space", "reducer"], sort=False):
         combination = rows["combination"].iloc[0]

@@ -130,7 +130,8 @@ def id_strings(ids: Iterable[Any]) -> list[str]:
         )
     strings: list[str] = []
     for position, value in enumerate(ids):
-        if is_missing(value) or (isinstance(value, str) and not value):
+        is_empty = not value if isinstance(value, str) else is_missing(value)
+        if is_empty:
             raise ValueError(
                 f"got no id at position {position}, expected one for every document; "
                 "fill it in"

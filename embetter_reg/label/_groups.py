@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from embetter_reg.label._labels import NOT_LABELED, Labels, group_of
+from embetter_reg.label._labels import NOT_LABELED, group_of
 from embetter_reg.label._workspace import Workspace
 
 COLORS = ("label", "predicted", "suggested", "language", "cluster", "labeled")
@@ -35,18 +35,14 @@ def color_groups(work: Workspace, number: int, by: str, rows: np.ndarray) -> np.
     if by == "cluster":
         clusters = work.rounds[number].clusters[rows]
         return np.array([f"cluster {n + 1}" for n in clusters], dtype=object)
-    labels: list[Labels]
-    if by == "predicted":
-        labels = work.predicted(number, rows)
-    elif by == "suggested":
-        predicted = work.predicted(number, rows)
-        labels = [
-            work.labels[row] or suggestion
-            for row, suggestion in zip(rows, predicted, strict=True)
-        ]
-    else:
-        labels = [work.labels[row] for row in rows]
-    groups = np.array([group_of(label) for label in labels], dtype=object)
+    groups = work.labels.mapped(group_of, rows).astype(object)
+    if by in ("predicted", "suggested"):
+        predicted = map(group_of, work.predicted(number, rows))
+        suggested = np.array(list(predicted), dtype=object)
+        replaced = np.full(len(rows), True)
+        if by == "suggested":
+            replaced = groups == NOT_LABELED
+        groups[replaced] = suggested[replaced]
     if by == "labeled":
         groups[groups != NOT_LABELED] = "labeled"
     return groups

@@ -242,9 +242,10 @@ class LabelState:
 
         """
         names = []
-        for name, text in texts.items():
+        for name in filter(self._assigned.__contains__, texts):
             last = self.last(name)
-            if last is not None and last.digest and last.digest != text_digest(text):
+            known = last.digest if last is not None else ""
+            if known and known != text_digest(texts[name]):
                 names.append(name)
         return names
 

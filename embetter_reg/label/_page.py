@@ -53,7 +53,7 @@ class Page:
         self.work = work
         self.session = Session(work, by)
         self.document = document
-        self.controls = Controls(sorted(set(work.language)))
+        self.controls = Controls(work.languages)
         self.view = View(self.session, self.controls, max_shown)
         self._seen = (-1, -1)
         self._key_mode: str | None = None  # of a key that is held while drawing

@@ -77,18 +77,25 @@ class RoundStore:
     ) -> Round:
         """Return round 0: the map as it was drawn before, or a new one."""
         folder = self.folder / "0"
-        if places is not None:
-            self._write_first(folder, places, n_clusters, drawn_by="places")
-        elif not self._is_ours(folder, self._drawn(reducer)):
-            places = draw_map(self.X, reducer, random_state=self.random_state)
-            self._write_first(folder, places, n_clusters, **self._drawn(reducer))
+        if places is None:
+            about: dict[str, Any] = {
+                "drawn_by": reducer,
+                "random_state": self.random_state,
+            }
         else:
-            self._mend(
-                folder,
-                self.X,
-                lambda: draw_map(self.X, reducer, random_state=self.random_state),
-                n_clusters,
-            )
+            places = np.asarray(places, np.float32)
+            digest = blake2b(places.tobytes(), digest_size=16).hexdigest()
+            about = {"drawn_by": "places", "digest": digest}
+
+        def draw() -> np.ndarray:
+            if places is not None:
+                return places
+            return draw_map(self.X, reducer, random_state=self.random_state)
+
+        if self._is_ours(folder, about):
+            self._mend(folder, self.X, draw, n_clusters)
+        else:
+            self._write_first(folder, draw(), n_clusters, **about)
         return self._round(folder, self.X, {})
 
     def load(
@@ -141,13 +148,10 @@ class RoundStore:
             else:
                 return number
 
-    def _drawn(self, reducer: str) -> dict[str, Any]:
-        return {"drawn_by": reducer, "random_state": self.random_state}
-
     @cached_property
     def _fingerprint(self) -> str:
         digest = blake2b("\n".join(self.ids).encode(), digest_size=16)
-        digest.update(np.ascontiguousarray(self.X).tobytes())
+        digest.update(np.ascontiguousarray(self.X).data)
         return digest.hexdigest()
 
     def _mark(self, folder: Path, **about: Any) -> None:

@@ -25,8 +25,7 @@ def matches(work: Workspace, wanted: Filter) -> np.ndarray:
     if wanted.language != ANY:
         mask &= work.language == wanted.language
     if wanted.label != ANY:
-        groups = (in_group(label, wanted.label) for label in work.labels)
-        mask &= np.fromiter(groups, bool, len(mask))
+        mask &= work.labels.mapped(lambda label: in_group(label, wanted.label))
     query = wanted.query.strip().casefold()
     if query:
         for row in np.flatnonzero(mask):

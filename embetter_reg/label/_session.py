@@ -352,8 +352,7 @@ class Session:
             self.tick(row, policy != "keep")
 
     def _labeled_among(self, mask: np.ndarray) -> list[int]:
-        labels = self.work.labels
-        return [row for row in np.flatnonzero(mask).tolist() if labels[row]]
+        return np.flatnonzero(mask & self.work.labels.is_labeled).tolist()
 
     # -- labeling ----------------------------------------------------------------------
 

@@ -87,8 +87,7 @@ class View:
         if len(rows) <= self.max_shown:
             return rows
         cells = grid_cells(places)[rows]
-        pairs = zip(self.work.language[rows], cells, strict=True)
-        strata = [f"{language}/{cell}" for language, cell in pairs]
+        strata = self.work.language_codes[rows] * (1 + cells.max()) + cells
         return rows[stratified_sample(strata, self.max_shown)]
 
     def paint(self) -> None:
@@ -114,7 +113,7 @@ class View:
 
     def _show_rest(self) -> None:
         self._show_legend()
-        n_labeled = sum(map(bool, self.work.labels))
+        n_labeled = int(self.work.labels.is_labeled.sum())
         self.controls.counts.text = style.counts_table(
             self.work.counts(), n_labeled, len(self.work.ids)
         )
@@ -244,7 +243,7 @@ class View:
         ticked = np.isin(self.map.rows, self.session.ticked)
         pale = self._groups == NOT_LABELED
         if self.controls.color.value == "suggested":
-            pale = np.array([not self.work.labels[row] for row in self.map.rows], bool)
+            pale = ~self.work.labels.is_labeled[self.map.rows]
         alpha = np.where(pale, 0.5, 0.95)
         self.map.mark(ticked, alpha)
 

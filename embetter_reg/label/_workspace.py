@@ -3,7 +3,6 @@ rounds, and the log.
 """
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,8 +13,9 @@ from numpy.typing import ArrayLike
 from embetter_reg._validation import check_same_length, check_space, check_texts
 from embetter_reg.corpus import label_matrix
 from embetter_reg.corpus.registers import current_scheme
+from embetter_reg.label._column import LabelColumn
 from embetter_reg.label._job import TuneJob
-from embetter_reg.label._labels import Labels, document_label, short
+from embetter_reg.label._labels import Labels, short
 from embetter_reg.label._log import LabelLog
 from embetter_reg.label._map import check_places, check_reducer
 from embetter_reg.label._rounds import Round, RoundStore
@@ -106,7 +106,9 @@ class Workspace:
         self.row_of = {name: row for row, name in enumerate(self.ids)}
         self.text: list[str] = check_texts(self.documents["text"])
         self.language = self.documents["lang"].astype(str).to_numpy()
-        self.first_labels = [document_label(x) for x in self.documents["labels"]]
+        self.language_codes, names = pd.factorize(self.language, sort=True)
+        self.languages: list[str] = names.tolist()
+        self._first_labels = LabelColumn.of(self.documents["labels"])
         self.reducer = reducer
         self.head = head
         self.random_state = random_state
@@ -115,7 +117,7 @@ class Workspace:
         self.folder = self.log.path.with_name(f"{self.log.path.name}.rounds")
         self._held = np.array([is_held_out(name) for name in self.ids])
         self._votes: dict[tuple[int, int], Vote | None] = {}
-        self._labels: tuple[int, list[Labels]] | None = None
+        self._labels: tuple[int, LabelColumn] | None = None
         self.job: TuneJob | None = None
         self.job_by = ""
         self.news = ""
@@ -128,18 +130,17 @@ class Workspace:
     # -- labels ------------------------------------------------------------------------
 
     @property
-    def labels(self) -> list[Labels]:
+    def labels(self) -> LabelColumn:
         """The label of each document: the last one given here, or else the one it came
         with.
         """
         state = self.log.state
         if self._labels is None or self._labels[0] != state.n_events:
-            labels = list(self.first_labels)
             changes = {**dict.fromkeys(state.cleared, ()), **state.labels}
-            for name, label in changes.items():
-                if name in self.row_of:
-                    labels[self.row_of[name]] = label
-            self._labels = (state.n_events, labels)
+            known = [name for name in changes if name in self.row_of]
+            rows = [self.row_of[name] for name in known]
+            labels = (changes[name] for name in known)
+            self._labels = (state.n_events, self._first_labels.changed(rows, labels))
         return self._labels[1]
 
     @property
@@ -147,7 +148,7 @@ class Workspace:
         """Labels to pick from: the scheme's, and whatever else was typed or came with
         the documents.
         """
-        seen = {part for label in set(self.labels) for part in short(label)}
+        seen = {part for label in self.labels.used for part in short(label)}
         main = current_scheme().main
         scheme = self._scheme or list(main)
         if self._scheme is None and seen and not seen & set(main):
@@ -158,20 +159,26 @@ class Workspace:
         """Return the labeled rows, their labels as an indicator matrix, and the names
         of its columns.
         """
-        labels = [short(label) for label in self.labels]
-        rows = np.array([row for row, label in enumerate(labels) if label], dtype=int)
-        names = sorted({part for label in labels for part in label})
-        return rows, label_matrix((labels[row] for row in rows), names), names
+        labels = self.labels
+        rows = np.flatnonzero(labels.is_labeled)
+        short_labels = {label: short(label) for label in labels.used}
+        names = sorted({part for label in short_labels.values() for part in label})
+        chosen = [short_labels[labels[row]] for row in rows]
+        return rows, label_matrix(chosen, names), names
 
     def counts(self) -> pd.DataFrame:
         """Return how many documents have each label, by language; a hybrid counts under
         each of its labels.
         """
-        languages = sorted(set(self.language))
-        table = pd.DataFrame(0, index=self.scheme, columns=languages)
-        pairs = Counter(zip(self.language, self.labels, strict=True))
-        for (language, label), n in pairs.items():
-            table.loc[list(short(label)), language] += n
+        table = pd.DataFrame(0, index=self.scheme, columns=self.languages)
+        labels = self.labels
+        n_distinct = len(labels.distinct)
+        pairs = self.language_codes * n_distinct + labels.codes
+        for pair, n in enumerate(np.bincount(pairs).tolist()):
+            language, code = divmod(pair, n_distinct)
+            if n:
+                parts = list(short(labels.distinct[code]))
+                table.loc[parts, self.languages[language]] += n
         return table
 
     # -- predictions and suggestions ---------------------------------------------------
@@ -232,8 +239,7 @@ class Workspace:
         Of very many documents, a sample is predicted; the others count with its mean
         doubt.
         """
-        unlabeled = [row for row, label in enumerate(self.labels) if not label]
-        rows = sample = np.array(unlabeled, dtype=int)
+        rows = sample = np.flatnonzero(~self.labels.is_labeled)
         if len(rows) > _MOST_PREDICTED:
             generator = np.random.default_rng(self.random_state)
             sample = generator.choice(rows, _MOST_PREDICTED, replace=False)

@@ -1,6 +1,8 @@
 """Embeddings read from files of any form."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from embetter_reg.store._manifest import (
 from embetter_reg.store._older import read_older_tsv
 from embetter_reg.store._tables import documents_of, layer_columns, vectors
 
+_AHEAD = 2  # files that are read while others are worked on
 Paths = str | Path | Sequence[str | Path]
 
 
@@ -243,11 +246,25 @@ def _read_folder(
         )
     else:
         check_shards(folder, manifest)
-    parts = (_read_parquet(path, layers, manifest) for path in shards)
+    parts = _read_ahead(lambda path: _read_parquet(path, layers, manifest), shards)
     if "inputs" in manifest:
         yield from _numbered(parts)
     else:
         yield from parts
+
+
+def _read_ahead(
+    read: Callable[[Path], Embeddings], paths: Sequence[Path]
+) -> Iterator[Embeddings]:
+    """Yield what each file holds, in order; the next ones are read meanwhile."""
+    with ThreadPoolExecutor(_AHEAD) as pool:
+        waiting: deque[Future[Embeddings]] = deque()
+        for path in paths:
+            waiting.append(pool.submit(read, path))
+            if len(waiting) > _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _numbered(parts: Iterator[Embeddings]) -> Iterator[Embeddings]:

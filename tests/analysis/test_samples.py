@@ -5,7 +5,14 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_mutual_info_score, silhouette_score
 
-from embetter_reg.analysis import cluster, compare_spaces, place_among, sweep
+from embetter_reg.analysis import (
+    UMAP,
+    SharedNeighbors,
+    cluster,
+    compare_spaces,
+    place_among,
+    sweep,
+)
 from embetter_reg.analysis.cluster import _kmeans
 from embetter_reg.analysis.compare import read_combination
 from embetter_reg.corpus import stratified_sample
@@ -62,6 +69,19 @@ def test_silhouettes_of_a_sweep_are_those_of_its_sample(documents, tmp_path):
     assert table["register_ami"][0] == pytest.approx(ami)
     assert whole["register_ami"][0] == pytest.approx(ami)
     assert whole["silhouette"][0] != pytest.approx(expected, abs=1e-4)
+
+
+def test_a_sweep_tells_what_an_approximate_search_found(documents, monkeypatch):
+    X, gold = documents
+    options = {"k": [3], "n_seeds": 1, "reducers": ["none", "umap"]}
+    exact = sweep({"X": X}, **gold, **options).groupby("reducer")["neighbor_recall"]
+    assert exact.max()["umap"] == 1.0 and np.isnan(exact.max()["none"])
+    monkeypatch.setattr("embetter_reg.analysis.reduce._shared_neighbors._EXACT_ROWS", 9)
+    graph = SharedNeighbors()
+    searched = UMAP(random_state=0, neighbors=graph).fit(X.astype(np.float32))
+    found = sweep({"X": X}, **gold, **options, n_jobs=1)
+    found = found.groupby("reducer")["neighbor_recall"].max()["umap"]
+    assert found == searched.neighbor_recall_ and 0.5 < found <= 1
 
 
 @pytest.fixture(scope="module")

@@ -316,6 +316,16 @@ def test_the_first_map_is_drawn_again_where_it_is_lost(make_work, how, name):
     assert np.array_equal(again.clusters, before.clusters)
 
 
+def test_a_map_that_is_given_again_is_kept(make_work, documents):
+    places = documents[["x", "y"]].to_numpy(np.float32)
+    folder = make_work(places=places).folder / "0"
+    made = (folder / "clusters.npy").stat().st_mtime_ns
+    assert np.array_equal(make_work(places=places).rounds[0].places, places)
+    assert (folder / "clusters.npy").stat().st_mtime_ns == made
+    assert np.array_equal(make_work(places=places[::-1]).rounds[0].places, places[::-1])
+    assert (folder / "clusters.npy").stat().st_mtime_ns != made
+
+
 @pytest.fixture(scope="module")
 def round_folder(space, labeled, held, documents, tmp_path_factory):
     """A round of the corpus, and the figures that its event holds."""

@@ -19,7 +19,7 @@ from embetter_reg._files import process_runs, slug, write_atomically
 from embetter_reg.analysis.cluster import cluster
 from embetter_reg.analysis.compare._checks import LABELS
 from embetter_reg.analysis.metrics import agreements, silhouettes
-from embetter_reg.analysis.reduce import make_reducer, place_among
+from embetter_reg.analysis.reduce import make_reducer, neighbor_recall, place_among
 from embetter_reg.corpus import stratified_sample
 
 _FORMAT = 1
@@ -116,6 +116,7 @@ def run(
     strata = [" ".join(pair) for pair in zip(*gold.values(), strict=True)]
     sampled = stratified_sample(strata, sample_size, random_state=combination.seed)
     points = X
+    recall = np.nan
     if combination.reducer != "none":
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
@@ -126,6 +127,7 @@ def run(
                 **options,
             )
             points = np.asarray(reducer.fit_transform(X[sampled]), dtype=np.float32)
+        recall = neighbor_recall(reducer)
         if len(sampled) < len(X):
             points = place_among(X, sampled, points)
     tables: list[pd.DataFrame] = []
@@ -147,6 +149,7 @@ def run(
     for place, name in enumerate(("space", "reducer", "n_components")):
         table.insert(place, name, getattr(combination, name))
     table.insert(5, "seed", combination.seed)
+    table["neighbor_recall"] = recall
     table["combination"] = combination.name
     if folder is not None:
         _write(combination.path(folder), table, labelings, points)

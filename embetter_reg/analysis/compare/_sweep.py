@@ -93,7 +93,9 @@ def sweep(
         k-means, else Euclidean); ``register_ari, register_ami, register_nmi,
         register_v_measure`` and the same for language (see `agreements`);
         ``difference``, register AMI minus language AMI; ``n_registers``,
-        ``n_languages``; and ``combination``, the name of the file in ``out``.
+        ``n_languages``; ``neighbor_recall``, the share of the true nearest neighbors that
+        a reducer's search found, NaN where it is not known; and ``combination``, the name
+        of the file in ``out``.
 
     Raises
     ------

@@ -3,6 +3,7 @@
 from embetter_reg.analysis.reduce._among import place_among
 from embetter_reg.analysis.reduce._lda import LDA
 from embetter_reg.analysis.reduce._make import make_reducer
+from embetter_reg.analysis.reduce._make import neighbor_recall as neighbor_recall
 from embetter_reg.analysis.reduce._pacmap import PaCMAP
 from embetter_reg.analysis.reduce._shared_neighbors import (
     NeighborGraph,
@@ -13,6 +14,7 @@ from embetter_reg.analysis.reduce._trimap import TriMap
 from embetter_reg.analysis.reduce._tsne import TSNE
 from embetter_reg.analysis.reduce._umap import UMAP
 
+# A name written ``X as X`` is for the rest of this package, not for its users.
 __all__ = [
     "LDA",
     "TSNE",

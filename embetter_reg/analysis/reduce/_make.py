@@ -5,6 +5,7 @@ from functools import partial
 from inspect import signature
 from typing import Any
 
+import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
@@ -115,3 +116,13 @@ def make_reducer(
         "pca": PCA(n_components=n_first, random_state=random_state),
     }
     return Pipeline([("first", steps[first]), ("reduce", reducer)])
+
+
+def neighbor_recall(reducer: Any) -> float:
+    """Return the share of the true nearest neighbors that the search of a fitted
+    reducer, or of the last step of a pipeline, found; NaN where it is not known.
+    """
+    last = reducer
+    if isinstance(reducer, Pipeline):
+        last = reducer[-1]
+    return float(getattr(last, "neighbor_recall_", np.nan))
