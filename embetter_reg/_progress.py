@@ -10,6 +10,11 @@ from typing import Any, TextIO
 
 _FIRST = 2  # seconds after which work says that it goes on
 _EVERY = 60  # seconds between two lines of a log
+# As tqdm draws it, but "0.50 documents/s" where that would say "2.00s/ documents".
+_BAR = (
+    "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, "
+    "{rate_noinv_fmt}{postfix}]"
+)
 _OUTER: ContextVar[Any] = ContextVar("outer", default=None)
 
 
@@ -35,6 +40,8 @@ def progress(
         "disable": not show,
     }
     if _draws():
+        if total is not None or hasattr(values, "__len__"):
+            options.setdefault("bar_format", _BAR)
         return auto(values, **common, **options)
     bar = tqdm(
         values,
@@ -44,7 +51,7 @@ def progress(
         mininterval=_EVERY,
         miniters=1,
         smoothing=0,  # the rate since the start
-        bar_format="{desc}: {n:,.0f} of {total:,.0f}{unit} in {elapsed}, {rate_fmt}, "
+        bar_format="{desc}: {n:,.0f} of {total:,.0f}{unit} in {elapsed}, {rate_noinv_fmt}, "
         "{remaining} left",
     )
     if show:

@@ -43,6 +43,23 @@ def test_a_file_has_a_line_a_minute(log):
     assert "\r" not in text
 
 
+def test_slow_work_has_a_rate_a_second(log, monkeypatch):
+    shown, move = log
+    for draws, text in (
+        (False, "2 of 2 steps in 00:50, 0.04 steps/s"),
+        (True, "2/2 ["),
+    ):
+        monkeypatch.setattr(_progress, "_draws", lambda draws=draws: draws)
+        with progress(total=2, unit="step") as bar:
+            for _ in range(2):
+                move(25)
+                bar.update()
+        written = shown()
+        assert (
+            text in written and "0.04 steps/s" in written and "s/ step" not in written
+        )
+
+
 def test_what_is_short_writes_nothing(log):
     shown, move = log
     for _ in progress(range(10), total=10):
