@@ -30,7 +30,7 @@ def test_noise_is_told_what_is_missing(undecided):
     assert "Register AMI is not surely above what shuffled labels" in steps
     (row,) = undecided.control_table().to_dict("records")
     assert row["beaten"] == "no: as good"
-    assert f"language-centered is as good ({row['register']:.2f} register AMI)" in steps
+    assert f"as good: language-centered ({row['register']:.2f})." in steps
 
 
 def test_the_number_of_documents_follows_the_width_of_the_interval(undecided):

@@ -112,10 +112,12 @@ def _good_controls(controls: pd.DataFrame) -> list[str]:
     if good.empty:
         return []
     parts = []
-    for row in good.itertuples():
-        kind = "as good" if row.beaten == AS_GOOD else "better"
-        parts.append(f"{row.control} is {kind} ({row.register:.2f} register AMI)")
+    for answer, kind in ((BETTER, "better"), (AS_GOOD, "as good")):
+        rows = good[good["beaten"] == answer]
+        names = [f"{row.control} ({row.register:.2f})" for row in rows.itertuples()]
+        if names:
+            parts.append(f"{kind}: {', '.join(names)}")
     return [
-        f"A simple control does as much: {', '.join(parts)}. Take the control, or tune "
-        "on more labeled documents."
+        f"By register AMI, simple controls are {'; '.join(parts)}. Tune on more labeled "
+        "documents, or take a control that is above chance."
     ]

@@ -70,8 +70,8 @@ def judge(
         sentence += _beside_controls(gains, word, given[0])
     if word != "undecided" and len(balanced) and not _holds(balanced, word):
         sentence += (
-            " With as many documents of each register in each language, this does not "
-            "hold."
+            " With as many documents of each register in each language, it is not surely "
+            f"by {word}."
         )
     if association > _CONFOUNDED and space in given:
         sentence += (
@@ -126,18 +126,20 @@ def _beside_controls(gains: pd.DataFrame, word: str, raw: str) -> str:
                 f"about as well: {gain} register AMI."
             )
         named.add(CENTERED)
-    for mask, claim in ((equal, "does about as well"), (superior, "does better")):
+    for mask, claim in ((equal, "about as well"), (superior, "better")):
         parts = [
             _control(name, first.T[name], is_raw=name == raw)
             for name in names
             if mask[name] and name not in named
         ]
         if parts:
-            words += f" But a simple control {claim}: {', '.join(parts)}."
+            start = "And" if " But " in words else "But"
+            who = "a simple control does" if len(parts) == 1 else "simple controls do"
+            words += f" {start} {who} {claim}: {', '.join(parts)}."
     if word == "register":
         words += _beaten_others(
             [name for name in names if beaten[name] and name not in {*named, raw}],
-            also=bool(named),
+            also=CENTERED in named and bool(beaten[CENTERED]),
         )
     return words
 
