@@ -119,8 +119,10 @@ def test_every_document_that_leaves_has_a_reason(planted, tmp_path):
     documents.assign(labels=labels).to_json(path, orient="records", lines=True)
     done = CliRunner().invoke(app, ["compare", str(path), "--dry-run"])
     assert done.exit_code == 0, done.exception
-    said = "116 kept; left out: 1 without a label, 2 of registers outside without_MT, "
-    assert said + "1 hybrid\n" in done.stderr
+    said = (
+        "116 kept; left out: 1 without a label, 2 machine-translated or generated (MT; "
+    )
+    assert said + "--group all keeps them), 1 hybrid\n" in done.stderr
 
 
 def test_embeddings_without_predictions_say_so(planted):

@@ -37,7 +37,7 @@ def select_documents(
     n_unlabeled = int((~is_labeled).sum())
     reasons = {
         "without a label": n_unlabeled,
-        f"of registers outside {group}": len(documents) - n_unlabeled - len(members),
+        _outside(group): len(documents) - n_unlabeled - len(members),
     }
     if policy == "drop":
         n_hybrids = len(members) - len(selected)
@@ -60,6 +60,13 @@ def select_documents(
             "predicted, which needs no labels"
         )
     return selected
+
+
+def _outside(group: str) -> str:
+    """Return what the documents outside a group of registers are."""
+    if group == "without_MT":
+        return "machine-translated or generated (MT; --group all keeps them)"
+    return f"of registers outside --group {group}"
 
 
 def hold_embeddings(paths: Sequence[Path]) -> bool:

@@ -44,7 +44,7 @@ def report_on(
     if settings.json:
         record = json.loads((out / "report.json").read_text(encoding="utf-8"))
         print_json({"out": page, **record})
-    _summarize(result.comparison, page, everything)
+    _summarize(result.comparison, page, everything, held_out=len(result.train) > 0)
 
 
 def command_line() -> str:
@@ -77,9 +77,11 @@ def _texts(value: Any) -> list[str]:
     return [str(value)]
 
 
-def _summarize(comparison: "Comparison", page: Path, everything: bool) -> None:
+def _summarize(
+    comparison: "Comparison", page: Path, everything: bool, *, held_out: bool
+) -> None:
     output.print(f"{comparison.verdict.sentence}\n", style="bold")
-    output.print(_spaces_table(comparison), soft_wrap=False)
+    output.print(_spaces_table(comparison, held_out=held_out), soft_wrap=False)
     if everything:
         if comparison.parameters["controls"]:
             output.print(_controls_table(comparison), soft_wrap=False)
@@ -92,11 +94,11 @@ def _summarize(comparison: "Comparison", page: Path, everything: bool) -> None:
     output.print(f"\nReport: {page}")
 
 
-def _spaces_table(comparison: "Comparison") -> Table:
+def _spaces_table(comparison: "Comparison", *, held_out: bool) -> Table:
     parameters = comparison.parameters
+    kind = "held-out documents" if held_out else "documents"
     title = (
-        f"AMI at k = {parameters['n_registers']}, {parameters['n_documents']:,} held-out "
-        "documents"
+        f"AMI at k = {parameters['n_registers']}, {parameters['n_documents']:,} {kind}"
     )
     if parameters["sample_size"] < parameters["n_documents"]:
         title += f", measured on a sample of {parameters['sample_size']:,}"

@@ -377,7 +377,7 @@ class SentenceEncoder(PretrainedEncoder):
         if prompt and model.default_prompt_name is None:
             warnings.warn(
                 f"{self.name} was trained with {prompt!r} in front of every text, so "
-                'documents are read with it; prompt="" leaves it out',
+                'documents are read with it; prompt="" (--prompt "") leaves it out',
                 stacklevel=2,
             )
         return model

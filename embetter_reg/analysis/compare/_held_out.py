@@ -120,5 +120,5 @@ def check_groups(train: pd.DataFrame, test: pd.DataFrame, fits: bool) -> None:
             raise ValueError(
                 f"got {part} documents of one {name} "
                 f"({', '.join(values.astype(str)[:1])}), expected at least two {name}s "
-                "to compare; pass more documents"
+                f"to compare; pass documents of other {name}s, too"
             )
