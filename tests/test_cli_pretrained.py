@@ -77,6 +77,9 @@ def test_predict_needs_documents_only(unlabeled, tiny_pretrained, registers, tmp
         assert counts.loc[language, "hybrid"] == (part.sum(axis=1) > 1).sum()
     assert counts["n_documents"].to_dict() == {"en": 4, "sv": 2, "all": 6}
     assert "Documents of each predicted register" in done.output
+    several, none = counts.loc["all", ["hybrid", "none"]]
+    said = f"Of several registers, counted in each: {several}. Of none: {none}.\n"
+    assert said in done.output
     assert "no gold labels to report on" in done.output
     assert not (tmp_path / "out" / "reports.csv").exists()
 

@@ -28,6 +28,7 @@ from embetter_reg.cli._common import command, print_json, records, stop_if_dry
 from embetter_reg.cli._inputs import column_names, count_docs, reading_options
 from embetter_reg.cli._prediction_tables import (
     counts_table,
+    hybrids_note,
     label_table,
     language_table,
     named_probabilities,
@@ -191,7 +192,7 @@ def predict(
     table = counts.table(classes)
     if out:
         write_csv(table, out / "counts.csv")
-    output.print(counts_table(table))
+    _print_counts(table)
     documents = pd.concat(remembered, ignore_index=True)
     reports = _report_on_gold(documents, classes, out)
     print_json(
@@ -219,6 +220,12 @@ def _counted(
         yield part
 
 
+def _print_counts(counts: "pd.DataFrame") -> None:
+    output.print(counts_table(counts))
+    if len(counts):
+        output.print(hybrids_note(counts))
+
+
 def _predict_by_tasks(
     classifier: Any,
     docs: list[Path],
@@ -236,7 +243,7 @@ def _predict_by_tasks(
     n_done = int((states == "done").sum())
     if n_done == len(states):
         write_csv(table, out / "counts.csv")
-    output.print(counts_table(table))
+    _print_counts(table)
     output.print(f"{n_done:,} of {len(states):,} inputs are done: {out}")
     print_json(
         {"out": out, "counts": records(table), "complete": n_done == len(states)}

@@ -59,7 +59,7 @@ def named_probabilities(rows: Any, classes: list[str]) -> list[dict[str, float]]
 
 def counts_table(counts: "pd.DataFrame") -> Table:
     """Return the numbers of predicted registers by language; sub-registers are left to
-    the file.
+    the file, and hybrids to `hybrids_note`.
     """
     from embetter_reg.corpus.registers import current_scheme
 
@@ -74,6 +74,13 @@ def counts_table(counts: "pd.DataFrame") -> Table:
         cells = [f"{row[name]:,}" for name in ("n_documents", *names)]
         table.add_row(row["language"], *cells)
     return table
+
+
+def hybrids_note(counts: "pd.DataFrame") -> str:
+    """Return how many documents are of several registers, and of none."""
+    total = counts.iloc[-1]  # "all", or the only language
+    several, none = total["hybrid"], total["none"]
+    return f"Of several registers, counted in each: {several:,}. Of none: {none:,}."
 
 
 def language_table(reports: "pd.DataFrame") -> Table:
