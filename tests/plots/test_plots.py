@@ -368,6 +368,32 @@ def test_a_picture_for_print_has_its_size_and_its_text(planted, tmp_path):
         save_figure(figure, tmp_path / "map.png", width=0)
 
 
+def test_points_follow_the_width_of_the_picture(planted, tmp_path, monkeypatch):
+    figure = plot_map(planted["by_register"][:, :2], planted["register"]).figure
+    drawn = figure.axes[0].collections[0]
+    usual = drawn.get_sizes().tolist()
+    areas = []
+    save = figure.savefig
+
+    def savefig(*args, **options):
+        areas.append(drawn.get_sizes().tolist())
+        save(*args, **options)
+
+    monkeypatch.setattr(figure, "savefig", savefig)
+    for times in (None, 0.5, 2):
+        width = None if times is None else times * figure.get_figwidth()
+        save_figure(figure, tmp_path / "map.png", width=width)
+    assert areas == [usual, [usual[0] / 4], usual]
+    assert drawn.get_sizes().tolist() == usual
+
+
+def test_a_font_of_one_weight_is_taken_without_a_word(tmp_path, caplog):
+    figure = plot_map([[0, 0], [1, 1]], ["NA", "HI"]).figure
+    figure.text(0.5, 0.5, "x", weight="bold")
+    save_figure(figure, tmp_path / "map.png", font="cmr10")
+    assert "font weight" not in caplog.text
+
+
 def test_letters_that_no_font_has_are_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(_fonts, "_FALLBACKS", ())
     figure = plot_map([[0, 0], [1, 1]], ["समाचार", "NA"]).figure

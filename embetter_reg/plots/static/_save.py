@@ -1,13 +1,18 @@
 """A figure as a file for screen or print."""
 
+import logging
 import os
 import re
 import unicodedata
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib import rc_context
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -49,8 +54,8 @@ def save_figure(
     dpi : int
         Pixels an inch of a PNG.
     width : float or None
-        Inches, such as 3.5 for a column of a journal; the height follows. None leaves
-        the figure's own.
+        Inches, such as 3.5 for a column of a journal; the height and the points of maps
+        follow. None leaves the figure's own.
     font_size : float or None
         Points of usual text; smaller and larger text follows. None is 10.
     font : str, path or None
@@ -95,22 +100,48 @@ def save_figure(
     size = figure.get_figwidth(), figure.get_figheight()
     texts = figure.findobj(Text)
     before = [(text.get_fontsize(), text.get_fontfamily()) for text in texts]
+    points = [
+        drawn
+        for ax in figure.axes
+        for drawn in ax.collections
+        if isinstance(drawn, PathCollection)
+    ]
+    areas = [np.asarray(drawn.get_sizes()) for drawn in points]
     family = font_family(font)
     try:
         if width is not None:
             figure.set_size_inches(width, width * size[1] / size[0])
+            for drawn, area in zip(points, areas, strict=True):
+                drawn.set_sizes(area * min(1, width / size[0]) ** 2)
         for text in texts:
             text.set_fontfamily(family)
             if font_size is not None:
-                points = float(text.get_fontsize())
-                text.set_fontsize(points * font_size / _USUAL_SIZE)
+                usual = float(text.get_fontsize())
+                text.set_fontsize(usual * font_size / _USUAL_SIZE)
         _write(figure, out, dpi)
     finally:
         figure.set_size_inches(size)
+        for drawn, area in zip(points, areas, strict=True):
+            drawn.set_sizes(area)
         for text, (fontsize, fontfamily) in zip(texts, before, strict=True):
             text.set_fontsize(fontsize)
             text.set_fontfamily(fontfamily)
     return out
+
+
+@contextmanager
+def _other_weights() -> Iterator[None]:
+    """Take a font for another script in the weight that there is, without a word."""
+    log = logging.getLogger("matplotlib.font_manager")
+
+    def tell(record: logging.LogRecord) -> bool:
+        return "font weight" not in record.getMessage()
+
+    log.addFilter(tell)
+    try:
+        yield
+    finally:
+        log.removeFilter(tell)
 
 
 def _write(figure: Figure, out: Path, dpi: int) -> None:
@@ -119,6 +150,7 @@ def _write(figure: Figure, out: Path, dpi: int) -> None:
     with (
         rc_context(_TEXT_AS_TEXT),
         warnings.catch_warnings(record=True) as caught,
+        _other_weights(),
     ):
         warnings.simplefilter("always")
         write_atomically(out, lambda draft: figure.savefig(draft, dpi=dpi, format=kind))
