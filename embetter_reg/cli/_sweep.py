@@ -263,7 +263,7 @@ def _summarize_sweep(table: "pd.DataFrame", out: Path) -> None:
     printed.add_column("k", justify="right")
     for name in LABELS:
         printed.add_column(name, no_wrap=True)
-    printed.add_column("follows")
+    printed.add_column("follows", no_wrap=True)
     marks = [averaged["n_registers"].iloc[0], averaged["n_languages"].iloc[0]]
     for row in averaged[averaged["k"].isin(marks)].to_dict("records"):
         amis = [
