@@ -85,6 +85,7 @@ def test_tasks_of_predict(output_format, source, tiny_folder, tmp_path):
         (["--shard", "0/2"], "got --shard 0/2"),
         (["--shard", "3/2"], "got --shard 3/2"),
         (["--shard", "two"], "got --shard two"),
+        (["--shard", ""], "expected a task and the number of tasks"),
         (["--encoder", "surface", "--shard", "1/2"], "learns from all documents"),
         (["--encoder", "lite", "--engine", "ray"], "learns from all documents"),
     ],

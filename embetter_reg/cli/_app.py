@@ -60,7 +60,11 @@ Language = Annotated[
     typer.Option(help="Language, where neither a column nor the file name tells it."),
 ]
 SkipBadRows = Annotated[
-    bool, typer.Option("--skip-bad-rows", help="Leave out rows that cannot be read.")
+    bool,
+    typer.Option(
+        "--skip-bad-rows",
+        help="Leave out rows that cannot be read, and files without rows.",
+    ),
 ]
 TextColumn = Annotated[str, typer.Option(help="The column that holds the texts.")]
 LabelsColumn = Annotated[str, typer.Option(help="The column of labels; '' reads none.")]

@@ -134,7 +134,11 @@ def encode(
     }
     check_encoding(model, out, **storage)
     columns = column_names(text_column, labels_column, lang_column, id_column)
-    if shard or engine != "process" or not _needs_all(model, threshold_docs):
+    if (
+        shard is not None
+        or engine != "process"
+        or not _needs_all(model, threshold_docs)
+    ):
         if threshold_docs and not settings.dry_run:
             choose_threshold(model, threshold_docs, language, columns)
         reading = reading_options(language, skip_bad_rows, columns)

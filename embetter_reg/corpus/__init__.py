@@ -35,6 +35,7 @@ from embetter_reg.corpus.split import (
     train_test_documents,
 )
 from embetter_reg.corpus.stream import iter_documents
+from embetter_reg.corpus.stream import iter_input as iter_input
 
 # Names written ``X as X`` are for other parts of the package, not for users.
 __all__ = [

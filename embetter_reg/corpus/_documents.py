@@ -50,6 +50,7 @@ class DocumentReader:
         self._named = _NamedLanguages(language)
         self._n_documents = 0
         self._n_bad = 0
+        self._without_rows: list[str] = []
         self._last_problem = ""
 
     def documents(self, path: Path) -> Iterator[dict[str, Any]]:
@@ -69,19 +70,29 @@ class DocumentReader:
             self._n_documents += 1
             yield document
         if n_rows == 0:
-            raise ValueError(
-                f"got no rows in {path}, expected at least one document; check the file"
-            )
+            if self._raises:
+                raise ValueError(
+                    f"got no rows in {path}, expected at least one document; check the "
+                    "file, or skip bad rows"
+                )
+            self._without_rows.append(str(path))
 
-    def finish(self) -> None:
-        """Warn of what was left out or taken from names; refuse to have read nothing."""
+    def finish(self, *, may_be_empty: bool = False) -> None:
+        """Warn of what was left out or taken from names; refuse to have read nothing,
+        unless that may be.
+        """
         self._named.warn()
+        if self._without_rows:
+            warnings.warn(
+                f"skipped files without rows: {shortened(self._without_rows)}",
+                stacklevel=3,
+            )
         if self._n_bad:
             warnings.warn(
                 f"skipped {self._n_bad} bad rows; the last: {self._last_problem}",
                 stacklevel=3,
             )
-        if not self._n_documents:
+        if not self._n_documents and not may_be_empty:
             raise ValueError(
                 "got no document that could be read, expected at least one; check the "
                 "paths"

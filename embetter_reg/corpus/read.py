@@ -52,7 +52,7 @@ def read_documents(
         ``en.test.jsonl.gz``, by a code of ISO 639-1.
     on_error : {"raise", "skip"}
         What to do about a bad row: raise an error with file and line, or leave it out
-        and warn with a count.
+        and warn with a count; so also about a file without rows.
 
     Returns
     -------

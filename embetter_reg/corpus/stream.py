@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -79,8 +80,19 @@ def iter_documents(
     return _batches(reader, find_files(paths), batch_size)
 
 
+def iter_input(file: Path, batch_size: int, **reading: Any) -> Iterator[pd.DataFrame]:
+    """Yield the documents of one file of many, as `iter_documents` does; where bad rows
+    are skipped, there may be none.
+    """
+    may_be_empty = reading.get("on_error") == "skip"
+    return _batches(DocumentReader(**reading), [file], batch_size, may_be_empty)
+
+
 def _batches(
-    reader: DocumentReader, files: list[Path], batch_size: int
+    reader: DocumentReader,
+    files: list[Path],
+    batch_size: int,
+    may_be_empty: bool = False,
 ) -> Iterator[pd.DataFrame]:
     ids = StreamIds()
     for file in files:
@@ -91,4 +103,4 @@ def _batches(
             if None in given:
                 automatic = [document_id(row["lang"], row["text"]) for row in batch]
             yield pd.DataFrame(batch).assign(id=ids.identify(given, automatic))
-    reader.finish()
+    reader.finish(may_be_empty=may_be_empty)

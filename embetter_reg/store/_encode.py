@@ -25,6 +25,7 @@ from embetter_reg.store._manifest import (
 )
 from embetter_reg.store._plan import check_same, documents_digest, encoding_plan
 from embetter_reg.store._predictions import add_best, prediction_columns
+from embetter_reg.store._records import MANIFEST, check_kind
 from embetter_reg.store._tables import (
     check_precision,
     document_columns,
@@ -124,6 +125,7 @@ def encode_documents(
     )
     plan["documents"] = documents_digest(documents)
     plan["n_documents"] = len(documents)
+    check_kind(out, MANIFEST)
     manifest = read_manifest(out)
     if not manifest and shards_in(out):
         raise ValueError(

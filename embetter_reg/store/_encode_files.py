@@ -12,7 +12,7 @@ import pyarrow as pa
 from embetter_reg._files import remove_drafts
 from embetter_reg._fingerprint import fingerprint
 from embetter_reg._validation import check_path
-from embetter_reg.corpus import find_files, iter_documents
+from embetter_reg.corpus import iter_documents, iter_input
 from embetter_reg.store._embeddings import ON_THESE
 from embetter_reg.store._encode import check_documents, check_encoding, encode_texts
 from embetter_reg.store._inputs import (
@@ -20,12 +20,12 @@ from embetter_reg.store._inputs import (
     Workers,
     begin,
     check_needs_no_fit,
+    files_apart,
     plan_of_inputs,
     run_inputs,
 )
 from embetter_reg.store._manifest import (
     FORMAT_OF_INPUTS,
-    MANIFEST,
     is_intact,
     shard_path,
     versions,
@@ -34,7 +34,9 @@ from embetter_reg.store._manifest import (
 from embetter_reg.store._plan import documents_digest, encoding_plan
 from embetter_reg.store._predictions import known_threshold, predicted_labels
 from embetter_reg.store._records import (
+    MANIFEST,
     inputs_of,
+    n_bytes_of,
     read_record,
     record_name,
     write_record,
@@ -105,8 +107,8 @@ def encode_files(
     Raises
     ------
     ValueError
-        If the folder is of other files, options or weights, the encoder has to be
-        fitted, or a row is bad.
+        If the folder is of other files, options or weights, or holds predictions or
+        documents, the encoder has to be fitted, or a row is bad.
     TypeError
         If an argument is of another type.
     OSError
@@ -137,7 +139,7 @@ def encode_files(
     check_needs_no_fit(encoder)
     who = Workers(engine, address, workers, gpus_per_worker)
     who.check()
-    files = find_files(paths)
+    files = files_apart(paths, out)
     inputs_of(shard, len(files))  # refuses a task that cannot be
     iter_documents(files, shard_size, **reading)  # refuses wrong options
     plan = encoding_plan(
@@ -165,8 +167,9 @@ class _Encoding(Work):
         remove_drafts(self.out, record_name(number))
         shards: dict[str, Any] = {}
         n_documents = 0
+        n_bytes = n_bytes_of(self.files[number])
         size = self.plan["shard_size"]
-        batches = iter_documents(self.files[number], size, **self.reading)
+        batches = iter_input(self.files[number], size, **self.reading)
         for block, documents in enumerate(batches):
             path = shard_path(self.out, number, block)
             digest = documents_digest(documents)
@@ -186,7 +189,7 @@ class _Encoding(Work):
             if path.name not in shards:  # of a file that was longer
                 path.unlink()
         record = {**record, "shards": shards, "versions": versions()}
-        record |= {"n_documents": n_documents, "complete": True}
+        record |= {"n_documents": n_documents, "n_bytes": n_bytes, "complete": True}
         write_record(self.out, number, record)
         return n_documents
 

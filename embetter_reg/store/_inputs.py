@@ -2,9 +2,10 @@
 
 import json
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,17 @@ from embetter_reg._fingerprint import fingerprint
 from embetter_reg._optional import optional_import
 from embetter_reg._progress import documents_bar
 from embetter_reg._validation import check_choice, check_whole_number
-from embetter_reg.corpus import Scheme, estimate_documents
+from embetter_reg.corpus import Scheme, estimate_documents, find_files
 from embetter_reg.corpus.registers import current_scheme
 from embetter_reg.store._fitted import is_to_fit
 from embetter_reg.store._plan import check_same
-from embetter_reg.store._records import described, inputs_of
+from embetter_reg.store._records import (
+    check_kind,
+    described,
+    inputs_of,
+    read_plan,
+    read_records,
+)
 
 ENGINES = ("process", "ray")
 
@@ -66,12 +73,59 @@ def begin(folder: Path, name: str, plan: dict[str, Any], kind: str) -> None:
     """
     check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    check_kind(folder, name)
     path = folder / name
-    if path.exists():
-        check_same(folder, json.loads(path.read_text(encoding="utf-8")), plan, kind)
+    stray = next(folder.glob("part-*"), None)  # before a task beside this one begins
+    there = read_plan(path)
+    if stray and not there:
+        raise ValueError(
+            f"got {folder} with {stray.name} but no {name}, expected an empty folder; "
+            "pass another one"
+        )
+    if there:
+        _check_same_inputs(folder, there, plan, kind)
+        check_same(folder, there, {**plan, "inputs": there.get("inputs")}, kind)
         return
     text = json.dumps(plan, indent=2, allow_nan=False)
     write_atomically(path, lambda draft: draft.write_text(text, encoding="utf-8"))
+
+
+def _check_same_inputs(
+    folder: Path, there: dict[str, Any], plan: dict[str, Any], kind: str
+) -> None:
+    """Refuse other files than those of a folder.
+
+    A file may change until it is done, so that a damaged one can be mended.
+    """
+    inputs = there.get("inputs", [])
+    names = [source["name"] for source in inputs]
+    if names != [source["name"] for source in plan["inputs"]]:
+        check_same(folder, there, {"inputs": plan["inputs"]}, kind)
+    records = read_records(folder, there)
+    for source, record, now in zip(inputs, records, plan["inputs"], strict=True):
+        n_bytes = record.get("n_bytes", source["n_bytes"])
+        if record.get("complete") and n_bytes != now["n_bytes"]:
+            raise ValueError(
+                f"got {now['name']} of {now['n_bytes']:,} bytes, which is done already, "
+                f"expected its {n_bytes:,} bytes of then; put the older file back, or "
+                "pass another folder"
+            )
+
+
+def files_apart(paths: Any, out: Path) -> list[Path]:
+    """Return the files that paths name; refuse a folder that is written to, whose
+    outputs would be read next.
+    """
+    if isinstance(paths, Iterable) and not isinstance(paths, str | PathLike):
+        paths = list(paths)
+    files = find_files(paths)
+    for path in paths if isinstance(paths, list) else [paths]:
+        if Path(str(path)).resolve() == out.resolve():
+            raise ValueError(
+                f"got {out}, a folder of documents, as the folder to write to, "
+                "expected a folder apart; pass another one"
+            )
+    return files
 
 
 @dataclass
@@ -155,4 +209,6 @@ def plan_of_inputs(
 ) -> dict[str, Any]:
     """Return the part of a plan that names what is read, and how."""
     scheme = list(current_scheme().codes)
+    # Whether bad rows are skipped may be decided once one is met.
+    reading = {name: value for name, value in reading.items() if name != "on_error"}
     return {**about, "scheme": scheme, "reading": reading, "inputs": described(files)}

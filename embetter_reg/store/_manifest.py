@@ -13,12 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from embetter_reg._files import write_atomically
-from embetter_reg.store._records import read_records, record_name
+from embetter_reg.store._records import MANIFEST, is_plan, read_records, record_name
 
 FORMAT = 2
 FORMAT_OF_INPUTS = 3  # what is in the folder stands in a record of each input
 _READABLE = (1, FORMAT, FORMAT_OF_INPUTS)  # folders of format 1 have no digests
-MANIFEST = "manifest.json"
 _PARQUET_ERRORS = (pa.ArrowException, OSError, OverflowError, UnicodeDecodeError)
 _VERSIONS = (
     "embetter-reg",
@@ -62,6 +61,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"{list(_READABLE)}; update embetter-reg, or pass a folder of embeddings"
         )
     if manifest["format"] == FORMAT_OF_INPUTS:
+        if "inputs" not in manifest or not is_plan(manifest):
+            raise ValueError(
+                f"got {path}, whose list of inputs is damaged, expected a name and a "
+                "size of each; encode the documents into another folder"
+            )
         manifest = _with_records(folder, manifest)
     if not _are_shards(manifest.get("shards", {})):
         raise ValueError(

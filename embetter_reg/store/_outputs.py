@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ import pyarrow.parquet as pq
 
 from embetter_reg._validation import check_path
 from embetter_reg.store._counts import PredictionCounts
-from embetter_reg.store._records import read_records
+from embetter_reg.store._records import PREDICTIONS, read_plan, read_records
 from embetter_reg.store._tables import document_columns, label_column, vector_column
 
-PREDICTIONS = "predictions.json"
+_COLUMNS = ["id", "lang", "labels", "predicted", "probabilities"]
 
 
 def prediction_row(document: Mapping[Any, Any], classes: list[str]) -> dict[str, Any]:
@@ -50,10 +51,14 @@ def write_parquet(
     about = {name: value for name, value in plan.items() if name != "inputs"}
     metadata = {"embetter_reg": json.dumps(about)}
     writer = None
-    for batch in batches:
+    nothing = pd.DataFrame(columns=[*_COLUMNS, "text"], dtype=object)
+    first = next(batches, nothing)
+    for batch in chain([first], batches):
         columns = document_columns(batch, text=False)
         columns["predicted"] = label_column(batch["predicted"].tolist())
-        probabilities = np.stack(batch["probabilities"].tolist())
+        probabilities = np.reshape(
+            batch["probabilities"].tolist(), (len(batch), len(plan["classes"]))
+        )
         columns["probabilities"] = vector_column(probabilities, "float32")
         table = pa.table(columns).replace_schema_metadata(metadata)
         if writer is None:
@@ -115,7 +120,8 @@ def _read_outputs(
                 yield pq.read_table(path).to_pandas()
             else:
                 with open(path, encoding="utf-8") as file:
-                    yield pd.DataFrame([json.loads(line) for line in file])
+                    rows = [json.loads(line) for line in file]
+                yield pd.DataFrame(rows, columns=_COLUMNS)
 
 
 def count_predictions(folder: str | Path, *, incomplete: bool = False) -> pd.DataFrame:
@@ -153,13 +159,13 @@ def count_predictions(folder: str | Path, *, incomplete: bool = False) -> pd.Dat
 
 
 def _plan(folder: Path) -> dict[str, Any]:
-    path = folder / PREDICTIONS
-    if not path.is_file():
+    plan = read_plan(folder / PREDICTIONS)
+    if not plan:
         raise ValueError(
             f"got {folder} without {PREDICTIONS}, expected a folder of predictions; "
             "run embetter-reg predict with --shard"
         )
-    return json.loads(path.read_text(encoding="utf-8"))
+    return plan
 
 
 def _records(folder: Path, incomplete: bool) -> list[dict[str, Any]]:

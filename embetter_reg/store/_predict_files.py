@@ -12,13 +12,19 @@ import pandas as pd
 from embetter_reg._files import check_folder, remove_drafts, write_atomically
 from embetter_reg._fingerprint import fingerprint
 from embetter_reg._validation import check_choice, check_path
-from embetter_reg.corpus import find_files, iter_documents
+from embetter_reg.corpus import iter_documents, iter_input
 from embetter_reg.store._counts import PredictionCounts
 from embetter_reg.store._encode import check_documents
-from embetter_reg.store._inputs import Work, Workers, begin, plan_of_inputs, run_inputs
+from embetter_reg.store._inputs import (
+    Work,
+    Workers,
+    begin,
+    files_apart,
+    plan_of_inputs,
+    run_inputs,
+)
 from embetter_reg.store._manifest import FORMAT_OF_INPUTS, versions
 from embetter_reg.store._outputs import (
-    PREDICTIONS,
     file_digest,
     write_lines,
     write_parquet,
@@ -26,7 +32,9 @@ from embetter_reg.store._outputs import (
 from embetter_reg.store._plan import encoding_plan, plain
 from embetter_reg.store._predictions import predicted_labels
 from embetter_reg.store._records import (
+    PREDICTIONS,
     inputs_of,
+    n_bytes_of,
     read_record,
     record_name,
     write_record,
@@ -83,7 +91,8 @@ def predict_files(
     Raises
     ------
     ValueError
-        If the folder is of other files, options or weights, or a row is bad.
+        If the folder is of other files, options or weights, or holds embeddings or
+        documents, or a row is bad.
     OSError
         If the folder cannot be written to; finished outputs stay.
 
@@ -101,7 +110,7 @@ def predict_files(
     check_choice("output_format", output_format, FORMATS)
     who = Workers(engine, address, workers, gpus_per_worker)
     who.check()
-    files = find_files(paths)
+    files = files_apart(paths, out)
     inputs_of(shard, len(files))  # refuses a task that cannot be
     iter_documents(files, _BATCH, **reading)  # refuses wrong options
     check_folder(out)
@@ -147,6 +156,7 @@ class _Prediction(Work):
         write = {"jsonl": write_lines, "parquet": write_parquet}
         write_output = write[self.plan["output_format"]]
         digests: list[str] = []
+        n_bytes = n_bytes_of(self.files[number])
 
         def write_draft(draft: Path) -> None:
             write_output(draft, predicted, self.plan)
@@ -155,7 +165,7 @@ class _Prediction(Work):
         write_atomically(path, write_draft)
         n_documents = counts.n_documents
         entry = {"n_documents": n_documents, "digest": digests[0]}
-        record = {"complete": True, "n_documents": n_documents}
+        record = {"complete": True, "n_documents": n_documents, "n_bytes": n_bytes}
         record |= {"shards": {path.name: entry}, "counts": counts.by_language}
         write_record(self.out, number, {**record, "versions": versions()})
         return n_documents
@@ -164,7 +174,7 @@ class _Prediction(Work):
         self, number: int, counts: PredictionCounts, moved: Callable[[int], object]
     ) -> Iterator[pd.DataFrame]:
         """Yield batches of documents with their labels and probabilities."""
-        for batch in iter_documents(self.files[number], _BATCH, **self.reading):
+        for batch in iter_input(self.files[number], _BATCH, **self.reading):
             documents = check_documents(batch)
             predicted = _predicted_batch(self.encoder, documents, self.threshold)
             counts.add(predicted["lang"], predicted["predicted"])

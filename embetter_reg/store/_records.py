@@ -12,6 +12,20 @@ from typing import Any
 from embetter_reg._files import write_atomically
 from embetter_reg._validation import check_whole_number
 
+MANIFEST = "manifest.json"
+PREDICTIONS = "predictions.json"
+_KINDS = {MANIFEST: "embeddings", PREDICTIONS: "predictions"}
+
+
+def check_kind(folder: Path, name: str) -> None:
+    """Refuse a folder of the other kind, whose files would have the same names."""
+    for other, kind in _KINDS.items():
+        if other != name and (folder / other).exists():
+            raise ValueError(
+                f"got {folder}, which holds {kind}, expected a folder for "
+                f"{_KINDS[name]}; pass another one"
+            )
+
 
 def record_name(number: int) -> str:
     return f"part-{number:05d}"
@@ -25,6 +39,40 @@ def read_record(folder: Path, number: int) -> dict[str, Any]:
     except (FileNotFoundError, ValueError, RecursionError):
         return {}
     return record if isinstance(record, dict) else {}
+
+
+def read_plan(path: Path) -> dict[str, Any]:
+    """Return the plan of a folder of inputs, empty where there is none.
+
+    Raises
+    ------
+    ValueError
+        If it is no plan.
+
+    """
+    try:
+        plan = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (ValueError, RecursionError):
+        plan = None
+    if not (plan and is_plan(plan)):
+        raise ValueError(
+            f"got {path}, which is damaged, expected the plan of a folder that tasks "
+            "write; write into another folder"
+        )
+    return plan
+
+
+def is_plan(plan: Any) -> bool:
+    """Return whether a plan names its inputs, if it is one of inputs."""
+    if not isinstance(plan, dict):
+        return False
+    inputs = plan.get("inputs", [])
+    return isinstance(inputs, list) and all(
+        isinstance(source, dict) and {"name", "n_bytes"} <= set(source)
+        for source in inputs
+    )
 
 
 def write_record(folder: Path, number: int, record: dict[str, Any]) -> dict[str, Any]:
@@ -44,10 +92,11 @@ def read_records(folder: Path, manifest: dict[str, Any]) -> list[dict[str, Any]]
 
 def described(files: Sequence[Path]) -> list[dict[str, Any]]:
     """Return what a manifest tells inputs apart by: names and sizes, in their order."""
-    return [{"name": file.name, "n_bytes": _size(file)} for file in files]
+    return [{"name": file.name, "n_bytes": n_bytes_of(file)} for file in files]
 
 
-def _size(file: Path) -> int:
+def n_bytes_of(file: Path) -> int:
+    """Return the size of an input: a file, or the folder of a saved dataset."""
     if file.is_dir():
         return sum(each.stat().st_size for each in file.rglob("*") if each.is_file())
     return file.stat().st_size

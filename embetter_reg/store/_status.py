@@ -1,15 +1,18 @@
 """What there is of a folder that several tasks write, and what is missing."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from embetter_reg._validation import check_path
-from embetter_reg.store._manifest import MANIFEST, read_manifest
-from embetter_reg.store._outputs import PREDICTIONS
-from embetter_reg.store._records import read_records
+from embetter_reg.store._manifest import read_manifest
+from embetter_reg.store._records import (
+    MANIFEST,
+    PREDICTIONS,
+    read_plan,
+    read_records,
+)
 
 
 def folder_status(folder: str | Path) -> pd.DataFrame:
@@ -54,9 +57,7 @@ def folder_status(folder: str | Path) -> pd.DataFrame:
 
 
 def _plan(folder: Path) -> dict[str, Any]:
-    if (folder / PREDICTIONS).exists():
-        return json.loads((folder / PREDICTIONS).read_text(encoding="utf-8"))
-    manifest = read_manifest(folder)
+    manifest = read_plan(folder / PREDICTIONS) or read_manifest(folder)
     if "inputs" not in manifest:
         raise ValueError(
             f"got {folder} without a record of inputs ({MANIFEST} or {PREDICTIONS}), "

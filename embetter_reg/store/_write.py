@@ -21,6 +21,7 @@ from embetter_reg.store._manifest import (
     shards_in,
     write_manifest,
 )
+from embetter_reg.store._records import MANIFEST, check_kind
 from embetter_reg.store._tables import (
     PREDICTED,
     check_precision,
@@ -143,6 +144,7 @@ def _as_parts(parts: Any) -> Iterator[Embeddings]:
 def _clear_unfinished(out: Path) -> None:
     """Make the folder, without what an earlier write that was cut off left there."""
     check_folder(out)
+    check_kind(out, MANIFEST)
     out.mkdir(parents=True, exist_ok=True)
     manifest = read_manifest(out)
     shards = shards_in(out)

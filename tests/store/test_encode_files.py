@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import random
+import shutil
 import time
 from unittest.mock import patch
 
@@ -14,6 +15,7 @@ from embetter_reg.corpus import load_registers, read_documents
 from embetter_reg.store import (
     encode_documents,
     encode_files,
+    folder_status,
     iter_embeddings,
     read_embeddings,
     read_probabilities,
@@ -116,6 +118,72 @@ def test_another_plan_is_refused(source, encoder, tmp_path):
     with pytest.raises(ValueError, match="other parameters, weights"):
         other = SurfaceEncoder(scale=False, max_chars=9)
         encode_files(other, source, tmp_path / "e", shard_size=3)
+
+
+def test_a_bad_file_costs_nothing_that_is_done(source, encoder, tmp_path):
+    files = tmp_path / "files"
+    shutil.copytree(source, files)
+    good = (files / "2.jsonl").read_text()
+    (files / "1.jsonl").write_text("")
+    (files / "2.jsonl").write_text(good + "{")
+    out = tmp_path / "e"
+    with pytest.raises(ValueError, match=r"no rows in .*1\.jsonl"):
+        encode_files(encoder, files, out)
+    with pytest.warns(UserWarning, match="skipped files without rows: .*1.jsonl"):
+        encode_files(encoder, files, out, shard=(2, 5), on_error="skip")
+    with pytest.raises(ValueError, match="invalid JSON"):
+        encode_files(encoder, files, out, shard=(3, 5))
+    (files / "2.jsonl").write_text(good)
+    made = []
+    transform = SurfaceEncoder.transform
+
+    def counted(self, X):
+        made.append(len(X))
+        return transform(self, X)
+
+    with patch.object(SurfaceEncoder, "transform", counted):
+        encode_files(encoder, files, out)
+    assert made == [12, 16, 20]
+    assert folder_status(out)["n_documents"].tolist() == [4, 0, 12, 16, 20]
+    rest = read_documents([files / f"{number}.jsonl" for number in (0, 2, 3, 4)])
+    assert read_embeddings(out).documents["id"].tolist() == rest["id"].tolist()
+    (files / "2.jsonl").write_text(good * 2)
+    with pytest.raises(
+        ValueError, match=r"2\.jsonl of .* bytes, which is done already"
+    ):
+        encode_files(encoder, files, out)
+
+
+def test_a_folder_that_holds_something_else_is_refused(source, encoder, tmp_path):
+    files = tmp_path / "files"
+    shutil.copytree(source, files)
+    before = sorted(files.iterdir())
+    with pytest.raises(ValueError, match="a folder of documents, as the folder to"):
+        encode_files(encoder, [source / "1.jsonl", files], files)
+    (files / "1.jsonl").rename(files / "part-00000.parquet")
+    with pytest.raises(ValueError, match=r"part-00000\.parquet but no manifest\.json"):
+        encode_files(encoder, files / "0.jsonl", files)
+    (files / "part-00000.parquet").rename(files / "1.jsonl")
+    assert sorted(files.iterdir()) == before
+    (files / "predictions.json").write_text("{}")
+    with pytest.raises(ValueError, match="holds predictions, expected a folder for"):
+        encode_files(encoder, source, files)
+    with pytest.raises(ValueError, match="holds predictions, expected a folder for"):
+        encode_documents(encoder, read_documents(source), files)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"inputs": 3}', '{"inputs": [1]}']
+)
+def test_a_damaged_plan_is_told(content, source, encoder, tmp_path):
+    encode_files(encoder, source, tmp_path, shard=(1, 5))
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(ValueError, match=r"manifest\.json, which is damaged, expected"):
+        encode_files(encoder, source, tmp_path)
+    if content.startswith('{"'):
+        (tmp_path / "manifest.json").write_text('{"format": 3, ' + content[1:])
+        with pytest.raises(ValueError, match="list of inputs is damaged, expected"):
+            folder_status(tmp_path)
 
 
 def test_bad_arguments(source, encoder, tmp_path):

@@ -70,6 +70,34 @@ def test_tasks_write_what_the_classifier_says(
     )
 
 
+@pytest.mark.parametrize("output_format", ["jsonl", "parquet"])
+def test_a_file_without_rows_has_no_predictions(
+    output_format, source, classifier, tmp_path
+):
+    (tmp_path / "0.jsonl").write_text("")
+    (tmp_path / "1.jsonl").write_text((source / "1.jsonl").read_text())
+    out = tmp_path / "p"
+    with pytest.warns(UserWarning, match="without rows"):
+        predict_files(
+            classifier, tmp_path, out, output_format=output_format, on_error="skip"
+        )
+    nothing, some = iter_predictions(out)
+    assert len(nothing) == 0 and len(some) == 8
+    columns = {"id", "lang", "labels", "predicted", "probabilities"}
+    assert columns <= set(nothing) and set(nothing) == set(some)
+    assert count_predictions(out)["n_documents"].iloc[-1] == 8
+
+
+def test_a_damaged_plan_and_embeddings_are_told(source, classifier, tmp_path):
+    (tmp_path / "predictions.json").write_text("{")
+    for read in (folder_status, iter_predictions, count_predictions):
+        with pytest.raises(ValueError, match=r"predictions\.json, which is damaged"):
+            read(tmp_path)
+    (tmp_path / "predictions.json").rename(tmp_path / "manifest.json")
+    with pytest.raises(ValueError, match="holds embeddings, expected a folder for"):
+        predict_files(classifier, source, tmp_path)
+
+
 def test_a_finished_output_is_left_and_a_damaged_one_made_again(
     source, classifier, tmp_path
 ):
