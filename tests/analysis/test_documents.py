@@ -169,6 +169,12 @@ def test_near_duplicates_are_left_out_or_not_looked_for(parts, with_copies):
     assert ignored.near_duplicates == [] and len(ignored.test) == len(test)
     with pytest.raises(ValueError, match="got only held-out documents that are near-"):
         compare_documents(train, test.head(7), near_duplicates="drop", **quick)
+    X = np.eye(len(train) + len(test))
+    stored = Embeddings(pd.concat([train, test]).drop(columns="text"), {"one": X})
+    quick = {**QUICK, "embeddings": {"one": stored}, "near_duplicates": "drop"}
+    without_texts = [part.drop(columns="text") for part in parts]
+    with pytest.raises(ValueError, match="'drop' for documents without texts"):
+        compare_documents(*without_texts, encoders=(), **quick)
 
 
 def test_equal_ids_of_unlike_texts_are_unlike_documents(parts):

@@ -160,6 +160,21 @@ def test_no_sample_size_is_refused(documents, size):
             measure({"X": X}, **gold, sample_size=size)
 
 
+def test_a_sample_without_a_register_of_a_language_is_refused(documents):
+    X, gold = documents
+    n_pairs = len(set(zip(*gold.values(), strict=True)))
+    options = {"k": [2], "n_seeds": 1}
+    for size in (1, n_pairs):
+        for measure in (compare_spaces, sweep):
+            with pytest.raises(ValueError, match=f"more than their {n_pairs} pairs of"):
+                measure({"X": X}, **gold, **options, sample_size=size)
+    few = {"figures": [], "n_bootstrap": 10, "n_null": 2, "controls": []}
+    compared = compare_spaces(
+        {"X": X}, **gold, **options, **few, sample_size=n_pairs + 1
+    )
+    assert len(compared.rows) == n_pairs + 1
+
+
 def test_documents_are_placed_among_their_nearest():
     rng = np.random.default_rng(0)
     X = np.abs(rng.normal(size=(60, 4)))

@@ -138,6 +138,25 @@ def check_gold(
     }
 
 
+def pairs_of(gold: Mapping[str, np.ndarray]) -> list[str]:
+    """Return each document's pair of register and language."""
+    return [" ".join(pair) for pair in zip(*gold.values(), strict=True)]
+
+
+def check_sample_size(sample_size: Any, gold: Mapping[str, np.ndarray]) -> None:
+    """Check that a sample has a document of every pair of register and language, and
+    more.
+    """
+    check_whole_number("sample_size", sample_size)
+    pairs = pairs_of(gold)
+    n_pairs = len(set(pairs))
+    if sample_size < len(pairs) and sample_size <= n_pairs:
+        raise ValueError(
+            f"got sample_size={sample_size} of {len(pairs):,} documents, expected more "
+            f"than their {n_pairs:,} pairs of register and language; pass a larger one"
+        )
+
+
 def count_labels(gold: Mapping[str, np.ndarray]) -> dict[str, int]:
     """Return how many different registers and languages there are."""
     return {label: len(np.unique(values)) for label, values in gold.items()}

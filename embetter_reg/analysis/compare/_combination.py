@@ -17,7 +17,7 @@ import pandas as pd
 
 from embetter_reg._files import process_runs, slug, write_atomically
 from embetter_reg.analysis.cluster import cluster
-from embetter_reg.analysis.compare._checks import LABELS
+from embetter_reg.analysis.compare._checks import LABELS, pairs_of
 from embetter_reg.analysis.metrics import agreements, silhouettes
 from embetter_reg.analysis.reduce import make_reducer, neighbor_recall, place_among
 from embetter_reg.corpus import stratified_sample
@@ -113,8 +113,9 @@ def run(
     table; a worker ends soon after the process ``parent``.
     """
     _end_with(parent)
-    strata = [" ".join(pair) for pair in zip(*gold.values(), strict=True)]
-    sampled = stratified_sample(strata, sample_size, random_state=combination.seed)
+    sampled = stratified_sample(
+        pairs_of(gold), sample_size, random_state=combination.seed
+    )
     points = X
     recall = np.nan
     if combination.reducer != "none":

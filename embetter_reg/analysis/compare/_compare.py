@@ -13,15 +13,16 @@ from embetter_reg._random import RandomStateLike, check_random_state, draw_seed
 from embetter_reg._validation import (
     check_same_length,
     check_texts,
-    check_whole_number,
 )
 from embetter_reg.analysis.compare._checks import (
     LABELS,
     check_gold,
     check_held_out,
     check_label_source,
+    check_sample_size,
     check_settings,
     check_spaces,
+    pairs_of,
 )
 from embetter_reg.analysis.compare._comparison import Comparison
 from embetter_reg.analysis.compare._confounding import (
@@ -198,7 +199,7 @@ def compare_spaces(
     if texts is not None:
         texts = check_texts(texts)
     check_same_length(documents=gold["register"], texts=texts)
-    check_whole_number("sample_size", sample_size)
+    check_sample_size(sample_size, gold)
     settings = check_settings(
         gold,
         k=k,
@@ -218,8 +219,7 @@ def compare_spaces(
         memberships = Hybrids.read(hybrids, n_documents)
 
     rng = check_random_state(random_state)
-    strata = [" ".join(pair) for pair in zip(*gold.values(), strict=True)]
-    rows = stratified_sample(strata, sample_size, random_state=rng)
+    rows = stratified_sample(pairs_of(gold), sample_size, random_state=rng)
     whole = arrays
     if len(rows) < n_documents:
         arrays = {name: X[rows] for name, X in whole.items()}

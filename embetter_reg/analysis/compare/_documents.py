@@ -8,7 +8,11 @@ import pandas as pd
 
 from embetter_reg._random import RandomStateLike, as_seed
 from embetter_reg._validation import check_choice
-from embetter_reg.analysis.compare._checks import LABEL_SOURCES, check_settings
+from embetter_reg.analysis.compare._checks import (
+    LABEL_SOURCES,
+    check_sample_size,
+    check_settings,
+)
 from embetter_reg.analysis.compare._compare import compare_spaces
 from embetter_reg.analysis.compare._comparison import DocumentComparison
 from embetter_reg.analysis.compare._figures import USUAL_GROUPS
@@ -244,6 +248,10 @@ def compare_documents(
         "confidence": confidence,
     }
     gold = {"register": label_column(test), "language": test["lang"]}
+    check_sample_size(
+        sample_size,
+        {label: values.to_numpy(dtype=str) for label, values in gold.items()},
+    )
     has_texts = "text" in test and "text" in train
     settings = _checked_once(gold, settings, has_texts)
 

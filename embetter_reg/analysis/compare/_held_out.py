@@ -73,11 +73,16 @@ def without_near_duplicates(
     train: pd.DataFrame, test: pd.DataFrame, policy: str
 ) -> tuple[pd.DataFrame, pd.Series]:
     """Return the documents to report on, and for each given one whether it is a
-    near-duplicate of one in ``train``; nothing is looked for under "ignore", or where a
-    side has no texts.
+    near-duplicate of one in ``train``; nothing is looked for under "ignore", or under
+    "count" where a side has no texts.
     """
     is_near = pd.Series(False, index=test.index)
     has_texts = "text" in train and "text" in test
+    if policy == "drop" and len(train) and not has_texts:
+        raise ValueError(
+            "got near_duplicates='drop' for documents without texts, expected texts to "
+            "compare; pass documents with texts, or 'ignore'"
+        )
     if policy == "ignore" or train.empty or not has_texts:
         return test, is_near
     groups = near_duplicates([*train["text"], *test["text"]])

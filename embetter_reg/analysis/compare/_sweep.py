@@ -16,6 +16,7 @@ from embetter_reg.analysis.cluster import CLUSTERERS
 from embetter_reg.analysis.compare._checks import (
     check_gold,
     check_names,
+    check_sample_size,
     check_spaces,
     choose_ks,
     count_labels,
@@ -129,7 +130,7 @@ def sweep(
     check_whole_number("n_seeds", n_seeds)
     check_whole_number("n_init", n_init)
     check_whole_number("random_state", random_state, low=0)
-    check_whole_number("sample_size", sample_size)
+    check_sample_size(sample_size, gold)
     n_jobs = check_whole_number("n_jobs", cpu_count() if n_jobs is None else n_jobs)
     sizes = _check_sizes(n_components)
     folder = None
