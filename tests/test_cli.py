@@ -229,7 +229,10 @@ def test_plot_draws_a_page_or_a_picture(folders, tmp_path):
     again = ["--reducer", "umap", "--color", "register", "--out", outs[0]]
     done = invoke("plot", *spaces, *again, "--map", tmp_path / "kept.parquet")
     assert done.exit_code == 0 and "maps taken from" in done.output
+    assert "holds maps of" not in done.output
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "kept.parquet"), kept)
+    done = invoke("plot", spaces[0], *again, "--map", tmp_path / "kept.parquet")
+    assert "holds maps of two, not of one" in " ".join(done.output.split())
     kept.assign(id=kept["id"] + "?").to_parquet(tmp_path / "other.parquet")
     done = invoke("plot", *spaces, *again, "--map", tmp_path / "other.parquet")
     assert "expected documents of these embeddings only" in str(done.exception)
@@ -647,6 +650,7 @@ def test_sweep_then_average(labeled, tmp_path):
         ),
         (["convert", "--precision", "int8"], "'int8'"),
         (["convert", "--out", "FILE"], "is not a folder"),
+        (["label", "--map", "no.parquet"], "no.parquet, which does not exist"),
     ],
 )
 def test_options_are_checked_before_documents_are_read(

@@ -296,11 +296,14 @@ def compare(
     if settings.dry_run:
         sources = [*(encoders or []), *map(str, spaces), *(models or [])]
         n_train = 0 if train is None else len(train)
+        fitting = f"fit the head {head} and encoders on {n_train:,} documents"
+        if not n_train:
+            fitting = "fit nothing"
         stop_if_dry(
             documents,
             [
                 f"compare the spaces of {', '.join(sources) or base_model}",
-                f"fit the head {head} and encoders on {n_train:,} documents",
+                fitting,
                 f"report on {len(held_out):,} held-out documents to {out}",
             ],
         )

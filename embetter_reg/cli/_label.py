@@ -132,6 +132,11 @@ def label(
         head=head,
         keep_labels=keep_labels,
     )
+    if kept is not None and not kept.exists():
+        raise FileNotFoundError(
+            f"got --map {kept}, which does not exist, expected a file that 'plot --map' "
+            "wrote; check the path"
+        )
     if settings.dry_run:
         columns = column_names(text_column, labels_column, lang_column, id_column)
         documents = read_labeled(docs or [], language, skip_bad_rows, columns)

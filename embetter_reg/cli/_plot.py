@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embetter_reg._files import check_folder
-from embetter_reg.cli._app import RandomState, console, output, working
+from embetter_reg.cli._app import RandomState, console, output, warn, working
 from embetter_reg.cli._common import command, print_json, stop_if_dry
 from embetter_reg.cli._inputs import read_spaces
 from embetter_reg.cli._reducing import (
@@ -138,6 +138,7 @@ def plot(
     if kept is not None and kept.exists():
         maps, documents = kept_maps(kept, documents)
         console.print(f"maps taken from {kept}")
+        _warn_of_other_spaces(kept, maps, spaces)
     else:
         maps = {}
         for space, X in spaces.items():
@@ -178,6 +179,22 @@ def plot(
             )
         output.print(f"{len(maps)} {noun} of {shown:,} documents: {path}")
     print_json({"out": outs, "maps": list(maps), "n_documents": len(documents)})
+
+
+def _warn_of_other_spaces(
+    kept: Path, maps: dict[str, Any], spaces: dict[str, Any]
+) -> None:
+    """Warn where kept maps are not of the spaces that were asked for."""
+    others = [
+        heading
+        for heading in maps
+        if heading not in spaces and heading.rpartition(", ")[0] not in spaces
+    ]
+    if others:
+        warn(
+            f"{kept} holds maps of {', '.join(others)}, not of {', '.join(spaces)}; "
+            "another --map makes those"
+        )
 
 
 def _figure(
