@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 # A spreadsheet takes a cell that begins with one of these for a formula. Text with
 # apostrophes before such a sign gets one more, so that reading takes one away again.
 _FORMULA = re.compile("'*[=+\\-@\t\r]")
+_URL = re.compile("[a-z][a-z0-9+.-]+:/")
 _ESCAPED_FORMULA = re.compile("'+[=+\\-@\t\r]")
 
 
@@ -62,9 +63,14 @@ def check_folder(folder: Path) -> None:
     Raises
     ------
     OSError
-        If it is a file, lies below one, or may not be written to.
+        If it is a file, lies below one, may not be written to, or is a URL.
 
     """
+    if _URL.match(str(folder)) and not folder.exists():
+        raise OSError(
+            f"got the URL {folder}, expected a folder of this machine to write to; "
+            "write there, and copy it"
+        )
     nearest = folder.absolute()
     while not os.path.lexists(nearest):
         nearest = nearest.parent

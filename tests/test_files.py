@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -50,6 +51,9 @@ def test_a_folder_is_checked_and_not_made(tmp_path):
     file.touch()
     for path in (file, file / "below"):
         with pytest.raises(OSError, match="is not a folder, expected a folder"):
+            check_folder(path)
+    for path in (Path("s3://bucket/vectors"), Path("gs://bucket")):
+        with pytest.raises(OSError, match=r"got the URL .*, expected a folder of this"):
             check_folder(path)
 
 

@@ -60,13 +60,14 @@ class DocumentReader:
             n_rows += 1
             try:
                 document = _document(row, self._columns, self._paths)
+                language = document["lang"] or self._named.language(path, row.place)
             except BadRowError as error:
                 if self._raises:
                     raise ValueError(str(error)) from None
                 self._n_bad += 1
                 self._last_problem = str(error)
                 continue
-            document["lang"] = document["lang"] or self._named.language(path, row.place)
+            document["lang"] = language
             self._n_documents += 1
             yield document
         if n_rows == 0:
@@ -116,7 +117,7 @@ class _NamedLanguages:
             self._of_path[path] = language_of_name(path.name)
         language = self._of_path[path] or self._default
         if language is None:
-            raise ValueError(
+            raise BadRowError(
                 f"{place}: got no language, expected a column 'lang' or a file name "
                 "such as fr.tsv or fr_train.tsv; pass language= (--language)"
             )

@@ -96,6 +96,8 @@ def _as_path(path: Any) -> Path:
     if _is_remote(path):
         return path
     text = str(path)
+    if text.startswith("file:/"):
+        return Path("/" + text.removeprefix("file:").lstrip("/"))
     url = _URL.match(text)
     if url is None or Path(text).exists():
         return Path(path)
@@ -103,7 +105,16 @@ def _as_path(path: Any) -> Path:
         "upath", package='"embetter-reg[remote]"', purpose=f"reading {url[1]}://"
     )
     # A Path has lost a slash of the two.
-    return upath.UPath(f"{url[1]}://{text[url.end() :]}")
+    name = f"{url[1]}://{text[url.end() :]}"
+    try:
+        remote = upath.UPath(name)
+        _ = remote.fs  # loads the library that reads it
+    except (ImportError, ValueError) as error:
+        raise ValueError(
+            f"got {name}, which cannot be read ({error}), expected a URL that fsspec "
+            "reads; install what that needs, or pass another path"
+        ) from error
+    return remote
 
 
 def _files_of(path: Path) -> Iterator[Path]:

@@ -580,3 +580,24 @@ def test_paths_are_paths(paths, error, message, tmp_path, monkeypatch):
 def test_options_are_checked_first(options, message):
     with pytest.raises(ValueError, match=message):
         read_documents("nowhere.tsv", **options)
+
+
+def test_a_row_without_a_language_is_a_bad_row(tmp_path):
+    path = tmp_path / "documents.jsonl"
+    path.write_text('{"text": "One."}\n{"text": "Two.", "lang": "en"}\n')
+    with pytest.raises(ValueError, match=":1: got no language, expected a column"):
+        read_documents(path)
+    with pytest.warns(UserWarning, match=r"skipped 1 bad rows; the last: .*:1: got no"):
+        documents = read_documents(path, on_error="skip")
+    assert documents["text"].tolist() == ["Two."]
+
+
+def test_files_without_rows_are_skipped_with_bad_rows(tmp_path):
+    (tmp_path / "en.jsonl").write_text("")
+    (tmp_path / "fi.jsonl").write_text('{"text": "Yksi."}\n')
+    with pytest.warns(UserWarning, match=r"skipped files without rows: .*en\.jsonl"):
+        documents = read_documents(tmp_path, on_error="skip")
+    assert documents["text"].tolist() == ["Yksi."]
+    (tmp_path / "fi.jsonl").write_text("")
+    with pytest.raises(ValueError, match="got no document that could be read"):
+        read_documents(tmp_path, on_error="skip")

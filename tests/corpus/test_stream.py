@@ -204,3 +204,14 @@ def test_the_number_of_documents_is_about_right(rows, tmp_path):
     big = write_lines(tmp_path / "big.jsonl.zst", rows * 300)
     (estimate,) = estimate_documents([big])
     assert estimate == pytest.approx(300 * len(rows), rel=0.2)
+
+
+def test_urls_of_this_machine_and_of_no_file_system(tmp_path):
+    pytest.importorskip("upath", reason="the extra remote is not installed")
+    path = tmp_path / "en.jsonl"
+    path.write_text('{"text": "One."}\n')
+    for name in (f"file://{path}", Path(f"file://{path}")):
+        (batch,) = iter_documents(name)
+        assert batch["text"].tolist() == ["One."]
+    with pytest.raises(ValueError, match=r"got foo://x/en\.jsonl, which cannot be"):
+        iter_documents("foo://x/en.jsonl")
