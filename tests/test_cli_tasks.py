@@ -101,6 +101,9 @@ def test_what_no_task_can_do_is_refused(options, message, source, tiny_model, tm
 def test_tasks_of_predict_need_documents_and_a_folder(source, tmp_path):
     done = invoke("predict", source, "--no-download", "--shard", "1/2")
     assert "without --out" in str(done.exception)
+    out = ["--out", tmp_path / "p"]
+    done = invoke("predict", source, "--no-download", "--shard", "4/3", *out)
+    assert "got --shard 4/3" in str(done.exception)  # before the model is looked for
     stored = tmp_path / "e"
     encode_files(SurfaceEncoder(scale=False), source, stored)
     done = invoke("predict", stored, "--shard", "1/2", "--out", tmp_path / "p")

@@ -134,6 +134,7 @@ def predict(
             "got --shard or --engine ray without --out, expected a folder that the "
             "tasks share; pass one"
         )
+    tasks = task_options(shard, engine, address, workers, gpus_per_worker)
     if out:
         check_folder(out)
     is_stored = model is None and all(map(holds_embeddings, docs))
@@ -173,7 +174,6 @@ def predict(
         if threshold_docs:
             choose_threshold(classifier, threshold_docs, language, columns)
         if is_task:
-            tasks = task_options(shard, engine, address, workers, gpus_per_worker)
             tasks |= {"output_format": output_format, **reading}
             _predict_by_tasks(classifier, docs, out, limit, tasks)
             return

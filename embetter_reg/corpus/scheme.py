@@ -132,7 +132,7 @@ class Scheme:
         raise ValueError(
             f"got the unknown register code {code!r}, expected those of the scheme in "
             f"use, such as {' '.join(self.codes[:9])!r}; correct or map it, or name a "
-            "scheme that has it"
+            "scheme that has it (--scheme)"
         )
 
     def _meanings(self, code: str) -> Mapping[str, str]:

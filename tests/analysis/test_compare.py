@@ -22,6 +22,7 @@ from embetter_reg.analysis import (
 )
 from embetter_reg.analysis.compare._figures import FIGURES, Figure
 from embetter_reg.analysis.compare._measures import Measured
+from embetter_reg.analysis.compare._verdict import _beside_controls
 from embetter_reg.erase import LEACE
 
 QUICK = {"n_seeds": 2, "n_bootstrap": 60, "n_null": 60, "k": [4], "figures": []}
@@ -513,6 +514,34 @@ def test_a_simple_control_that_equals_the_head_is_said(planted, name):
         f"It beats {name}." in beaten.verdict.sentence
         and "But a simple" not in beaten.verdict.sentence
     )
+
+
+@pytest.mark.parametrize(
+    "lows, said",
+    [
+        ({"language-centered": 0.1}, "] register AMI. It also beats LSAR and LEACE."),
+        ({"language-centered": -0.1}, "] register AMI. It beats LSAR and LEACE."),
+        (
+            {"language-centered": 0.1, "LSAR": -0.1, "LEACE": -0.9},
+            "] register AMI. But a simple control does about as well: LSAR (+0.10 [-0.10, "
+            "+0.30] register AMI, -0.50 language AMI). And a simple control does better: "
+            "LEACE (",
+        ),
+        ({"LSAR": -0.1, "LEACE": -0.1}, "But simple controls do about as well: LSAR ("),
+    ],
+)
+def test_controls_that_are_not_beaten_come_after_but(lows, said):
+    rows = [
+        {
+            "against": name,
+            "register": lows.get(name, 0.1) + 0.2,
+            "register_low": lows.get(name, 0.1),
+            "register_high": lows.get(name, 0.1) + 0.4,
+        }
+        for name in ("language-centered", "LSAR", "LEACE")
+    ]
+    gains = pd.DataFrame(rows).assign(control=True, language=-0.5)
+    assert said in _beside_controls(gains, "register", "original")
 
 
 def test_confounded_labels_are_said():
