@@ -128,7 +128,7 @@ def warn_truncated(n_truncated: int, n_documents: int, limit: int, long: str) ->
         part = "first" if long == "head" else "first and last"
         warnings.warn(
             f"{n_truncated} of {n_documents} documents are longer than {limit} "
-            f'tokens; the {part} ones were read (long="chunks" reads all)',
+            f'tokens; the {part} ones were read (long="chunks", --long chunks, reads all)',
             stacklevel=5,
         )
 

@@ -53,6 +53,7 @@ def encode_layers(
     *,
     pooling: str = "mean",
     prompt: str = "",
+    long: str = "head",
     max_length: int | None = None,
     batch_size: int = 32,
     device: str = "auto",
@@ -67,8 +68,8 @@ def encode_layers(
         A model's name on a hub, or a folder; one with adapters in files of their own is
         read with them.
     X : sequence of str
-        Documents, of which the beginning is read.
-    layers, pooling, max_length, batch_size, device, dtype
+        Documents.
+    layers, pooling, long, max_length, batch_size, device, dtype
         As in `RegisterEncoder`.
     prompt : str
         Written in front of every document.
@@ -106,6 +107,7 @@ def encode_layers(
         layers,
         pooling=pooling,
         prompt=prompt,
+        long=long,
         max_length=max_length,
         batch_size=batch_size,
     )
@@ -119,6 +121,7 @@ def layers_of(
     *,
     pooling: str = "mean",
     prompt: str = "",
+    long: str = "head",
     max_length: int | None = None,
     batch_size: int = 32,
 ) -> dict[int | str, np.ndarray]:
@@ -130,7 +133,9 @@ def layers_of(
         prompt=prompt,
         pool_prompt=True,
     )
-    return run.documents(check_texts(X), layers, pooling, batch_size=batch_size).layers
+    return run.documents(
+        check_texts(X), layers, pooling, long=long, batch_size=batch_size
+    ).layers
 
 
 @dataclass

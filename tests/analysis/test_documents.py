@@ -306,7 +306,8 @@ def test_layers_of_encoders_are_joined_and_those_of_models_are_spaces(
     """Also beside an encoder that has no layers and no prompt."""
     train, test = parts
     bert = str(tiny_folder / "bert")
-    reading = {"layers": [1, -1], "prompt": "the law ", "max_length": 20}
+    reading = {"layers": [1, -1], "prompt": "the law ", "long": "head_tail"}
+    reading["max_length"] = 20
     options = {"head": None, **QUICK, "controls": []}
     result = compare_documents(
         train,
@@ -316,9 +317,10 @@ def test_layers_of_encoders_are_joined_and_those_of_models_are_spaces(
         **reading,
         **options,
     )
-    written = [f"the law {text}" for text in result.test["text"]]
-    encoder = SentenceEncoder(tiny_model, max_length=20, device="cpu")
-    layers = encoder.encode(written, [1, -1]).layers
+    encoder = SentenceEncoder(
+        tiny_model, prompt="the law ", long="head_tail", max_length=20, device="cpu"
+    )
+    layers = encoder.encode(result.test["text"], [1, -1]).layers
     X = result.spaces[Path(tiny_model).name]
     np.testing.assert_allclose(X, join_layers(layers), atol=1e-5)
     for name in ("base", "tuned"):
@@ -364,6 +366,8 @@ def test_what_no_encoder_takes_is_refused_before_anything_is_encoded(
         (["surface"], {"layers": [3]}, r"got layers for the encoders \['surface'\]"),
         (["surface"], {"prompt": "a "}, "got prompt for the encoders"),
         (["surface"], {"max_length": 20}, "got max_length for the encoders"),
+        (["surface"], {"long": "chunks"}, "got long for the encoders"),
+        (["surface", tiny_model], {"long": "tail"}, "got long='tail'"),
         (["surface"], {"dtype": "bfloat16"}, "got dtype for the encoders"),
         (["surface", tiny_model], {"layers": [3, 9]}, "got the layer 9"),
         (["surface", tiny_model], {"max_length": 999}, "got max_length=999"),

@@ -26,7 +26,7 @@ def undecided():
 def test_noise_is_told_what_is_missing(undecided):
     assert undecided.verdict.word == "undecided"
     steps = " ".join(undecided.next_steps())
-    assert "fewer than 20 held-out documents: SP spoken (9), LY lyrical (6)." in steps
+    assert "of the compared documents: SP spoken (9), LY lyrical (6)." in steps
     assert "Register AMI is not surely above what shuffled labels" in steps
     (row,) = undecided.control_table().to_dict("records")
     assert row["beaten"] == "no: as good"

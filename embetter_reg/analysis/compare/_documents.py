@@ -57,6 +57,7 @@ def compare_documents(
     models: tuple[str, str] | None = None,
     layers: Sequence[int | str] | None = None,
     prompt: str | None = None,
+    long: str | None = None,
     max_length: int | None = None,
     batch_size: int | None = None,
     device: str = "auto",
@@ -108,13 +109,16 @@ def compare_documents(
     prompt : str or None
         Text in front of every document that encoders and models read. None is an
         encoder's own, and none for models.
+    long : str or None
+        How encoders and models read documents longer than they take: "head", "head_tail"
+        or "chunks". None is an encoder's own.
     max_length : int or None
         Tokens of a document that encoders and models read; None is their own limit.
     batch_size : int or None
         Documents in a batch; None is an encoder's own.
     device, dtype : str
         Where encoders and models compute, and in which type of numbers, as in
-        `SentenceEncoder`. Like the four above, these are for encoders that have them
+        `SentenceEncoder`. Like the five above, these are for encoders that have them
         and are given by name.
     head : str, estimator or None
         The head that tunes each space of encoders and embeddings: a name as for
@@ -174,6 +178,7 @@ def compare_documents(
     reading: dict[str, Any] = {
         "layers": layers,
         "prompt": prompt,
+        "long": long,
         "max_length": max_length,
         "batch_size": batch_size,
     }

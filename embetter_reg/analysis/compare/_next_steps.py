@@ -61,7 +61,7 @@ def _more_documents(margins: pd.DataFrame, n_documents: int) -> list[str]:
         ]
     needed = int(np.ceil(n_documents * max(times, 1.1) / 10) * 10)
     return [
-        f"Hold out more documents: {difference}. If the difference stays as it is, about "
+        f"Compare more documents: {difference}. If the difference stays as it is, about "
         f"{needed:,} documents would decide it; here are {n_documents:,}."
     ]
 
@@ -87,8 +87,8 @@ def _small_registers(register: np.ndarray) -> list[str]:
         return []
     listed = ", ".join(f"{full_name(name)} ({numbers[name]})" for name in small)
     return [
-        f"Registers with fewer than {_FEW} held-out documents: {listed}. Add documents "
-        "of these, or leave the registers out."
+        f"Registers with fewer than {_FEW} of the compared documents: {listed}. Add "
+        "documents of these, or leave the registers out."
     ]
 
 
@@ -102,8 +102,8 @@ def _near_chance(agreement: pd.DataFrame, floor: float) -> list[str]:
     places = ", ".join(f"k = {row.k} ({row.clusterer})" for row in near.itertuples())
     return [
         f"Register AMI is not surely above what shuffled labels or the floor reach "
-        f"({limit[near.index].max():.2f}) at {places}: tune the space on more labeled "
-        "documents, or hold out more."
+        f"({limit[near.index].max():.2f}) at {places}: compare more documents, or tune a "
+        "space on more labeled ones."
     ]
 
 
