@@ -191,6 +191,21 @@ def test_documents_are_placed_among_their_nearest():
         assert found[row] == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("rows", "n_places", "message"),
+    [
+        ([], 0, "the space 'places' of shape"),
+        ([0, 1], 3, "expected the number of a document for each place"),
+        ([0.0, 1.0], 2, "type float64"),
+        ([0, 9], 2, "got rows from 0 to 9, expected some of the 9 documents"),
+        ([-1, 0], 2, "got rows from -1 to 0"),
+    ],
+)
+def test_places_that_are_not_those_of_documents(rows, n_places, message):
+    with pytest.raises(ValueError, match=message):
+        place_among(np.eye(9), rows, np.ones((n_places, 2)))
+
+
 def test_a_reducer_of_a_sweep_lays_out_the_sample(documents):
     X, gold = documents
     options = {"k": [3], "clusterers": ["kmeans"], "n_seeds": 1, "reducers": ["pca"]}

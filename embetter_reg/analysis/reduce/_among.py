@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.preprocessing import normalize
 
+from embetter_reg._validation import check_space
+
 _NEAREST = 5
 _BLOCK = 512
 
@@ -26,6 +28,11 @@ def place_among(X: ArrayLike, rows: np.ndarray, places: np.ndarray) -> np.ndarra
     -------
     ndarray of float32, shape (n_documents, n_components)
 
+    Raises
+    ------
+    ValueError
+        If there are no places, not one a row, or a row is that of no document.
+
     Examples
     --------
     >>> import numpy as np
@@ -36,6 +43,19 @@ def place_among(X: ArrayLike, rows: np.ndarray, places: np.ndarray) -> np.ndarra
 
     """
     X = np.asarray(X)
+    places = check_space("places", places)
+    rows = np.asarray(rows)
+    if X.ndim != 2 or rows.shape != (len(places),) or rows.dtype.kind not in "iu":
+        raise ValueError(
+            f"got rows of shape {rows.shape} and type {rows.dtype} for places of shape "
+            f"{places.shape} and vectors of shape {X.shape}, expected the number of a "
+            "document for each place; pass one a place"
+        )
+    if rows.min() < 0 or rows.max() >= len(X):
+        raise ValueError(
+            f"got rows from {rows.min()} to {rows.max()}, expected some of the "
+            f"{len(X):,} documents, from 0; pass those"
+        )
     everywhere = np.empty((len(X), places.shape[1]), np.float32)
     everywhere[rows] = places
     others = np.setdiff1d(np.arange(len(X)), rows)
