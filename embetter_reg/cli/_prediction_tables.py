@@ -67,7 +67,8 @@ def counts_table(counts: "pd.DataFrame") -> Table:
     table = Table(title="Documents of each predicted register", box=SIMPLE)
     table.add_column("lang")
     table.add_column("number", justify="right")
-    names = list(filter(current_scheme().is_main, counts.columns[2:]))
+    subs = current_scheme().parents
+    names = [name for name in counts.columns[2:-2] if name not in subs]
     for name in names:
         table.add_column(name, justify="right")
     for row in counts.to_dict("records"):

@@ -310,6 +310,20 @@ def is_hybrid(labels: Iterable[str]) -> bool:
     return len(mains(labels)) > 1
 
 
+def has_several_mains(labels: Iterable[str]) -> bool:
+    """Return whether ``labels`` hold two or more that are no sub-labels, also where a
+    classifier has labels that the scheme in use lacks.
+
+    Examples
+    --------
+    >>> has_several_mains(["NA", "ne"]), has_several_mains(["spam", "ham"])
+    (False, True)
+
+    """
+    parents = current_scheme().parents
+    return sum(label not in parents for label in labels) > 1
+
+
 def full_name(label: str) -> str:
     """Return a main register with its name; any other label as it is.
 

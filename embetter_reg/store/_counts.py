@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from embetter_reg.corpus.registers import is_hybrid, sort_labels
+from embetter_reg.corpus.registers import has_several_mains, sort_labels
 
 
 @dataclass
@@ -26,7 +26,7 @@ class PredictionCounts:
             tally = self.by_language.setdefault(language, Counter())
             tally.update(labels)
             tally["n_documents"] += 1
-            tally["hybrid"] += is_hybrid(labels)
+            tally["hybrid"] += has_several_mains(labels)
             tally["none"] += not labels
 
     def merge(self, by_language: dict[str, dict[str, int]]) -> None:

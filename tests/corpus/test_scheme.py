@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from embetter_reg.analysis import label_counts, label_reports
+from embetter_reg.cli._prediction_tables import counts_table
 from embetter_reg.corpus import (
     Scheme,
     hybrids,
@@ -24,6 +25,7 @@ from embetter_reg.finetune.models._register_labels import find_classes, read_lab
 from embetter_reg.label._style import group_styles, legend
 from embetter_reg.label._workspace import Workspace
 from embetter_reg.plots import label_styles
+from embetter_reg.store import PredictionCounts
 from embetter_reg.text._register import raise_parents
 
 
@@ -70,6 +72,23 @@ def test_labels_of_a_scheme_go_the_way_of_core(result_of):
     with use_scheme(RENAMED):
         found = repr(result_of(RENAMED_DOCUMENTS))
     assert found.replace("x-", "") == expected
+
+
+def test_predictions_of_labels_that_the_scheme_lacks_are_counted():
+    sets, languages = DOCUMENTS["labels"].map(registers.mains), DOCUMENTS["lang"]
+    expected = label_counts(sets, language=languages)
+    shown = counts_table(expected)
+    for scheme in (RENAMED, Scheme(["spam", "ham"]), Scheme([], is_free=True)):
+        with use_scheme(scheme):
+            found = label_counts(sets, language=languages)
+            streamed = PredictionCounts()
+            streamed.add(languages, sets)
+            tables = (found, streamed.table(None))
+            headings = [column.header for column in counts_table(found).columns]
+        for table in tables:
+            pd.testing.assert_frame_equal(table[list(expected)], expected)
+        assert {column.header for column in shown.columns} <= set(headings)
+        assert not {"hybrid", "none"} & set(headings)
 
 
 def test_a_sub_label_names_its_main_one():

@@ -152,7 +152,7 @@ def label_counts(
         occurring = set(classes)
     columns = registers.sort_labels(occurring)
     table = pd.DataFrame(label_matrix(sets, columns).astype(int), columns=columns)
-    table["hybrid"] = [registers.is_hybrid(each) for each in sets]
+    table["hybrid"] = [registers.has_several_mains(each) for each in sets]
     table["none"] = [not occurring.intersection(each) for each in sets]
     table.insert(0, "n_documents", 1)
     table.insert(0, "language", check_labels("language", language, len(sets)))
