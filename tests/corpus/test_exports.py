@@ -69,7 +69,7 @@ def test_exports_are_imported_whole(tmp_path, kind, labels):
     places = np.arange(32.0).reshape(16, 2)
     work = Workspace(unlabeled, places, tmp_path / "other.jsonl", places=places)
     assert import_labels(work, path.read_bytes(), path.name).n_labeled == 16
-    assert work.labels == list(map(tuple, labels))
+    assert list(work.labels) == list(map(tuple, labels))
 
 
 def test_pandas_reads_the_register_na(tmp_path):
