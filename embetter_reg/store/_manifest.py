@@ -13,7 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from embetter_reg._files import write_atomically
-from embetter_reg.store._records import MANIFEST, is_plan, read_records, record_name
+from embetter_reg.store._records import (
+    MANIFEST,
+    are_shards,
+    is_plan,
+    read_records,
+    record_name,
+)
 
 FORMAT = 2
 FORMAT_OF_INPUTS = 3  # what is in the folder stands in a record of each input
@@ -67,7 +73,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
                 "size of each; encode the documents into another folder"
             )
         manifest = _with_records(folder, manifest)
-    if not _are_shards(manifest.get("shards", {})):
+    if not are_shards(manifest.get("shards", {})):
         raise ValueError(
             f"got {path}, whose list of shards is damaged, expected a count and a "
             "digest of each; encode the documents into another folder"
@@ -160,11 +166,15 @@ def check_shards(folder: Path, manifest: dict[str, Any]) -> None:
     if "shards" in manifest:
         recorded = set(manifest["shards"])
         for name in sorted(recorded ^ present):
-            state = "lost" if name in recorded else "not in its manifest"
+            state = "not in its manifest"
+            remedy = "move it elsewhere"
+            if name in recorded:
+                state = "lost"
+                remedy = "run the same encode command again"
             raise ValueError(
                 f"got {folder}, where {name} is {state}, expected the "
-                f"{len(recorded)} shards of its manifest; run the same encode command "
-                "again, or copy the folder anew"
+                f"{len(recorded)} shards of its manifest; {remedy}, or copy the folder "
+                "anew"
             )
         n_documents = sum(entry["n_documents"] for entry in manifest["shards"].values())
     else:
@@ -261,15 +271,6 @@ def _n_rows(path: Path) -> int:
         return pq.read_metadata(path).num_rows
     except _PARQUET_ERRORS as error:
         raise _damaged(path, error) from error
-
-
-def _are_shards(value: Any) -> bool:
-    return isinstance(value, dict) and all(
-        isinstance(entry, dict)
-        and isinstance(entry.get("n_documents"), int)
-        and isinstance(entry.get("digest"), str)
-        for entry in value.values()
-    )
 
 
 def _digest(content: Any) -> str:

@@ -38,7 +38,23 @@ def read_record(folder: Path, number: int) -> dict[str, Any]:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError, RecursionError):
         return {}
-    return record if isinstance(record, dict) else {}
+    return record if _is_record(record) else {}
+
+
+def _is_record(record: Any) -> bool:
+    if not isinstance(record, dict) or not are_shards(record.get("shards")):
+        return False
+    return not record.get("complete") or isinstance(record.get("n_documents"), int)
+
+
+def are_shards(value: Any) -> bool:
+    """Return whether a list of shards has a count and a digest of each."""
+    return isinstance(value, dict) and all(
+        isinstance(entry, dict)
+        and isinstance(entry.get("n_documents"), int)
+        and isinstance(entry.get("digest"), str)
+        for entry in value.values()
+    )
 
 
 def read_plan(path: Path) -> dict[str, Any]:

@@ -81,12 +81,17 @@ def test_what_there_is_can_be_read_where_that_is_asked_for(source, encoder, tmp_
     assert len(list(iter_embeddings(tmp_path, incomplete=True))) == 3 + 7
 
 
-def test_lost_and_damaged_shards_are_made_again(source, encoder, whole, tmp_path):
+@pytest.mark.parametrize(
+    "record", ['{"shards": {', "{}", '{"complete": true, "shards": {"a": 3}}']
+)
+def test_lost_and_damaged_shards_are_made_again(
+    record, source, encoder, whole, tmp_path
+):
     folder = encode_files(encoder, source, tmp_path / "e", shard_size=3)
     (folder / "part-00004-00002.parquet").unlink()
     damaged = folder / "part-00003-00001.parquet"
     damaged.write_bytes(damaged.read_bytes()[:-1])
-    (folder / "part-00001.json").write_text('{"shards": {')
+    (folder / "part-00001.json").write_text(record)
     with pytest.raises(ValueError, match="has not finished"):
         read_embeddings(folder)
     made = []
@@ -100,6 +105,10 @@ def test_lost_and_damaged_shards_are_made_again(source, encoder, whole, tmp_path
         encode_files(encoder, source, folder, shard_size=3)
     assert sorted(made) == [2, 3, 3, 3, 3]  # two shards, and a file without its record
     assert contents(folder) == whole
+    stray = folder / "part-00004-00009.parquet"
+    shutil.copyfile(folder / "part-00004-00000.parquet", stray)
+    with pytest.raises(ValueError, match=f"{stray.name} is not .*; move it elsewhere"):
+        read_embeddings(folder)
 
 
 def test_another_plan_is_refused(source, encoder, tmp_path):
