@@ -84,7 +84,9 @@ def _folded(heading: str, content: str) -> str:
 def _method_link(heading: str, method_url: str | None) -> str:
     name = html.escape(heading)
     if method_url is None:
-        return f'<p class="method">More on the method page: {name}.</p>'
+        return (
+            f'<p class="method">More on the method page (docs/method.md): {name}.</p>'
+        )
     return f'<p class="method">More: {_link(name, heading, method_url)}.</p>'
 
 

@@ -30,7 +30,10 @@ def write_markdown(
     for section in sections:
         lines += ["", f"## {escape(section.heading)}", "", escape(section.words), ""]
         if section.method:
-            lines += [f"More on the method page: {section.method}.", ""]
+            lines += [
+                f"More on the method page (docs/method.md): {section.method}.",
+                "",
+            ]
         lines += _table(section.table)
     return "\n".join(lines) + "\n"
 
