@@ -274,8 +274,8 @@ def compare(
         every_test = read(test)
         test_documents = choose(every_test)
         every = pd.concat([every, every_test], ignore_index=True)
-    # For the pretrained head these are read part by part.
-    spaces: Any = [*(docs if is_stored else []), *(embeddings or [])]
+    # For the pretrained head these are read part by part; DOCS are one space.
+    spaces: Any = [*([docs] if is_stored else []), *(embeddings or [])]
     fits = False
     if not is_pretrained:
         spaces = {}
@@ -296,7 +296,8 @@ def compare(
             random_state=random_state,
         )
     if settings.dry_run:
-        sources = [*(encoders or []), *map(str, spaces), *(models or [])]
+        named = [*docs, *(embeddings or [])] if is_pretrained and is_stored else spaces
+        sources = [*(encoders or []), *map(str, named), *(models or [])]
         n_train = 0 if train is None else len(train)
         fitting = f"fit the head {head} and encoders on {n_train:,} documents"
         if not n_train:

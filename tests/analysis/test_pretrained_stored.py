@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from embetter_reg import compare_documents
+from embetter_reg.cli import app
 from embetter_reg.corpus import text_digest
 from embetter_reg.finetune import ContrastiveTuner, load_head
 from embetter_reg.pretrained import pretrained_folder, text_numbers
@@ -124,6 +126,24 @@ def test_joined_layers_are_the_same(documents, stored, head):
     spaces = compare(documents, {"e": joined}).spaces
     for name in expected:
         np.testing.assert_allclose(spaces[name], expected[name], atol=1e-5)
+
+
+def test_folders_of_documents_are_one_space(documents, stored, head, tmp_path):
+    folders = []
+    for number, part in enumerate(stored.iter_batches(50)):
+        folders.append(write_embeddings(part, tmp_path / f"part{number}"))
+    assert len(folders) == 2
+    whole = compare_documents(None, documents, embeddings={"all": stored}, **QUICK)
+    parts = compare_documents(None, documents, embeddings=[folders], **QUICK)
+    for name, X in whole.spaces.items():
+        np.testing.assert_allclose(parts.spaces[name], X, atol=1e-6)
+    assert parts.about["encoder"] == "embeddings part0 and part1 layer 12"
+    options = ["--head", "pretrained", "--k", "3", "--controls", "none"]
+    options += ["--figures", "none", "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, ["compare", *map(str, folders), *options])
+    assert done.exit_code == 0, done.exception
+    record = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
+    assert record["about"]["encoder"] == parts.about["encoder"]
 
 
 def test_swapped_labels_fail(documents, stored, head):

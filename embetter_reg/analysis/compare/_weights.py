@@ -67,14 +67,16 @@ class StoredWeights:
             raise ValueError(
                 f"got {name} without documents, expected some; encode documents"
             )
-        self.source = str(name)
+        names = name if isinstance(name, list) else [name]
+        self.source = " and ".join(map(str, names))
         self.card = _card_for(self.source, first.manifest)
         model = Path(self.card.base_model).name
         self._head = load_head(model)
         self._folder = f"{model}{_FROZEN}"
         self.head = f"{self._folder}: {self._head!r}"
         last = f"layer {self.card.layers[-1]}"
-        self.encoder = f"embeddings {Path(self.source).name} {last}"
+        short = " and ".join(Path(str(each)).name for each in names)
+        self.encoder = f"embeddings {short} {last}"
         _warn_of_other_reading(self.source, self.card, first.manifest)
         projected = [self._projected(first), *map(self._projected, parts)]
         self._embeddings = joined(projected)
