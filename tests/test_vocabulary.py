@@ -37,6 +37,7 @@ SECOND_SPELLINGS = {
 SINGULAR_AND_PLURAL = {
     "clusterer": "one clusterer, several",
     "color": "one color; a scheme's, one a label",
+    "digest": "a text's, those of several",
     "document": "one document, several",
     "encoder": "one encoder, several",
     "figure": "one figure, several",
