@@ -36,6 +36,7 @@ from embetter_reg.corpus.split import (
 )
 from embetter_reg.corpus.stream import iter_documents
 from embetter_reg.corpus.stream import iter_input as iter_input
+from embetter_reg.corpus.stream import unreadable as unreadable
 
 # Names written ``X as X`` are for other parts of the package, not for users.
 __all__ = [

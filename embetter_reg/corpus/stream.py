@@ -83,9 +83,26 @@ def iter_documents(
 def iter_input(file: Path, batch_size: int, **reading: Any) -> Iterator[pd.DataFrame]:
     """Yield the documents of one file of many, as `iter_documents` does; where bad rows
     are skipped, there may be none.
+
+    Raises
+    ------
+    ValueError
+        As `iter_documents` raises it, or if the system cannot read the file.
+
     """
     may_be_empty = reading.get("on_error") == "skip"
-    return _batches(DocumentReader(**reading), [file], batch_size, may_be_empty)
+    try:
+        yield from _batches(DocumentReader(**reading), [file], batch_size, may_be_empty)
+    except OSError as error:  # not to be taken for one of writing
+        raise unreadable(file, error) from error
+
+
+def unreadable(file: Path, error: OSError) -> ValueError:
+    """Return the error of a file that the system cannot read."""
+    return ValueError(
+        f"got {file}, which cannot be read ({error.strerror or error}), expected the "
+        "file that was there at first; put it back, and run the task again"
+    )
 
 
 def _batches(

@@ -11,6 +11,7 @@ from typing import Any
 
 from embetter_reg._files import write_atomically
 from embetter_reg._validation import check_whole_number
+from embetter_reg.corpus import unreadable
 
 MANIFEST = "manifest.json"
 PREDICTIONS = "predictions.json"
@@ -113,9 +114,12 @@ def described(files: Sequence[Path]) -> list[dict[str, Any]]:
 
 def n_bytes_of(file: Path) -> int:
     """Return the size of an input: a file, or the folder of a saved dataset."""
-    if file.is_dir():
+    try:
+        if not file.is_dir():
+            return file.stat().st_size
         return sum(each.stat().st_size for each in file.rglob("*") if each.is_file())
-    return file.stat().st_size
+    except OSError as error:
+        raise unreadable(file, error) from error
 
 
 def inputs_of(shard: tuple[int, int] | None, n_inputs: int) -> range:

@@ -1,13 +1,15 @@
 """Predictions of files, by tasks: whole outputs, exact counts, a refusal of gaps."""
 
+import errno
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from embetter_reg.analysis import label_counts
-from embetter_reg.corpus import load_registers, read_documents
+from embetter_reg.corpus import _documents, load_registers, read_documents
 from embetter_reg.store import (
     count_predictions,
     folder_status,
@@ -86,6 +88,38 @@ def test_a_file_without_rows_has_no_predictions(
     columns = {"id", "lang", "labels", "predicted", "probabilities"}
     assert columns <= set(nothing) and set(nothing) == set(some)
     assert count_predictions(out)["n_documents"].iloc[-1] == 8
+
+
+@pytest.mark.parametrize("moment", ["before it is opened", "while it is read"])
+def test_a_file_that_goes_away_is_no_disk_that_is_full(
+    moment, source, classifier, tmp_path, monkeypatch
+):
+    files = tmp_path / "files"
+    shutil.copytree(source, files)
+    if moment == "while it is read":
+        rows_of = _documents.rows_of
+
+        def lost(path, names):
+            if path.name == "1.jsonl":
+                raise OSError(errno.EIO, "Input/output error", str(path))
+            return rows_of(path, names)
+
+        monkeypatch.setattr(_documents, "rows_of", lost)
+    else:
+        classify = RegisterEncoder.predict_proba
+
+        def move(self, X):
+            (files / "1.jsonl").unlink(missing_ok=True)
+            return classify(self, X)
+
+        monkeypatch.setattr(RegisterEncoder, "predict_proba", move)
+    with pytest.raises(ValueError, match=r"1\.jsonl, which cannot be read .*; put it"):
+        predict_files(classifier, files, tmp_path / "p")
+    assert folder_status(tmp_path / "p")["state"].tolist() == [
+        "done",
+        "missing",
+        "missing",
+    ]
 
 
 def test_a_damaged_plan_and_embeddings_are_told(source, classifier, tmp_path):
