@@ -22,6 +22,7 @@ from embetter_reg.analysis import (
 )
 from embetter_reg.analysis.compare._figures import FIGURES, Figure
 from embetter_reg.analysis.compare._measures import Measured
+from embetter_reg.analysis.compare._resample import ami_interval
 from embetter_reg.analysis.compare._verdict import _beside_controls
 from embetter_reg.erase import LEACE
 
@@ -189,6 +190,13 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
         row = result.agreement.query("k == 3 and label == 'register'").iloc[0]
         hits += row["ami_low"] <= truth <= row["ami_high"]
     assert 50 <= hits <= 60  # 95 % of 60 is 57
+
+
+def test_an_interval_stays_within_what_an_ami_can_be():
+    boot = np.array([-21.0, 0.2, 0.4, 10.0])
+    assert ami_interval(0.3, boot, 0.95) == (-1, 1)
+    boot = np.linspace(0.3, 0.5, 101)
+    assert ami_interval(0.4, boot, 0.9) == pytest.approx((0.31, 0.49))
 
 
 def test_null_lies_near_zero_and_shuffled_labels_reach_no_more(found, planted):

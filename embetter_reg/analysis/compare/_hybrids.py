@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from embetter_reg._validation import check_same_length
-from embetter_reg.analysis.compare._resample import Resampler, interval
+from embetter_reg.analysis.compare._resample import Resampler, ami_interval
 from embetter_reg.analysis.metrics import agreements
 from embetter_reg.corpus import split_labels
 from embetter_reg.corpus.registers import current_scheme
@@ -92,7 +92,7 @@ class Hybrids:
                 boots = [
                     resampler.bootstrap_ami(codes, each, documents) for each in clusters
                 ]
-                low, high = interval(ami, np.mean(boots, axis=0), confidence)
+                low, high = ami_interval(ami, np.mean(boots, axis=0), confidence)
                 row |= {label: ami, f"{label}_low": low, f"{label}_high": high}
             yield row
 

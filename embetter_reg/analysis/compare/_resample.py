@@ -132,3 +132,13 @@ def interval(value: float, boot: np.ndarray, confidence: float) -> tuple[float, 
     tail = (1 - confidence) / 2
     low, high = np.quantile(boot - boot.mean(), [tail, 1 - tail])
     return value + low, value + high
+
+
+def ami_interval(
+    value: float, boot: np.ndarray, confidence: float
+) -> tuple[float, float]:
+    """Return the `interval` of an AMI within [-1, 1]: of a few documents it would reach
+    beyond what an AMI can be.
+    """
+    low, high = np.clip(interval(value, boot, confidence), -1, 1)
+    return float(low), float(high)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from embetter_reg.analysis.compare._checks import LABELS
 from embetter_reg.analysis.compare._figures import FIGURES
-from embetter_reg.analysis.compare._resample import interval
+from embetter_reg.analysis.compare._resample import ami_interval, interval
 from embetter_reg.analysis.compare._study import Cell
 
 Scores = Mapping[Cell, Mapping[str, Any]]
@@ -22,7 +22,7 @@ def tabulate_agreement(scores: Scores, confidence: float) -> pd.DataFrame:
         for label in LABELS:
             score = by_label[label]
             means = score["figures"].mean()
-            low, high = interval(means["ami"], score["boot"], confidence)
+            low, high = ami_interval(means["ami"], score["boot"], confidence)
             rows.append(
                 {
                     "space": space,
