@@ -651,6 +651,8 @@ def test_sweep_then_average(labeled, tmp_path):
         (["convert", "--precision", "int8"], "'int8'"),
         (["convert", "--out", "FILE"], "is not a folder"),
         (["label", "--map", "no.parquet"], "no.parquet, which does not exist"),
+        (["label", "--out", "s3://bucket/labels.jsonl"], "got the URL"),
+        (["plot", "--map", "s3://bucket/map.parquet"], "got the URL"),
     ],
 )
 def test_options_are_checked_before_documents_are_read(
@@ -670,6 +672,8 @@ def test_options_are_checked_before_documents_are_read(
         "CLASSIFIER": tiny_folder / "classifier",
     }
     command, *options = [names.get(argument, argument) for argument in arguments]
+    if command == "plot":
+        options += ["--out", tmp_path / "map.png"]
     source = folder if command == "convert" else names["ONE"]
     if "--out" not in options:
         options += ["--out", tmp_path / "o"]

@@ -115,6 +115,8 @@ def plot(
     reducers = reducer.split(",")
     umap = umap_options(reducers, n_neighbors, min_dist, metric)
     options = {name: reducer_options(name, first, n_first, umap) for name in reducers}
+    if kept is not None:
+        check_folder(kept.parent)
     _check_options(outs, options, font)
     spaces, documents = read_spaces(
         embeddings, None if layers is None else layers.split(","), lambda stored: stored

@@ -4,6 +4,7 @@ part: encoding, and drawing a map.
 
 from pathlib import Path
 
+from embetter_reg._files import check_folder
 from embetter_reg.label._load import check_share
 from embetter_reg.label._log import LabelLog
 from embetter_reg.label._map import check_reducer
@@ -25,13 +26,14 @@ def check_options(
     ValueError
         If one is out of its range, or a line of the log is no action.
     OSError
-        If the log cannot be read.
+        If the log cannot be read, or its folder is none to write to.
 
     """
     check_port(port)
     check_reducer(reducer)
     check_head(head)
     check_share(keep_labels)
+    check_folder(Path(out).parent)
     LabelLog(out)
 
 

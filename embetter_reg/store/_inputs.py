@@ -208,7 +208,12 @@ def plan_of_inputs(
     files: Sequence[Path], reading: dict[str, Any], **about: Any
 ) -> dict[str, Any]:
     """Return the part of a plan that names what is read, and how."""
-    scheme = list(current_scheme().codes)
+    in_use = current_scheme()
+    scheme = {
+        "main": list(in_use.main),
+        "parents": dict(in_use.parents),
+        "is_free": in_use.is_free,
+    }
     # Whether bad rows are skipped may be decided once one is met.
     reading = {name: value for name, value in reading.items() if name != "on_error"}
     return {**about, "scheme": scheme, "reading": reading, "inputs": described(files)}

@@ -11,7 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from embetter_reg.corpus import load_registers, read_documents
+from embetter_reg.corpus import (
+    Scheme,
+    load_registers,
+    read_documents,
+    use_scheme,
+)
 from embetter_reg.store import (
     encode_documents,
     encode_files,
@@ -127,6 +132,22 @@ def test_another_plan_is_refused(source, encoder, tmp_path):
     with pytest.raises(ValueError, match="other parameters, weights"):
         other = SurfaceEncoder(scale=False, max_chars=9)
         encode_files(other, source, tmp_path / "e", shard_size=3)
+
+
+def test_another_scheme_of_the_same_codes_is_refused(encoder, tmp_path):
+    path = tmp_path / "en.tsv"
+    path.write_text("a\tOne.\n")
+    scheme = Scheme(["x", "y"], parents={"a": "x"})
+    with use_scheme(scheme):
+        encode_files(encoder, path, tmp_path / "e")
+    for other in (
+        Scheme(["x", "y"], parents={"a": "y"}),
+        Scheme(["x", "y"], parents={"a": "x"}, is_free=True),
+    ):
+        with use_scheme(other), pytest.raises(ValueError, match="other scheme"):
+            encode_files(encoder, path, tmp_path / "e")
+    with use_scheme(scheme):
+        encode_files(encoder, path, tmp_path / "e")
 
 
 def test_a_bad_file_costs_nothing_that_is_done(source, encoder, tmp_path):
