@@ -120,7 +120,7 @@ def label(stored: Path, folder: Path, kept: Path) -> None:
     middle, and label them.
     """
     sys.path.append(str(Path(__file__).parents[1] / "tests" / "label"))
-    from browser import browsing, serving
+    from browser import WITHOUT_WEBGL, browsing, serving
 
     places = pd.read_parquet(kept).drop(columns="id").to_numpy()
     middle = np.median(places, axis=0)
@@ -131,30 +131,48 @@ def label(stored: Path, folder: Path, kept: Path) -> None:
         log = folder / "labels.jsonl"
         command = [stored, "--map", kept, "--out", log, "--keep-labels", "0"]
         begun = time.perf_counter()
-        with serving(*command) as server, browsing() as browser:
+        with serving(*command) as server, browsing(flags=(WITHOUT_WEBGL,)) as browser:
             served = time.perf_counter()
             browser.open(server.address)
             print(
                 f"label, {start} start: served after {served - begun:.1f} s, map drawn "
                 f"after {time.perf_counter() - begun:.1f} s"
             )
+            browser.js(_STOPWATCH, "pointerup", "selected", "h2", r"^[1-9].* selected")
             browser.drag(lasso)
-            begun = time.perf_counter()
-            browser.until(lambda: browser.n_selected > 0, "documents are selected")
-            n_selected = browser.n_selected
-            taken = time.perf_counter() - begun
-            print(f"lasso of {n_selected:,} documents: {taken:.2f} s")
+            taken = browser.until(lambda: browser.js("return window.selected"), "lasso")
+            print(f"lasso of {browser.n_selected:,} documents: {taken:.2f} s")
             browser.press("1")
-            begun = time.perf_counter()
+            browser.js(_STOPWATCH, "click", "saved", ".notice", "^Saved: ")
             browser.click("Apply")
-            browser.wait_for("Saved: ")
-            taken = time.perf_counter() - begun
+            taken = browser.until(lambda: browser.js("return window.saved"), "saved")
             print(f"Apply: {taken:.2f} s; the page says {browser.says()!r}")
             status = Path(f"/proc/{server.pid}/status").read_text().split()
             peak = int(status[status.index("VmHWM:") + 1]) / 1024**2
             print(f"peak {peak:.1f} GB", flush=True)
             browser.shoot(folder / f"label_{start}.png")
         log.unlink()
+
+
+# Takes the seconds from an event to the first picture of the page in which an element,
+# in whatever shadow tree, has a text.
+_STOPWATCH = """
+const [event, name, css, pattern] = arguments
+const walk = (root) => [...root.querySelectorAll("*")].flatMap((element) => [
+  ...(element.matches(css) ? [element.innerText] : []),
+  ...(element.shadowRoot ? walk(element.shadowRoot) : []),
+])
+window[name] = null
+addEventListener(event, () => {
+  const begun = performance.now()
+  const look = () => {
+    if (walk(document).some((text) => text.match(pattern)))
+      window[name] = (performance.now() - begun) / 1000
+    else requestAnimationFrame(look)
+  }
+  look()
+}, {capture: true, once: true})
+"""
 
 
 if __name__ == "__main__":

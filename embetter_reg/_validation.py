@@ -190,7 +190,12 @@ def check_space(name: str, X: Any) -> np.ndarray:
         )
     if array.dtype != np.float64:
         array = array.astype(np.float32, copy=False)
-    bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = array.sum()
+    # A sum that is not finite may also be too large; only then each row is looked at.
+    bad = np.array([], int)
+    if not np.isfinite(total):
+        bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
     if len(bad):
         raise ValueError(
             f"got NaN or infinity in row {bad[0]} of the space {name!r}, expected "

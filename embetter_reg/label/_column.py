@@ -58,13 +58,16 @@ class LabelColumn(Sequence[Labels]):
         return LabelColumn(column, list(codes))
 
     def mapped(
-        self, function: Callable[[Labels], Any], rows: np.ndarray | None = None
+        self,
+        function: Callable[[Labels], Any],
+        rows: np.ndarray | None = None,
+        dtype: Any = None,
     ) -> np.ndarray:
         """Return what a function makes of the label of each document, or of each of
         ``rows``; it is called once a different label.
         """
-        results = [function(label) for label in self.distinct]
-        return np.array(results)[self.codes if rows is None else self.codes[rows]]
+        results = np.array([function(label) for label in self.distinct], dtype)
+        return results[self.codes if rows is None else self.codes[rows]]
 
     @property
     def is_labeled(self) -> np.ndarray:
@@ -83,7 +86,11 @@ class LabelColumn(Sequence[Labels]):
     def __iter__(self) -> Iterator[Labels]:
         return (self.distinct[code] for code in self.codes.tolist())
 
+    def at(self, rows: Any) -> list[Labels]:
+        """Return the labels of some rows: a list of them, or a slice."""
+        return [self.distinct[code] for code in self.codes[rows].tolist()]
+
     def __getitem__(self, row: Any) -> Any:
         if isinstance(row, slice):
-            return [self.distinct[code] for code in self.codes[row].tolist()]
+            return self.at(row)
         return self.distinct[self.codes[row]]

@@ -43,6 +43,7 @@ class MapFigure:
 
     def __init__(self) -> None:
         self.rows = np.arange(0)
+        self._painted: dict[str, Any] = {}
         self.figure = figure(
             height=560,
             sizing_mode="stretch_width",
@@ -135,14 +136,17 @@ class MapFigure:
         self._source.data = {"x": x, "y": y, **shown, **painted}
 
     def paint(self, painted: dict[str, Any]) -> None:
-        """Change "color", "marker" and "label", one value a drawn document."""
-        self._source.data.update(painted)
+        """Change "color", "marker" and "label", one value a drawn document, together
+        with the next `mark`: a browser draws all anew at each change.
+        """
+        self._painted = painted
 
     def mark(self, selected: np.ndarray, alpha: np.ndarray) -> None:
         """Ring the selected ones of the drawn documents, and dim the others."""
         if selected.any():
             alpha = np.where(selected, 1.0, 0.4 * alpha)
-        self._source.data["alpha"] = alpha
+        self._source.data.update({**self._painted, "alpha": alpha})
+        self._painted = {}
         self._rings.data = {
             axis: np.asarray(self._source.data[axis])[selected] for axis in ("x", "y")
         }

@@ -35,7 +35,7 @@ def color_groups(work: Workspace, number: int, by: str, rows: np.ndarray) -> np.
     if by == "cluster":
         clusters = work.rounds[number].clusters[rows]
         return np.array([f"cluster {n + 1}" for n in clusters], dtype=object)
-    groups = work.labels.mapped(group_of, rows).astype(object)
+    groups = work.labels.mapped(group_of, rows, object)
     if by in ("predicted", "suggested"):
         predicted = map(group_of, work.predicted(number, rows))
         suggested = np.array(list(predicted), dtype=object)

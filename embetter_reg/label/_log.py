@@ -114,15 +114,12 @@ class Event:
 
 
 class Assigned(NamedTuple):
-    """A label that an event gave to a document, and the digest of the text that the
-    document had then; empty where it is unknown.
-    """
+    """A label that an event gave to its documents."""
 
     order: int
     event: str
     label: Labels
     by: str
-    digest: str
 
 
 class LabelState:
@@ -150,7 +147,10 @@ class LabelState:
         self.cleared: set[str] = set()
         self.tunings: list[Event] = []
         self.events: dict[str, list[Event]] = {}
-        self._assigned: dict[str, list[Assigned]] = {}
+        # The documents of each line that was read, whose label may have changed by it.
+        self.touched: list[list[str]] = []
+        self._assigned: dict[str, tuple[Assigned, ...]] = {}
+        self._digests: dict[int, dict[str, str]] = {}  # of texts, by the event's order
         self._undone: set[str] = set()
         self._stacks: dict[str, tuple[list[str], list[str]]] = {}
 
@@ -165,11 +165,16 @@ class LabelState:
             first = event.event not in self.events
             self.events.setdefault(event.event, []).append(event)
             label = tuple(event.label)
-            digests = event.digest or [""] * len(event.id)
-            for name, digest in zip(event.id, digests, strict=True):
-                assigned = Assigned(self.n_events, event.event, label, event.by, digest)
-                self._assigned.setdefault(name, []).append(assigned)
-            self._settle(event.id)
+            assigned = Assigned(self.n_events, event.event, label, event.by)
+            for name in event.id:
+                self._assigned[name] = (*self._assigned.get(name, ()), assigned)
+            if event.digest:
+                known = zip(event.id, event.digest, strict=True)
+                self._digests[self.n_events] = dict(known)
+            if event.event in self._undone:
+                self._settle(event.id)
+            else:
+                self._give(event.id, label)
             if first:
                 done.append(event.event)
                 undone.clear()
@@ -205,9 +210,15 @@ class LabelState:
         """Return the event that a redo of this person brings back."""
         return next(reversed(self._stacks.get(by, ([], []))[1]), None)
 
+    def label_of(self, name: str, first: Labels) -> Labels:
+        """Return the label of a document that came with the label ``first``."""
+        if name in self.cleared:
+            return ()
+        return self.labels.get(name, first)
+
     def last(self, name: str) -> Assigned | None:
         """Return what a document was last labeled and was not undone."""
-        for assigned in reversed(self._assigned.get(name, [])):
+        for assigned in reversed(self._assigned.get(name, ())):
             if assigned.event not in self._undone:
                 return assigned
         return None
@@ -244,12 +255,26 @@ class LabelState:
         names = []
         for name in filter(self._assigned.__contains__, texts):
             last = self.last(name)
-            known = last.digest if last is not None else ""
+            order = 0 if last is None else last.order
+            known = self._digests.get(order, {}).get(name)
             if known and known != text_digest(texts[name]):
                 names.append(name)
         return names
 
-    def _settle(self, names: Iterable[str]) -> None:
+    def _give(self, names: list[str], label: Labels) -> None:
+        """Take in a label that is the last one of its documents."""
+        self.touched.append(names)
+        if label:
+            self.labels.update(dict.fromkeys(names, label))
+            self.cleared.difference_update(names)
+            return
+        self.cleared.update(names)
+        for name in names:
+            self.labels.pop(name, None)
+
+    def _settle(self, names: list[str]) -> None:
+        """Find the last label of documents that is not undone."""
+        self.touched.append(names)
         for name in names:
             last = self.last(name)
             self.labels.pop(name, None)
@@ -423,8 +448,9 @@ class LabelLog:
         name = token_hex(6)
         with self._writing() as write:
             left = []
-            if since is not None:
-                left = [x for x in labels if self.state.changed_by_others(x, by, since)]
+            if since is not None and self.state.n_events > since:
+                state = self.state
+                left = [x for x in labels if state.changed_by_others(x, by, since)]
             skipped = set(left)
             event, n_labeled = None, 0
             for label, ids in groups.items():

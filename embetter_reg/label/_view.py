@@ -185,10 +185,8 @@ class View:
             self.controls.policy.active = POLICIES.index(session.policy)
         self._show_title()
         n = len(session.listed)
-        many = n > PAGE
-        self.controls.pages.visible = many
+        self.controls.pager.visible = n > PAGE
         self.controls.pages.text = f"page {session.page + 1} of {session.n_pages}"
-        self.controls.back.visible = self.controls.forward.visible = many
         self.controls.hint.visible = session.n_selected == 0
         self.controls.apply.disabled = self.controls.take_off.disabled = n == 0
         self.controls.confirm.disabled = n == 0
@@ -206,6 +204,10 @@ class View:
             predicted = vote.winners()
             doubt = 1 - vote.sure
         labels = self.work.labels
+        # A browser lays the page out again at each change: an empty list hides as one.
+        self.controls.card_list.visible = len(rows) > 0
+        if not len(rows):
+            return
         for place, card in enumerate(self.controls.cards):
             card.row.visible = place < len(rows)
             if place >= len(rows):

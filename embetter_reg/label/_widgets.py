@@ -102,6 +102,13 @@ class Controls:
         self._make_labeling()
         self._make_suggestions()
         self.cards = [Card(self.div) for _ in range(PAGE)]
+        self.card_list = column(
+            *(card.row for card in self.cards),
+            sizing_mode="stretch_width",
+            styles={"max-height": "540px", "overflow-y": "auto"},
+            visible=False,
+        )
+        self.pager = _line(self.back, self.pages, self.forward)
 
     def div(self, text: str = "", **options: Any) -> Div:
         """Return a piece of HTML, in which nothing is mathematics."""
@@ -191,7 +198,7 @@ class Card:
     def __init__(self, div: Any):
         self.box = Checkbox(active=True, width=20, margin=(6, 0, 0, 5))
         self.text = div(margin=(3, 5, 3, 0))
-        self.row = row(self.box, self.text, sizing_mode="stretch_width", visible=False)
+        self.row = row(self.box, self.text, sizing_mode="stretch_width")
 
 
 def lay_out(controls: Controls, figure: UIElement, log_name: str, by: str) -> UIElement:
@@ -235,19 +242,14 @@ def _map_pane(controls: Controls, figure: UIElement) -> UIElement:
 
 def _list_pane(controls: Controls) -> UIElement:
     c = controls
-    cards = column(
-        *(card.row for card in c.cards),
-        sizing_mode="stretch_width",
-        styles={"max-height": "540px", "overflow-y": "auto"},
-    )
     return column(
         c.labels,
         _line(c.typed, c.apply, c.confirm, c.take_off, c.undo, c.redo),
         _line(c.labeled, c.policy),
         _line(c.list_title, c.order, c.clear),
         c.hint,
-        cards,
-        _line(c.back, c.pages, c.forward),
+        c.card_list,
+        c.pager,
         styles={"flex": "2 1 380px", "min-width": "0"},
     )
 

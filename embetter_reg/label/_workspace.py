@@ -117,7 +117,9 @@ class Workspace:
         self.folder = self.log.path.with_name(f"{self.log.path.name}.rounds")
         self._held = np.array([is_held_out(name) for name in self.ids])
         self._votes: dict[tuple[int, int], Vote | None] = {}
-        self._labels: tuple[int, LabelColumn] | None = None
+        self._labels = self._first_labels
+        self._labels_of = self.log.state
+        self._n_touched = 0  # lines of the log that the labels have taken in
         self.job: TuneJob | None = None
         self.job_by = ""
         self.news = ""
@@ -135,13 +137,19 @@ class Workspace:
         with.
         """
         state = self.log.state
-        if self._labels is None or self._labels[0] != state.n_events:
-            changes = {**dict.fromkeys(state.cleared, ()), **state.labels}
-            known = [name for name in changes if name in self.row_of]
-            rows = [self.row_of[name] for name in known]
-            labels = (changes[name] for name in known)
-            self._labels = (state.n_events, self._first_labels.changed(rows, labels))
-        return self._labels[1]
+        if state is not self._labels_of:  # another log stands in its place
+            self._labels = self._first_labels
+            self._labels_of = state
+            self._n_touched = 0
+        lines = state.touched[self._n_touched :]
+        self._n_touched += len(lines)
+        found = {name: self.row_of.get(name) for ids in lines for name in ids}
+        rows = {name: row for name, row in found.items() if row is not None}
+        if rows:
+            changed = list(rows.values())
+            labels = map(state.label_of, rows, self._first_labels.at(changed))
+            self._labels = self._labels.changed(changed, labels)
+        return self._labels
 
     @property
     def scheme(self) -> list[str]:

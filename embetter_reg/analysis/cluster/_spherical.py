@@ -157,7 +157,8 @@ class SphericalKMeans(
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the nearest center of each row, ``int32 (n_documents,)``."""
-        return assign(self._rows(X), self.cluster_centers_, spherical=True)[0]
+        # The nearest center by cosine does not depend on a row's length.
+        return assign(self._checked(X), self.cluster_centers_, spherical=True)[0]
 
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Return cosine distances to the centers, ``(n_documents, n_clusters)``, in [0,
@@ -166,11 +167,13 @@ class SphericalKMeans(
         return 1 - safe_sparse_dot(self._rows(X), self.cluster_centers_.T)
 
     def _rows(self, X: ArrayLike) -> Any:
+        return normalize(self._checked(X))
+
+    def _checked(self, X: ArrayLike) -> Any:
         check_is_fitted(self)
-        rows = validate_rows(
+        return validate_rows(
             self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
         )
-        return normalize(rows)
 
     def _check(
         self, X: ArrayLike, sample_weight: ArrayLike | None, reset: bool

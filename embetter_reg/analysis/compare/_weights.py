@@ -115,8 +115,11 @@ class StoredWeights:
         decided = probabilities >= np.asarray(self.card.threshold)
         classes = np.asarray(self._head.classes_)
         predicted = [classes[row].tolist() for row in decided]
+        # Documents are paired by these; a second copy of all texts is not needed.
+        paired = "digest" if "digest" in part.documents else "text"
+        columns = [name for name in ("id", paired) if name in part.documents]
         return Embeddings(
-            part.documents.assign(
+            part.documents[columns].assign(
                 predicted=pd.Series(predicted, part.documents.index, dtype=object)
             ),
             {
