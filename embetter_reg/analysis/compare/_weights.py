@@ -13,7 +13,7 @@ from sklearn.base import clone
 
 from embetter_reg.analysis.compare._held_out import text_keys
 from embetter_reg.pretrained import PRETRAINED, Card, read_card, seen_digests
-from embetter_reg.store import Embeddings, iter_embeddings, joined
+from embetter_reg.store import Embeddings, iter_embeddings, joined, rows_in
 
 _FROZEN = "-frozen"
 # How a head's layers have to be read, and how the manifest of embeddings names that.
@@ -96,12 +96,12 @@ class StoredWeights:
         """Return the register space of documents, and their predicted registers."""
         rows = self._embeddings.rows_of(documents, self.source)
         labels = self._embeddings.documents["predicted"].iloc[rows]
-        return self._embeddings.layers["pretrained"][rows], labels.tolist()
+        return rows_in(self._embeddings.layers["pretrained"], rows), labels.tolist()
 
     def original(self, documents: pd.DataFrame) -> np.ndarray:
         """Return the last layer that the head reads, at unit length."""
         rows = self._embeddings.rows_of(documents, self.source)
-        return self._embeddings.layers["original"][rows]
+        return rows_in(self._embeddings.layers["original"], rows)
 
     def _projected(self, part: Embeddings) -> Embeddings:
         from embetter_reg.text import join_layers, unit_length
