@@ -51,18 +51,6 @@ class Planted(PretrainedRegisters):
 
 
 @pytest.fixture
-def documents():
-    rows = [
-        {"lang": language, "labels": [register], "text": f"{register} {language} {n}"}
-        for n in range(12)
-        for register in REGISTERS
-        for language in LANGUAGES
-    ]
-    table = pd.DataFrame(rows)
-    return table.assign(id=[f"d{n}" for n in range(len(table))])
-
-
-@pytest.fixture
 def registers(tiny_adapter):
     return Planted(adapter=str(tiny_adapter))
 

@@ -3,7 +3,6 @@
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -49,17 +48,8 @@ def layers_of(documents):
 
 
 @pytest.fixture
-def documents():
-    rows = [
-        {"lang": language, "labels": [register], "text": f"{register} {language} {n}"}
-        for n in range(12)
-        for register in REGISTERS
-        for language in LANGUAGES
-    ]
-    table = pd.DataFrame(rows)
-    return table.assign(
-        id=[f"d{n}" for n in range(len(table))], digest=table["text"].map(text_digest)
-    )
+def documents(documents):
+    return documents.assign(digest=documents["text"].map(text_digest))
 
 
 @pytest.fixture

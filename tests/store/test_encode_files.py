@@ -5,6 +5,7 @@ import multiprocessing
 import random
 import shutil
 import time
+from contextlib import contextmanager
 from unittest.mock import patch
 
 import numpy as np
@@ -47,6 +48,20 @@ def encoder():
 
 def contents(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.glob("part-*"))}
+
+
+@contextmanager
+def counted_documents():
+    """Yield a list of how many documents each call of the encoder gets."""
+    made = []
+    transform = SurfaceEncoder.transform
+
+    def counted(self, X):
+        made.append(len(X))
+        return transform(self, X)
+
+    with patch.object(SurfaceEncoder, "transform", counted):
+        yield made
 
 
 @pytest.fixture
@@ -99,14 +114,7 @@ def test_lost_and_damaged_shards_are_made_again(
     (folder / "part-00001.json").write_text(record)
     with pytest.raises(ValueError, match="has not finished"):
         read_embeddings(folder)
-    made = []
-    transform = SurfaceEncoder.transform
-
-    def counted(self, X):
-        made.append(len(X))
-        return transform(self, X)
-
-    with patch.object(SurfaceEncoder, "transform", counted):
+    with counted_documents() as made:
         encode_files(encoder, source, folder, shard_size=3)
     assert sorted(made) == [2, 3, 3, 3, 3]  # two shards, and a file without its record
     assert contents(folder) == whole
@@ -164,14 +172,7 @@ def test_a_bad_file_costs_nothing_that_is_done(source, encoder, tmp_path):
     with pytest.raises(ValueError, match="invalid JSON"):
         encode_files(encoder, files, out, shard=(3, 5))
     (files / "2.jsonl").write_text(good)
-    made = []
-    transform = SurfaceEncoder.transform
-
-    def counted(self, X):
-        made.append(len(X))
-        return transform(self, X)
-
-    with patch.object(SurfaceEncoder, "transform", counted):
+    with counted_documents() as made:
         encode_files(encoder, files, out)
     assert made == [12, 16, 20]
     assert folder_status(out)["n_documents"].tolist() == [4, 0, 12, 16, 20]
